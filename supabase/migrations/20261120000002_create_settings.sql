@@ -1,0 +1,57 @@
+-- Purpose: the one row of settings. Change it through public.configure_cleanup, which validates and reschedules.
+-- Risk: none; new table.
+
+create table private.settings (
+  only_row boolean primary key default true,
+  cleanup_enabled boolean not null default true,
+  cleanup_schedule text not null default '0 0 * * *',
+  retry_schedule text not null default '*/5 * * * *',
+  reconcile_schedule text not null default '0 4 * * 0',
+  session_ttl interval not null default interval '30 days',
+  provisioning_timeout interval not null default interval '10 minutes',
+  deletion_grace interval not null default interval '0',
+  orphan_grace interval not null default interval '1 hour',
+  touch_granularity interval not null default interval '1 minute',
+  max_sessions_per_user integer,
+  max_workers integer not null default 4,
+  max_per_run integer not null default 2000,
+  concurrency integer not null default 16,
+  breaker_fraction double precision not null default 0.5,
+  breaker_minimum integer not null default 100,
+  log_retention interval not null default interval '90 days',
+  updated_at timestamptz not null default private.clock(),
+  constraint settings_has_one_row check (only_row),
+  constraint session_ttl_in_range
+    check (session_ttl between interval '1 minute' and interval '10 years'),
+  -- A provisioning lease lives for at most two minutes; a timeout above that never races a live one.
+  constraint provisioning_timeout_in_range
+    check (provisioning_timeout between interval '3 minutes' and interval '1 day'),
+  constraint deletion_grace_in_range
+    check (deletion_grace between interval '0' and interval '1 year'),
+  -- Shorter than any request can take to land, and a resource that is being made would look like an orphan.
+  constraint orphan_grace_in_range
+    check (orphan_grace between interval '10 minutes' and interval '30 days'),
+  constraint touch_granularity_in_range
+    check (touch_granularity between interval '0' and interval '1 hour'),
+  constraint max_sessions_per_user_positive check (max_sessions_per_user > 0),
+  constraint max_workers_in_range check (max_workers between 1 and 64),
+  constraint max_per_run_in_range check (max_per_run between 1 and 100000),
+  constraint concurrency_in_range check (concurrency between 1 and 128),
+  constraint breaker_fraction_in_range check (breaker_fraction > 0 and breaker_fraction <= 1),
+  constraint breaker_minimum_in_range check (breaker_minimum >= 1),
+  constraint log_retention_in_range
+    check (log_retention between interval '1 day' and interval '10 years')
+);
+
+comment on table private.settings is 'Settings of session expiry and cleanup: exactly one row.';
+comment on column private.settings.breaker_fraction is
+  'A sweep expires nothing when more than this share of all active sessions would expire at once.';
+comment on column private.settings.breaker_minimum is
+  'The breaker looks only at sweeps that would expire at least this many sessions.';
+
+comment on column private.settings.orphan_grace is
+  'How old a remote resource that no session knows must be before reconcile queues it for deletion.';
+
+insert into private.settings default values;
+
+grant select on private.settings to service_role;

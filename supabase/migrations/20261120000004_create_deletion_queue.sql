@@ -1,0 +1,98 @@
+-- Purpose: the queue of remote resources to delete, the receipts, and the leases of sessions being made.
+-- Risk: none; new tables.
+
+create type private.deletion_reason as enum ('requested', 'expired', 'user_deleted', 'stale', 'orphan');
+create type private.deletion_proof as enum ('deleted', 'absent', 'unproven');
+
+create table private.deletion_queue (
+  id uuid primary key,
+  origin_id uuid not null,
+  reason private.deletion_reason not null,
+  user_id uuid,
+  acontext_session_id uuid,
+  acontext_disk_id uuid,
+  requested_at timestamptz not null default private.clock(),
+  attempts integer not null default 0,
+  next_attempt_at timestamptz not null default private.clock(),
+  first_claimed_at timestamptz,
+  lease_id uuid,
+  leased_until timestamptz,
+  session_gone_at timestamptz,
+  session_proof private.deletion_proof,
+  disk_gone_at timestamptz,
+  disk_proof private.deletion_proof,
+  last_error text,
+  constraint queued_id_is_not_nil check (id <> '00000000-0000-0000-0000-000000000000'),
+  constraint lease_has_id_and_end check ((lease_id is null) = (leased_until is null)),
+  constraint session_gone_has_proof check ((session_gone_at is null) = (session_proof is null)),
+  constraint disk_gone_has_proof check ((disk_gone_at is null) = (disk_proof is null)),
+  constraint attempts_not_negative check (attempts >= 0)
+) with (fillfactor = 70);
+
+comment on table private.deletion_queue is
+  'Remote resources to delete. An entry leaves only when both resources are proven gone, or when its session is restored.';
+comment on column private.deletion_queue.id is
+  'The session''s id; for an orphan an id derived from the remote id.';
+comment on column private.deletion_queue.origin_id is
+  'The session id in the mark that the remote resources carry. Equals id except for orphans.';
+comment on column private.deletion_queue.next_attempt_at is
+  'Due from here on. A claim moves it to the end of the lease, so that one index finds both the due and the abandoned.';
+comment on column private.deletion_queue.first_claimed_at is
+  'Set by the first claim. From then on a remote delete may be under way for ever, so nothing restores the session.';
+
+create index deletion_queue_due on private.deletion_queue (next_attempt_at, id);
+create unique index deletion_queue_acontext_session_id
+  on private.deletion_queue (acontext_session_id) where acontext_session_id is not null;
+create unique index deletion_queue_acontext_disk_id
+  on private.deletion_queue (acontext_disk_id) where acontext_disk_id is not null;
+
+grant select, insert, update, delete on private.deletion_queue to service_role;
+
+create table private.deletion_log (
+  log_id bigint generated always as identity primary key,
+  id uuid not null,
+  origin_id uuid not null,
+  reason private.deletion_reason not null,
+  user_id uuid,
+  acontext_session_id uuid,
+  acontext_disk_id uuid,
+  session_proof private.deletion_proof not null,
+  session_gone_at timestamptz not null,
+  disk_proof private.deletion_proof not null,
+  disk_gone_at timestamptz not null,
+  attempts integer not null,
+  requested_at timestamptz not null,
+  finished_at timestamptz not null default private.clock()
+);
+
+comment on table private.deletion_log is
+  'Receipts, append-only: what was deleted, for whom, why, and how each resource was proven gone. Kept for log_retention.';
+
+-- Serves the check that no session id lives twice.
+create index deletion_log_by_origin on private.deletion_log (origin_id);
+create index deletion_log_by_age on private.deletion_log (finished_at);
+
+grant select, insert on private.deletion_log to service_role;
+
+create table private.provisioning_leases (
+  session_id uuid primary key references public.session_mappings (id) on delete cascade,
+  lease_id uuid not null,
+  leased_until timestamptz not null
+);
+
+comment on table private.provisioning_leases is
+  'Who is making the remote resources of a session right now: at most one caller at a time.';
+
+grant select, insert, update, delete on private.provisioning_leases to service_role;
+
+create table private.uncertain_sessions (
+  session_id uuid primary key references public.session_mappings (id) on delete cascade,
+  since timestamptz not null default private.clock()
+);
+
+comment on table private.uncertain_sessions is
+  'Sessions for which an answer from Acontext was lost while they were made: a second disk may exist. Reconcile looks.';
+
+create index uncertain_sessions_by_age on private.uncertain_sessions (since);
+
+grant select, insert, update, delete on private.uncertain_sessions to service_role;

@@ -1,0 +1,325 @@
+-- Purpose: the two steps around making a session's remote resources: write the intent, then record what was made.
+-- Risk: none; new functions.
+
+create function private.lock_remote_ids(p_ids uuid[])
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  v_id uuid;
+begin
+  for v_id in select distinct i from unnest(p_ids) as i where i is not null order by 1 loop
+    perform pg_advisory_xact_lock(hashtextextended('acontext:' || v_id::text, 0));
+  end loop;
+end;
+$$;
+
+revoke execute on function private.lock_remote_ids(uuid[]) from public, anon, authenticated;
+grant execute on function private.lock_remote_ids(uuid[]) to service_role;
+
+comment on function private.lock_remote_ids(uuid[]) is
+  'Serialises, until the transaction ends, decisions about the given remote ids: bind to a session or queue as an orphan.';
+
+create function private.queue_orphans(
+  p_origin_id uuid,
+  p_acontext_session_ids uuid[],
+  p_acontext_disk_ids uuid[],
+  p_user_id uuid
+)
+returns integer
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  v_now timestamptz := private.clock();
+  v_sessions integer;
+  v_disks integer;
+begin
+  perform private.lock_remote_ids(p_acontext_session_ids || p_acontext_disk_ids);
+
+  insert into private.deletion_queue (
+    id, origin_id, reason, user_id, acontext_session_id, requested_at, next_attempt_at, disk_gone_at, disk_proof
+  )
+  select md5('orphan:' || i::text)::uuid, p_origin_id, 'orphan', p_user_id, i, v_now, v_now, v_now, 'absent'
+  from unnest(p_acontext_session_ids) as i
+  where i is not null
+    and not exists (select 1 from public.session_mappings as s where s.acontext_session_id = i)
+    -- A session that is being made, or deleted without known ids, may own the resource that bears its id.
+    and not exists (
+      select 1 from public.session_mappings as s where s.id = i and s.acontext_session_id is null
+    )
+  on conflict do nothing;
+  get diagnostics v_sessions = row_count;
+
+  insert into private.deletion_queue (
+    id, origin_id, reason, user_id, acontext_disk_id, requested_at, next_attempt_at, session_gone_at, session_proof
+  )
+  select md5('orphan:' || i::text)::uuid, p_origin_id, 'orphan', p_user_id, i, v_now, v_now, v_now, 'absent'
+  from unnest(p_acontext_disk_ids) as i
+  where i is not null
+    and not exists (select 1 from public.session_mappings as s where s.acontext_disk_id = i)
+  on conflict do nothing;
+  get diagnostics v_disks = row_count;
+
+  return v_sessions + v_disks;
+end;
+$$;
+
+revoke execute on function private.queue_orphans(uuid, uuid[], uuid[], uuid)
+  from public, anon, authenticated;
+grant execute on function private.queue_orphans(uuid, uuid[], uuid[], uuid) to service_role;
+
+comment on function private.queue_orphans(uuid, uuid[], uuid[], uuid) is
+  'Queues remote resources that belong to no session. Ids that a session holds are left alone.';
+
+create function public.begin_session(
+  p_user_id uuid,
+  p_session_id uuid,
+  p_lease_id uuid,
+  p_lease_seconds integer,
+  p_metadata jsonb,
+  p_pinned boolean,
+  p_title text default null,
+  p_ttl_seconds bigint default null
+)
+returns jsonb
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  v_now timestamptz := private.clock();
+  v_lease_end timestamptz := v_now + make_interval(secs => least(p_lease_seconds, 120));
+  v_session public.session_mappings;
+  v_limit integer;
+  v_taken_until timestamptz;
+  v_deleted_owner uuid;
+begin
+  -- A concurrent call with the same id may insert or remove the row between our look and our insert.
+  for v_round in 1..3 loop
+    select s.* into v_session
+    from public.session_mappings as s where s.id = p_session_id for update;
+
+    if found then
+      if v_session.user_id is distinct from p_user_id then
+        return jsonb_build_object('outcome', 'not_found');
+      elsif v_session.status = 'active' then
+        return jsonb_build_object('outcome', 'existing', 'session', private.session_view(v_session));
+      elsif v_session.status = 'deleting' then
+        return jsonb_build_object('outcome', 'deleting');
+      end if;
+      -- The row lock above makes this look and the upsert below one step.
+      select p.leased_until into v_taken_until
+      from private.provisioning_leases as p
+      where p.session_id = p_session_id and p.leased_until > v_now;
+      if found then
+        return jsonb_build_object(
+          'outcome', 'busy',
+          'retryAfterMs', ceil(extract(epoch from v_taken_until - v_now) * 1000)::bigint
+        );
+      end if;
+      insert into private.provisioning_leases as p (session_id, lease_id, leased_until)
+      values (p_session_id, p_lease_id, v_lease_end)
+      on conflict (session_id) do update
+        set lease_id = excluded.lease_id, leased_until = excluded.leased_until;
+      -- What an earlier caller asked Acontext for may still come to be.
+      insert into private.uncertain_sessions as u (session_id, since)
+      values (p_session_id, v_now)
+      on conflict (session_id) do update set since = excluded.since;
+      return jsonb_build_object('outcome', 'resumed', 'session', private.session_view(v_session));
+    end if;
+
+    -- A late answer to an earlier delete could still hit a new session of the same id, so no id lives twice.
+    select l.user_id into v_deleted_owner
+    from private.deletion_log as l
+    where l.origin_id = p_session_id
+    order by l.log_id
+    limit 1;
+    if found then
+      return jsonb_build_object(
+        'outcome',
+        case when v_deleted_owner = p_user_id then 'deleted' else 'not_found' end
+      );
+    end if;
+
+    select s.max_sessions_per_user into v_limit from private.settings as s;
+    if v_limit is not null then
+      perform pg_advisory_xact_lock(hashtextextended('quota:' || p_user_id::text, 0));
+      if (
+        select count(*) from public.session_mappings as s
+        where s.user_id = p_user_id and s.status <> 'deleting'
+      ) >= v_limit then
+        return jsonb_build_object('outcome', 'quota_exceeded', 'limit', v_limit);
+      end if;
+    end if;
+
+    begin
+      insert into public.session_mappings as s (
+        id, user_id, title, metadata, ttl, pinned, created_at, updated_at, last_activity_at
+      )
+      values (
+        p_session_id, p_user_id, p_title, p_metadata, make_interval(secs => p_ttl_seconds), p_pinned,
+        v_now, v_now, v_now
+      )
+      on conflict (id) do nothing
+      returning s.* into v_session;
+    exception when foreign_key_violation then
+      return jsonb_build_object('outcome', 'unknown_user');
+    end;
+    if v_session.id is not null then
+      insert into private.provisioning_leases (session_id, lease_id, leased_until)
+      values (p_session_id, p_lease_id, v_lease_end);
+      return jsonb_build_object('outcome', 'started', 'session', private.session_view(v_session));
+    end if;
+  end loop;
+  return jsonb_build_object('outcome', 'busy', 'retryAfterMs', 1000);
+end;
+$$;
+
+revoke execute on function public.begin_session(uuid, uuid, uuid, integer, jsonb, boolean, text, bigint)
+  from public, anon, authenticated;
+grant execute on function public.begin_session(uuid, uuid, uuid, integer, jsonb, boolean, text, bigint)
+  to service_role;
+
+comment on function public.begin_session(uuid, uuid, uuid, integer, jsonb, boolean, text, bigint) is
+  'Writes the intent to make a session, before anything remote exists, and leases the making to one caller. Outcomes: started, resumed, existing, busy, deleting, deleted, not_found, unknown_user, quota_exceeded.';
+
+create function public.activate_session(
+  p_session_id uuid,
+  p_lease_id uuid,
+  p_acontext_session_id uuid,
+  p_acontext_disk_id uuid,
+  p_surplus_session_ids uuid[],
+  p_surplus_disk_ids uuid[],
+  p_uncertain boolean
+)
+returns jsonb
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  v_now timestamptz := private.clock();
+  v_session public.session_mappings;
+begin
+  perform private.lock_remote_ids(
+    array[p_acontext_session_id, p_acontext_disk_id] || p_surplus_session_ids || p_surplus_disk_ids
+  );
+  select s.* into v_session
+  from public.session_mappings as s where s.id = p_session_id for update;
+
+  if not found then
+    -- Deleted and proven gone before these resources came to be: they belong to nobody.
+    perform private.queue_orphans(
+      p_session_id,
+      p_surplus_session_ids || p_acontext_session_id,
+      p_surplus_disk_ids || p_acontext_disk_id,
+      null
+    );
+    return jsonb_build_object('outcome', 'deleting');
+  end if;
+
+  if v_session.status = 'deleting' then
+    -- Name the resources in the queue. A worker that looked before they came to be must not settle: it loses its lease.
+    update private.deletion_queue as q
+    set acontext_session_id = coalesce(q.acontext_session_id, p_acontext_session_id),
+      acontext_disk_id = coalesce(q.acontext_disk_id, p_acontext_disk_id),
+      session_gone_at = case when q.acontext_session_id is null then null else q.session_gone_at end,
+      session_proof = case when q.acontext_session_id is null then null else q.session_proof end,
+      disk_gone_at = case when q.acontext_disk_id is null then null else q.disk_gone_at end,
+      disk_proof = case when q.acontext_disk_id is null then null else q.disk_proof end,
+      lease_id = null,
+      leased_until = null,
+      next_attempt_at = case
+        when q.first_claimed_at is null then v_now
+        else greatest(q.next_attempt_at, v_now + interval '1 minute')
+      end
+    where q.id = p_session_id
+      and (q.acontext_session_id is null or q.acontext_disk_id is null);
+    perform private.queue_orphans(
+      p_session_id,
+      p_surplus_session_ids || p_acontext_session_id,
+      p_surplus_disk_ids || p_acontext_disk_id,
+      v_session.user_id
+    );
+    return jsonb_build_object('outcome', 'deleting');
+  end if;
+
+  if v_session.status = 'active' then
+    -- Another caller was faster. What it did not bind is ours to give up.
+    perform private.queue_orphans(
+      p_session_id,
+      p_surplus_session_ids || p_acontext_session_id,
+      p_surplus_disk_ids || p_acontext_disk_id,
+      v_session.user_id
+    );
+    return jsonb_build_object('outcome', 'active', 'session', private.session_view(v_session));
+  end if;
+
+  perform 1 from private.provisioning_leases as p
+    where p.session_id = p_session_id and p.lease_id = p_lease_id;
+  if not found then
+    -- The caller that holds the lease now finds these resources by their mark.
+    return jsonb_build_object('outcome', 'lease_lost');
+  end if;
+
+  if exists (
+    select 1 from public.session_mappings as s
+    where s.acontext_session_id = p_acontext_session_id or s.acontext_disk_id = p_acontext_disk_id
+  ) or exists (
+    select 1 from private.deletion_queue as q
+    where q.acontext_session_id = p_acontext_session_id or q.acontext_disk_id = p_acontext_disk_id
+  ) then
+    return jsonb_build_object('outcome', 'taken');
+  end if;
+
+  update public.session_mappings as s
+  set status = 'active',
+    acontext_session_id = p_acontext_session_id,
+    acontext_disk_id = p_acontext_disk_id,
+    last_activity_at = v_now
+  where s.id = p_session_id
+  returning s.* into v_session;
+  delete from private.provisioning_leases as p where p.session_id = p_session_id;
+  if p_uncertain then
+    insert into private.uncertain_sessions as u (session_id, since)
+    values (p_session_id, v_now)
+    on conflict (session_id) do update set since = excluded.since;
+  end if;
+  perform private.queue_orphans(
+    p_session_id, p_surplus_session_ids, p_surplus_disk_ids, v_session.user_id
+  );
+  return jsonb_build_object('outcome', 'active', 'session', private.session_view(v_session));
+end;
+$$;
+
+revoke execute on function public.activate_session(uuid, uuid, uuid, uuid, uuid[], uuid[], boolean)
+  from public, anon, authenticated;
+grant execute on function public.activate_session(uuid, uuid, uuid, uuid, uuid[], uuid[], boolean) to service_role;
+
+comment on function public.activate_session(uuid, uuid, uuid, uuid, uuid[], uuid[], boolean) is
+  'Binds the remote resources that were made to their session; what cannot be bound is queued for deletion. Outcomes: active, deleting, lease_lost, taken.';
+
+create function public.release_session(p_session_id uuid, p_lease_id uuid)
+returns void
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  delete from private.provisioning_leases as p
+  where p.session_id = p_session_id and p.lease_id = p_lease_id;
+$$;
+
+revoke execute on function public.release_session(uuid, uuid) from public, anon, authenticated;
+grant execute on function public.release_session(uuid, uuid) to service_role;
+
+comment on function public.release_session(uuid, uuid) is
+  'Gives up making a session: the next call with its id resumes at once instead of waiting for the lease to end.';

@@ -1,0 +1,122 @@
+-- Purpose: how workers take deletions from the queue and report on them.
+-- Risk: none; new functions.
+
+create function public.claim_deletions(p_lease_id uuid, p_limit integer, p_lease_seconds integer)
+returns jsonb
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  with due as materialized (
+    select q.id
+    from private.deletion_queue as q
+    where q.next_attempt_at <= private.clock()
+    order by q.next_attempt_at, q.id
+    limit p_limit
+    for update skip locked
+  ),
+  claimed as (
+    update private.deletion_queue as q
+    set lease_id = p_lease_id,
+      leased_until = private.clock() + make_interval(secs => p_lease_seconds),
+      next_attempt_at = private.clock() + make_interval(secs => p_lease_seconds),
+      first_claimed_at = coalesce(q.first_claimed_at, private.clock())
+    from due as d
+    where q.id = d.id
+    returning q.*
+  )
+  select coalesce(jsonb_agg(private.deletion_view(c.*::private.deletion_queue) order by c.id), '[]')
+  from claimed as c;
+$$;
+
+revoke execute on function public.claim_deletions(uuid, integer, integer)
+  from public, anon, authenticated;
+grant execute on function public.claim_deletions(uuid, integer, integer) to service_role;
+
+comment on function public.claim_deletions(uuid, integer, integer) is
+  'Leases up to p_limit due deletions to the caller, the longest due first. An abandoned lease becomes due by itself.';
+
+create function public.settle_deletions(p_lease_id uuid, p_settlements jsonb)
+returns jsonb
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  v_now timestamptz := private.clock();
+  v_done uuid[];
+  v_failed integer;
+  v_released integer;
+begin
+  -- Everybody locks the session before its queue entry; without this line a repeated delete request could deadlock.
+  perform 1
+  from public.session_mappings as s
+  where s.id in (select (r ->> 'id')::uuid from jsonb_array_elements(p_settlements) as r)
+  order by s.id
+  for update;
+
+  with reported as materialized (
+    select r.*
+    from jsonb_to_recordset(p_settlements)
+      as r (id uuid, session private.deletion_proof, disk private.deletion_proof, otherwise text, error text)
+  ),
+  settled as (
+    update private.deletion_queue as q
+    set session_gone_at = coalesce(q.session_gone_at, case when r.session is not null then v_now end),
+      session_proof = coalesce(q.session_proof, r.session),
+      disk_gone_at = coalesce(q.disk_gone_at, case when r.disk is not null then v_now end),
+      disk_proof = coalesce(q.disk_proof, r.disk),
+      lease_id = null,
+      leased_until = null,
+      last_error = r.error,
+      attempts = q.attempts + case when r.otherwise = 'failed' then 1 else 0 end,
+      next_attempt_at = case
+        when r.otherwise = 'failed' then v_now
+          -- min(30 s * 2^n, 6 h), and up to half as much again so that failures do not come back together
+          + least(interval '30 seconds' * power(2, least(q.attempts, 20)), interval '6 hours')
+            * (1 + private.jitter() / 2)
+        -- A request may still be under way in Acontext: two deletes of one id must not overlap
+        when r.otherwise = 'deferred' then v_now + interval '1 minute'
+        else v_now
+      end
+    from reported as r
+    where q.id = r.id and q.lease_id = p_lease_id
+    returning q.id, q.session_gone_at is not null and q.disk_gone_at is not null as done, r.otherwise
+  )
+  select
+    coalesce(array_agg(s.id) filter (where s.done), '{}'),
+    count(*) filter (where not s.done and s.otherwise = 'failed'),
+    count(*) filter (where not s.done and s.otherwise <> 'failed')
+  into v_done, v_failed, v_released
+  from settled as s;
+
+  if cardinality(v_done) > 0 then
+    delete from public.session_mappings as s where s.id = any (v_done);
+    with gone as (
+      delete from private.deletion_queue as q where q.id = any (v_done) returning q.*
+    )
+    insert into private.deletion_log (
+      id, origin_id, reason, user_id, acontext_session_id, acontext_disk_id,
+      session_proof, session_gone_at, disk_proof, disk_gone_at, attempts, requested_at, finished_at
+    )
+    select g.id, g.origin_id, g.reason, g.user_id, g.acontext_session_id, g.acontext_disk_id,
+      g.session_proof, g.session_gone_at, g.disk_proof, g.disk_gone_at, g.attempts, g.requested_at, v_now
+    from gone as g;
+  end if;
+
+  return jsonb_build_object(
+    'deleted', cardinality(v_done),
+    'failed', v_failed,
+    'released', v_released,
+    'lost', jsonb_array_length(p_settlements) - cardinality(v_done) - v_failed - v_released
+  );
+end;
+$$;
+
+revoke execute on function public.settle_deletions(uuid, jsonb) from public, anon, authenticated;
+grant execute on function public.settle_deletions(uuid, jsonb) to service_role;
+
+comment on function public.settle_deletions(uuid, jsonb) is
+  'Reports on a batch of leased deletions: stamps what is proven gone, removes and logs what is wholly gone, backs off what failed. Reports under a lost lease change nothing.';

@@ -1,0 +1,238 @@
+-- Purpose: ending a run, and calling the cleanup function through pg_net when, and only when, something is due.
+-- Risk: reads two Vault secrets, project_url and cleanup_secret_key; without them nothing is called and a run says so.
+
+create function private.count_due(p_expires_sessions boolean, p_force boolean, p_limit integer)
+returns integer
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select least(
+    p_limit,
+    private.count_queued(p_limit)
+      + private.count_stale(p_limit)
+      + case
+          when p_expires_sessions and private.expiry_allowed(p_force) then private.count_expired(p_limit)
+          else 0
+        end
+  );
+$$;
+
+revoke execute on function private.count_due(boolean, boolean, integer)
+  from public, anon, authenticated;
+grant execute on function private.count_due(boolean, boolean, integer) to service_role;
+
+comment on function private.count_due(boolean, boolean, integer) is
+  'How much a run would find to do now, counted up to p_limit.';
+
+-- Security definer: only its owner may read Vault.
+create function private.call_worker(
+  p_trigger private.run_trigger,
+  p_expires_sessions boolean,
+  p_force boolean,
+  p_body jsonb
+)
+returns boolean
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+declare
+  v_now timestamptz := private.clock();
+  v_run_id uuid := gen_random_uuid();
+  v_url text;
+  v_key text;
+begin
+  select d.decrypted_secret into v_url from vault.decrypted_secrets as d where d.name = 'project_url';
+  select d.decrypted_secret into v_key
+  from vault.decrypted_secrets as d where d.name = 'cleanup_secret_key';
+  if v_url is null or v_key is null then
+    insert into private.cleanup_runs (
+      id, trigger, status, expires_sessions, force, requested_at, finished_at, stop_reason
+    )
+    select v_run_id, p_trigger, 'finished', p_expires_sessions, p_force, v_now, v_now, 'not_configured'
+    where not exists (
+      select 1 from private.cleanup_runs as r
+      where r.stop_reason = 'not_configured' and r.requested_at > v_now - interval '1 hour'
+    );
+    return false;
+  end if;
+
+  insert into private.cleanup_runs (
+    id, trigger, status, expires_sessions, force, requested_at, request_id
+  )
+  values (
+    v_run_id, p_trigger, 'requested', p_expires_sessions, p_force, v_now,
+    net.http_post(
+      url := rtrim(v_url, '/') || '/functions/v1/cleanup-sessions',
+      body := jsonb_build_object('runId', v_run_id) || p_body,
+      headers := jsonb_build_object('Content-Type', 'application/json', 'apikey', v_key),
+      timeout_milliseconds := 10000
+    )
+  );
+  return true;
+end;
+$$;
+
+revoke execute on function private.call_worker(private.run_trigger, boolean, boolean, jsonb)
+  from public, anon, authenticated;
+
+comment on function private.call_worker(private.run_trigger, boolean, boolean, jsonb) is
+  'Asks pg_net to call the cleanup function once this transaction commits. False, and a finished run that says so, when Vault lacks a secret.';
+
+-- Security definer: workers end their run by asking for the next, and may not call themselves.
+create function private.dispatch_cleanup(
+  p_trigger private.run_trigger,
+  p_expires_sessions boolean,
+  p_force boolean
+)
+returns integer
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+declare
+  v_now timestamptz := private.clock();
+  v_settings private.settings;
+  v_due integer;
+  v_busy integer;
+  v_wanted integer;
+begin
+  select s.* into v_settings from private.settings as s;
+  if not v_settings.cleanup_enabled then
+    return 0;
+  end if;
+
+  v_due := private.count_due(
+    p_expires_sessions, p_force, v_settings.max_workers * v_settings.max_per_run
+  );
+  -- A tripped breaker hides what would expire; a run has to say so.
+  if v_due = 0 and not (p_expires_sessions and not private.expiry_allowed(p_force)) then
+    return 0;
+  end if;
+
+  -- One dispatcher decides at a time. A run that has not reported for this long is not coming back.
+  perform pg_advisory_xact_lock(hashtextextended('dispatch_cleanup', 0));
+  select count(*) into v_busy
+  from private.cleanup_runs as r
+  where r.status <> 'finished' and r.trigger <> 'reconcile'
+    and coalesce(r.started_at, r.requested_at) > v_now - interval '7 minutes';
+  v_wanted := least(
+    v_settings.max_workers,
+    greatest(1, ceil(v_due::numeric / v_settings.max_per_run)::integer)
+  ) - v_busy;
+  if v_wanted <= 0 then
+    return 0;
+  end if;
+
+  for v_worker in 1..v_wanted loop
+    if not private.call_worker(
+      p_trigger, p_expires_sessions, p_force, '{"background": true}'
+    ) then
+      return 0;
+    end if;
+  end loop;
+  return v_wanted;
+end;
+$$;
+
+revoke execute on function private.dispatch_cleanup(private.run_trigger, boolean, boolean)
+  from public, anon, authenticated;
+grant execute on function private.dispatch_cleanup(private.run_trigger, boolean, boolean)
+  to service_role;
+
+comment on function private.dispatch_cleanup(private.run_trigger, boolean, boolean) is
+  'Calls as many background workers as the backlog needs and answers how many. Nothing due: no call.';
+
+create function public.finish_cleanup_run(p_run_id uuid, p_result jsonb)
+returns jsonb
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  v_run private.cleanup_runs;
+  v_remaining integer;
+  v_dispatched integer := 0;
+begin
+  update private.cleanup_runs as r
+  set status = 'finished',
+    finished_at = private.clock(),
+    total = coalesce((p_result ->> 'total')::integer, 0),
+    deleted = coalesce((p_result ->> 'deleted')::integer, 0),
+    failed = coalesce((p_result ->> 'failed')::integer, 0),
+    deferred = coalesce((p_result ->> 'deferred')::integer, 0),
+    errors = coalesce(p_result -> 'errors', '[]'),
+    stop_reason = coalesce(p_result ->> 'stopReason', 'error')
+  where r.id = p_run_id and r.status = 'running'
+  returning r.* into v_run;
+  if not found then
+    return jsonb_build_object('remaining', 0, 'dispatched', 0);
+  end if;
+
+  v_remaining := private.count_due(v_run.expires_sessions, v_run.force, 100000);
+  if v_remaining > 0 and v_run.stop_reason in ('limit', 'time_budget', 'shutdown') and v_run.trigger <> 'manual'
+  then
+    v_dispatched := private.dispatch_cleanup('chain', v_run.expires_sessions, v_run.force);
+  end if;
+  return jsonb_build_object('remaining', v_remaining, 'dispatched', v_dispatched);
+end;
+$$;
+
+revoke execute on function public.finish_cleanup_run(uuid, jsonb) from public, anon, authenticated;
+grant execute on function public.finish_cleanup_run(uuid, jsonb) to service_role;
+
+comment on function public.finish_cleanup_run(uuid, jsonb) is
+  'Ends a run once; a scheduled run that leaves work behind calls the next. Answers what is still due, counted up to 100,000.';
+
+create function private.purge_cleanup_history()
+returns integer
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  v_limit constant integer := 50000;
+  v_before timestamptz;
+  v_total integer := 0;
+  v_count integer;
+begin
+  select private.clock() - s.log_retention into v_before from private.settings as s;
+
+  delete from private.deletion_log as l where l.log_id in (
+    select d.log_id from private.deletion_log as d
+    where d.finished_at < v_before order by d.finished_at limit v_limit
+  );
+  get diagnostics v_count = row_count;
+  v_total := v_total + v_count;
+
+  delete from private.cleanup_runs as r where r.id in (
+    select d.id from private.cleanup_runs as d
+    where d.requested_at < v_before order by d.requested_at limit v_limit
+  );
+  get diagnostics v_count = row_count;
+  v_total := v_total + v_count;
+
+  -- Other jobs of the project may want a longer history than a week; ours do not.
+  delete from cron.job_run_details as d where d.runid in (
+    select r.runid
+    from cron.job_run_details as r
+    join cron.job as j on j.jobid = r.jobid
+    where j.jobname like 'acontext-sessions-%'
+      and r.end_time < private.clock() - interval '7 days'
+    order by r.runid limit v_limit
+  );
+  get diagnostics v_count = row_count;
+  return v_total + v_count;
+end;
+$$;
+
+revoke execute on function private.purge_cleanup_history() from public, anon, authenticated;
+
+comment on function private.purge_cleanup_history() is
+  'Removes receipts and runs older than log_retention and our cron history older than a week; a bounded number at a time.';

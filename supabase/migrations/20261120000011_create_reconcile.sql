@@ -1,0 +1,300 @@
+-- Purpose: what the search for remote resources that no session knows needs from the database.
+-- Risk: none; new table and functions.
+
+create type private.reconcile_phase as enum ('sessions', 'labels', 'uncertain');
+
+create table private.reconcile_state (
+  only_row boolean primary key default true,
+  phase private.reconcile_phase not null default 'sessions',
+  page_cursor text,
+  pass_started_at timestamptz,
+  pass_finished_at timestamptz,
+  run_id uuid,
+  run_until timestamptz,
+  constraint reconcile_state_has_one_row check (only_row)
+);
+
+comment on table private.reconcile_state is
+  'Where the walk over Acontext''s lists stands, and which run holds it: exactly one row.';
+
+insert into private.reconcile_state default values;
+
+grant select, update on private.reconcile_state to service_role;
+
+create function public.start_reconcile_run(p_run_id uuid, p_hold_seconds integer)
+returns jsonb
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  v_now timestamptz := private.clock();
+  v_state private.reconcile_state;
+begin
+  insert into private.cleanup_runs as r (id, trigger, status, expires_sessions, requested_at, started_at)
+  values (p_run_id, 'reconcile', 'running', false, v_now, v_now)
+  on conflict (id) do update
+    set status = 'running', started_at = v_now
+    where r.status = 'requested' and r.trigger = 'reconcile';
+  if not found then
+    return jsonb_build_object('outcome', 'duplicate');
+  end if;
+
+  update private.reconcile_state as t
+  set run_id = p_run_id,
+    run_until = v_now + make_interval(secs => p_hold_seconds),
+    pass_started_at = case
+      when t.phase = 'sessions' and t.page_cursor is null then v_now
+      else t.pass_started_at
+    end
+  where t.run_until is null or t.run_until <= v_now
+  returning t.* into v_state;
+  if not found then
+    update private.cleanup_runs as r
+    set status = 'finished', finished_at = v_now, stop_reason = 'busy'
+    where r.id = p_run_id;
+    return jsonb_build_object('outcome', 'busy');
+  end if;
+  return jsonb_build_object(
+    'outcome', 'started', 'phase', v_state.phase, 'cursor', v_state.page_cursor
+  );
+end;
+$$;
+
+revoke execute on function public.start_reconcile_run(uuid, integer) from public, anon, authenticated;
+grant execute on function public.start_reconcile_run(uuid, integer) to service_role;
+
+comment on function public.start_reconcile_run(uuid, integer) is
+  'Starts a reconcile run where the last one stopped; only one runs at a time. Outcomes: started, duplicate, busy.';
+
+create function public.find_unknown_sessions(p_items jsonb)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select coalesce(jsonb_agg(i.id order by i.id), '[]')
+  from jsonb_to_recordset(p_items) as i (id uuid, "originId" uuid, "createdAt" timestamptz)
+  cross join private.settings as t
+  where i."createdAt" <= private.clock() - t.orphan_grace
+    and not exists (
+      select 1 from public.session_mappings as s where s.acontext_session_id = i.id
+    )
+    -- A session that is being made, or deleted without known ids, looks after what carries its mark.
+    and not exists (
+      select 1 from public.session_mappings as s where s.id = i."originId" and s.status <> 'active'
+    )
+    and not exists (
+      select 1 from private.deletion_queue as q where q.acontext_session_id = i.id
+    );
+$$;
+
+revoke execute on function public.find_unknown_sessions(jsonb) from public, anon, authenticated;
+grant execute on function public.find_unknown_sessions(jsonb) to service_role;
+
+comment on function public.find_unknown_sessions(jsonb) is
+  'Which of these remote sessions ([{id, originId, createdAt}]) nobody knows and are past the grace period: their ids.';
+
+create function public.find_unknown_disks(p_items jsonb)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select coalesce(jsonb_agg(i.id order by i.id), '[]')
+  from jsonb_to_recordset(p_items) as i (id uuid, "originId" uuid, "createdAt" timestamptz)
+  cross join private.settings as t
+  where i."createdAt" <= private.clock() - t.orphan_grace
+    and not exists (
+      select 1 from public.session_mappings as s where s.acontext_disk_id = i.id
+    )
+    and not exists (
+      select 1 from public.session_mappings as s where s.id = i."originId" and s.status <> 'active'
+    )
+    and not exists (
+      select 1 from private.deletion_queue as q where q.acontext_disk_id = i.id
+    );
+$$;
+
+revoke execute on function public.find_unknown_disks(jsonb) from public, anon, authenticated;
+grant execute on function public.find_unknown_disks(jsonb) to service_role;
+
+comment on function public.find_unknown_disks(jsonb) is
+  'Which of these disks ([{id, originId, createdAt}]) nobody knows and are past the grace period: their ids.';
+
+create function public.find_unknown_labels(p_items jsonb)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select coalesce(jsonb_agg(i."originId" order by i."originId"), '[]')
+  from jsonb_to_recordset(p_items) as i ("originId" uuid, "createdAt" timestamptz)
+  cross join private.settings as t
+  where i."createdAt" <= private.clock() - t.orphan_grace
+    and not exists (select 1 from public.session_mappings as s where s.id = i."originId")
+    and not exists (select 1 from private.deletion_queue as q where q.origin_id = i."originId");
+$$;
+
+revoke execute on function public.find_unknown_labels(jsonb) from public, anon, authenticated;
+grant execute on function public.find_unknown_labels(jsonb) to service_role;
+
+comment on function public.find_unknown_labels(jsonb) is
+  'Which of these labels ([{originId, createdAt}]) belong to no session and are past the grace period: their session ids.';
+
+create function public.list_uncertain_sessions(p_after uuid, p_limit integer)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select coalesce(jsonb_agg(c.session_id order by c.session_id), '[]')
+  from (
+    select u.session_id
+    from private.uncertain_sessions as u
+    join public.session_mappings as s on s.id = u.session_id
+    cross join private.settings as t
+    where u.session_id > p_after
+      and u.since <= private.clock() - t.orphan_grace
+      and s.status = 'active'
+    order by u.session_id
+    limit p_limit
+  ) as c;
+$$;
+
+revoke execute on function public.list_uncertain_sessions(uuid, integer) from public, anon, authenticated;
+grant execute on function public.list_uncertain_sessions(uuid, integer) to service_role;
+
+comment on function public.list_uncertain_sessions(uuid, integer) is
+  'Active sessions, by id after p_after, that may have a second disk and were made longer ago than the grace period.';
+
+create function public.save_reconcile_progress(
+  p_run_id uuid,
+  p_phase private.reconcile_phase,
+  p_sessions jsonb,
+  p_disks jsonb,
+  p_checked uuid[],
+  p_finished boolean,
+  p_cursor text default null
+)
+returns jsonb
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  v_now timestamptz := private.clock();
+  v_queued integer := 0;
+  v_item record;
+begin
+  perform 1 from private.reconcile_state as t where t.run_id = p_run_id for update;
+  if not found then
+    return jsonb_build_object('outcome', 'lost', 'queued', 0);
+  end if;
+
+  for v_item in
+    select i."originId" as origin_id,
+      coalesce(array_agg(i.id) filter (where i.kind = 'session'), '{}') as session_ids,
+      coalesce(array_agg(i.id) filter (where i.kind = 'disk'), '{}') as disk_ids
+    from (
+      select 'session' as kind, s.id, s."originId"
+      from jsonb_to_recordset(p_sessions) as s (id uuid, "originId" uuid)
+      where public.find_unknown_sessions(p_sessions) ? s.id::text
+      union all
+      select 'disk', d.id, d."originId"
+      from jsonb_to_recordset(p_disks) as d (id uuid, "originId" uuid)
+      where public.find_unknown_disks(p_disks) ? d.id::text
+    ) as i
+    group by i."originId"
+    order by i."originId"
+  loop
+    v_queued := v_queued
+      + private.queue_orphans(v_item.origin_id, v_item.session_ids, v_item.disk_ids, null);
+  end loop;
+
+  delete from private.uncertain_sessions as u where u.session_id = any (p_checked);
+  update private.reconcile_state as t
+  set phase = p_phase,
+    page_cursor = p_cursor,
+    pass_finished_at = case when p_finished then v_now else t.pass_finished_at end
+  where t.run_id = p_run_id;
+  return jsonb_build_object('outcome', 'saved', 'queued', v_queued);
+end;
+$$;
+
+revoke execute on function public.save_reconcile_progress(uuid, private.reconcile_phase, jsonb, jsonb, uuid[], boolean, text)
+  from public, anon, authenticated;
+grant execute on function public.save_reconcile_progress(uuid, private.reconcile_phase, jsonb, jsonb, uuid[], boolean, text)
+  to service_role;
+
+comment on function public.save_reconcile_progress(uuid, private.reconcile_phase, jsonb, jsonb, uuid[], boolean, text) is
+  'Queues what is still unknown of these resources ([{id, originId, createdAt}]) and moves the walk on, in one step. Outcomes: saved, lost.';
+
+-- Security definer: it calls through Vault, like dispatch_cleanup.
+create function private.dispatch_reconcile()
+returns boolean
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+begin
+  if not (select s.cleanup_enabled from private.settings as s) then
+    return false;
+  end if;
+  return private.call_worker('reconcile', false, false, '{"background": true, "task": "reconcile"}');
+end;
+$$;
+
+revoke execute on function private.dispatch_reconcile() from public, anon, authenticated;
+grant execute on function private.dispatch_reconcile() to service_role;
+
+comment on function private.dispatch_reconcile() is 'Calls one background reconcile run.';
+
+create function public.finish_reconcile_run(p_run_id uuid, p_result jsonb)
+returns jsonb
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  v_now timestamptz := private.clock();
+  v_run private.cleanup_runs;
+  v_dispatched integer := 0;
+begin
+  update private.cleanup_runs as r
+  set status = 'finished',
+    finished_at = v_now,
+    total = coalesce((p_result ->> 'unknown')::integer, 0),
+    errors = coalesce(p_result -> 'errors', '[]'),
+    stop_reason = coalesce(p_result ->> 'stopReason', 'error')
+  where r.id = p_run_id and r.status = 'running'
+  returning r.* into v_run;
+  if not found then
+    return jsonb_build_object('dispatched', 0);
+  end if;
+  update private.reconcile_state as t
+  set run_id = null, run_until = null
+  where t.run_id = p_run_id;
+  -- A scheduled pass goes on until it is through; one that a person started does not run away.
+  if v_run.request_id is not null and v_run.stop_reason in ('limit', 'time_budget', 'shutdown')
+    and private.dispatch_reconcile()
+  then
+    v_dispatched := 1;
+  end if;
+  return jsonb_build_object('dispatched', v_dispatched);
+end;
+$$;
+
+revoke execute on function public.finish_reconcile_run(uuid, jsonb) from public, anon, authenticated;
+grant execute on function public.finish_reconcile_run(uuid, jsonb) to service_role;
+
+comment on function public.finish_reconcile_run(uuid, jsonb) is
+  'Ends a reconcile run once and lets go of the walk; a scheduled run that stopped early calls the next.';
