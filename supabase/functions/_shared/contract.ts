@@ -1,0 +1,88 @@
+/**
+ * What callers may send: ids, bodies and their limits. Answers are `SessionView` (core/ports.ts) and the types here.
+ *
+ * @module
+ */
+import { z } from "zod";
+import type { JsonObject } from "./core/ports.ts";
+import { checkJsonObject } from "./json_limits.ts";
+
+/** Seconds; the table has the same bounds. */
+const MIN_TTL = 60;
+const MAX_TTL = 315_360_000;
+const MAX_TITLE_CHARACTERS = 200;
+const MAX_METADATA_BYTES = 8192;
+const MAX_PER_RUN = 10_000;
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+const NIL_UUID = "00000000-0000-0000-0000-000000000000";
+
+/** True for a lower-case UUID of any version, the nil UUID excepted: Acontext reads that one as "no id". */
+export function isId(text: string): boolean {
+  return UUID.test(text) && text !== NIL_UUID;
+}
+
+/** The id in its one spelling, or null when `text` is not an id. */
+export function parseId(text: string): string | null {
+  const id = text.toLowerCase();
+  return isId(id) ? id : null;
+}
+
+const id = z.string({ error: "must be a UUID" })
+  .transform((text) => text.toLowerCase())
+  .refine(isId, { error: "must be a UUID other than the nil UUID" });
+
+const flag = z.boolean({ error: "must be true or false" }).default(false);
+
+const title = z.string({ error: "must be a string or null" })
+  // Postgres counts code points, JavaScript UTF-16 units.
+  .refine(
+    (text) => text.length <= MAX_TITLE_CHARACTERS || [...text].length <= MAX_TITLE_CHARACTERS,
+    {
+      error: `must have at most ${MAX_TITLE_CHARACTERS} characters`,
+    },
+  )
+  .refine((text) => text.isWellFormed() && !text.includes("\0"), {
+    error: "must not contain NUL characters or lone surrogates",
+  });
+
+const ttl = z.int({ error: "must be a whole number of seconds or null" })
+  .min(MIN_TTL, { error: `must be at least ${MIN_TTL}` })
+  .max(MAX_TTL, { error: `must be at most ${MAX_TTL}` });
+
+/** Not `z.record`, which copies what it reads and drops a member called `__proto__`. */
+const metadata = z.custom<JsonObject>().superRefine((value, context) => {
+  const problem = checkJsonObject(value, MAX_METADATA_BYTES);
+  if (problem !== null) context.addIssue({ code: "custom", message: problem });
+});
+
+export const createSessionBody = z.strictObject({
+  id: id.optional(),
+  title: title.nullable().default(null),
+  metadata: metadata.default({}),
+  ttl: ttl.nullable().default(null),
+  pinned: flag,
+});
+
+export const cleanupBody = z.strictObject({
+  runId: id.optional(),
+  dryRun: flag,
+  background: flag,
+  force: flag,
+  limit: z.int({ error: "must be a whole number or null" })
+    .min(1, { error: "must be at least 1" })
+    .max(MAX_PER_RUN, { error: `must be at most ${MAX_PER_RUN}` })
+    .nullable().default(null),
+});
+
+export type CreateSessionBody = z.output<typeof createSessionBody>;
+export type CleanupBody = z.output<typeof cleanupBody>;
+
+/** What `delete-session` answers: 200 with the first, 202 with the second. */
+export type DeleteAnswer = { deleted: true } | { deleted: false; status: "deleting" };
+
+/** What `cleanup-sessions` answers with 202 when asked to work in the background. */
+export interface AcceptedAnswer {
+  runId: string;
+  status: "accepted";
+}

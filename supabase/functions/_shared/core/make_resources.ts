@@ -1,0 +1,125 @@
+/**
+ * Makes, or finds again, the two remote resources of a session that is being created.
+ *
+ * @module
+ */
+import { AppError } from "../errors.ts";
+import type { Acontext, Outcome } from "./ports.ts";
+
+export interface MadeResources {
+  sessionId: string;
+  diskId: string;
+  /** Further resources with the same mark, left by calls whose answer was lost. */
+  surplusSessionIds: string[];
+  surplusDiskIds: string[];
+  /** An answer was lost: more may come to be under the same mark. */
+  uncertain: boolean;
+}
+
+interface Found {
+  id: string;
+  surplus: string[];
+  uncertain: boolean;
+}
+
+/**
+ * Both resources, made side by side. When an answer is lost, or an earlier call may have made something, what carries
+ * the session's mark is looked for before anything is made.
+ *
+ * @throws {AppError} `id_taken`, `acontext_unavailable`, `acontext_rejected`
+ */
+export async function makeResources(
+  { acontext }: { acontext: Acontext },
+  { sessionId, resumed }: { sessionId: string; resumed: boolean },
+): Promise<MadeResources> {
+  const [session, disk] = await Promise.all([
+    makeOne({
+      resumed,
+      make: () => acontext.createSession(sessionId),
+      find: () => acontext.findSessions(sessionId),
+    }),
+    makeOne({
+      resumed,
+      make: () => acontext.createDisk(sessionId),
+      find: async () => {
+        const found = await acontext.findDisks(sessionId);
+        // A server that ignores labels cannot tell whose disks these are: make one, never guess.
+        return found.kind === "done" && !found.value.filtered
+          ? { kind: "done", value: { ids: [] } }
+          : found;
+      },
+    }),
+  ]);
+  if (session.kind !== "done") throw unmade(session);
+  if (disk.kind !== "done") throw unmade(disk);
+  return {
+    sessionId: session.value.id,
+    diskId: disk.value.id,
+    surplusSessionIds: session.value.surplus,
+    surplusDiskIds: disk.value.surplus,
+    uncertain: session.value.uncertain || disk.value.uncertain,
+  };
+}
+
+async function makeOne(
+  resource: {
+    resumed: boolean;
+    make(): Promise<Outcome<{ id: string }>>;
+    find(): Promise<Outcome<{ ids: string[] }>>;
+  },
+): Promise<Outcome<Found>> {
+  if (resource.resumed) {
+    const found = await findMade(resource);
+    if (found !== null) return found;
+  }
+  const made = await resource.make();
+  if (made.kind === "done") {
+    return { kind: "done", value: { id: made.value.id, surplus: [], uncertain: false } };
+  }
+  if (made.kind !== "unknown") return made;
+  const found = await findMade(resource);
+  return found ?? made;
+}
+
+/** Null when the service answered and there is none. */
+async function findMade(
+  resource: { find(): Promise<Outcome<{ ids: string[] }>> },
+): Promise<Outcome<Found> | null> {
+  const found = await resource.find();
+  if (found.kind !== "done") return found;
+  const [id, ...surplus] = found.value.ids;
+  return id === undefined ? null : { kind: "done", value: { id, surplus, uncertain: true } };
+}
+
+function unmade(outcome: Exclude<Outcome<unknown>, { kind: "done" }>): AppError {
+  switch (outcome.kind) {
+    case "throttled":
+      return unavailable("Acontext asks to slow down", Math.ceil(outcome.retryAfterMs / 1000));
+    case "unavailable":
+    case "unknown":
+      return unavailable("Acontext did not confirm in time", 5);
+    case "absent":
+      return rejected("http_404");
+    case "rejected":
+      return outcome.detail === "foreign_session"
+        ? new AppError("id_taken", {
+          message: "Cannot create session: Acontext holds another session with this id",
+          hint: "Choose a new id",
+        })
+        : rejected(outcome.detail);
+  }
+}
+
+function unavailable(reason: string, retryAfterSeconds: number): AppError {
+  return new AppError("acontext_unavailable", {
+    message: `Cannot create session: ${reason}`,
+    hint: "Repeat the call with the same id",
+    retryAfterSeconds: Math.max(1, retryAfterSeconds),
+  });
+}
+
+function rejected(detail: string): AppError {
+  return new AppError("acontext_rejected", {
+    message: `Cannot create session: Acontext refused it ("${detail}")`,
+  });
+}

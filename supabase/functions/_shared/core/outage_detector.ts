@@ -1,0 +1,71 @@
+/**
+ * Tells a service that is down from entries that cannot be deleted.
+ *
+ * @module
+ */
+import type { Outcome } from "./ports.ts";
+
+/** So many ailing answers in a row are worth a question. */
+const SUSPECTS_IN_A_ROW = 10;
+
+/**
+ * Holds back the verdict on ailing entries until it is known whether the service was to blame: then they count no
+ * attempt, otherwise each counts as a failure of its own. The question is a probe that needs the service's database, so that a
+ * handful of undeletable entries is never taken for an outage.
+ */
+export class OutageDetector<Suspect> {
+  #suspects: Suspect[] = [];
+  #inARow = 0;
+  #everAlive = false;
+  #probing: Promise<boolean> | null = null;
+  readonly #probe: () => Promise<Outcome<null>>;
+  readonly #decide: (suspect: Suspect, sickIsFailure: boolean) => void;
+
+  constructor(
+    { probe, decide }: {
+      probe: () => Promise<Outcome<null>>;
+      decide: (suspect: Suspect, sickIsFailure: boolean) => void;
+    },
+  ) {
+    this.#probe = probe;
+    this.#decide = decide;
+  }
+
+  /** Something was answered properly: what ailed so far ailed on its own. */
+  alive(): void {
+    this.#everAlive = true;
+    this.#inARow = 0;
+    this.#decideAll(true);
+  }
+
+  /** Adds an ailing entry; answers whether the service is down. */
+  async suspect(suspect: Suspect): Promise<boolean> {
+    this.#suspects.push(suspect);
+    this.#inARow += 1;
+    if (this.#inARow < SUSPECTS_IN_A_ROW) return false;
+    this.#probing ??= this.#isDown().finally(() => this.#probing = null);
+    return await this.#probing;
+  }
+
+  /** No more suspects come: decides on those that are left. Answers whether the service is down. */
+  async close(): Promise<boolean> {
+    if (this.#suspects.length === 0) return false;
+    if (!this.#everAlive) return await this.#isDown();
+    this.#decideAll(true);
+    return false;
+  }
+
+  async #isDown(): Promise<boolean> {
+    const probed = await this.#probe();
+    if (probed.kind === "done") {
+      this.alive();
+      return false;
+    }
+    this.#decideAll(false);
+    return true;
+  }
+
+  #decideAll(sickIsFailure: boolean): void {
+    for (const suspect of this.#suspects.splice(0)) this.#decide(suspect, sickIsFailure);
+  }
+}

@@ -1,0 +1,123 @@
+/**
+ * The `Store` port over the database functions of supabase/migrations, one round trip for each method.
+ *
+ * @module
+ */
+import type { SupabaseClient } from "@supabase/supabase-js";
+import type { z } from "zod";
+import type { Lease, Store } from "./core/ports.ts";
+import type { Database } from "./database.types.ts";
+import { AppError } from "./errors.ts";
+import {
+  activateSchema,
+  beginSchema,
+  deletionRequestSchema,
+  deletionsSchema,
+  finishedSchema,
+  previewSchema,
+  queuedDueSchema,
+  restoreSchema,
+  settledSchema,
+  startRunSchema,
+} from "./store_schemas.ts";
+
+type Functions = Database["public"]["Functions"];
+
+/**
+ * @param client With the secret key: the functions are for the service role alone.
+ * @throws {AppError} From each method: `database_unavailable` when the database cannot be asked, refuses, or answers another shape.
+ */
+export function createStore(client: SupabaseClient<Database>): Store {
+  async function call<Name extends keyof Functions & string>(
+    name: Name,
+    args: Functions[Name]["Args"],
+  ): Promise<unknown> {
+    const { data, error } = await client.rpc(name, args);
+    if (error) {
+      throw new AppError("database_unavailable", {
+        cause: new DatabaseError(`${name}: ${error.code || "no_answer"}`),
+      });
+    }
+    return data;
+  }
+
+  async function ask<Name extends keyof Functions & string, Answer>(
+    name: Name,
+    args: Functions[Name]["Args"],
+    schema: z.ZodType<Answer>,
+  ): Promise<Answer> {
+    const parsed = schema.safeParse(await call(name, args));
+    if (!parsed.success) {
+      throw new AppError("database_unavailable", {
+        cause: new DatabaseError(`${name}: bad_shape`),
+      });
+    }
+    return parsed.data;
+  }
+
+  const leaseArgs = ({ leaseId, leaseSeconds }: Lease) => ({
+    p_lease_id: leaseId,
+    p_lease_seconds: leaseSeconds,
+  });
+
+  return {
+    beginSession: (session, lease) =>
+      ask("begin_session", {
+        p_user_id: session.userId,
+        p_session_id: session.sessionId,
+        p_metadata: session.metadata,
+        p_pinned: session.pinned,
+        ...(session.title !== null && { p_title: session.title }),
+        ...(session.ttl !== null && { p_ttl_seconds: session.ttl }),
+        ...leaseArgs(lease),
+      }, beginSchema),
+
+    activateSession: (input) =>
+      ask("activate_session", {
+        p_session_id: input.sessionId,
+        p_lease_id: input.leaseId,
+        p_acontext_session_id: input.acontextSessionId,
+        p_acontext_disk_id: input.acontextDiskId,
+        p_surplus_session_ids: input.surplusSessionIds,
+        p_surplus_disk_ids: input.surplusDiskIds,
+        p_uncertain: input.uncertain,
+      }, activateSchema),
+
+    async releaseSession({ sessionId, leaseId }) {
+      await call("release_session", { p_session_id: sessionId, p_lease_id: leaseId });
+    },
+
+    requestDeletion: ({ userId, sessionId }, lease) =>
+      ask("request_session_deletion", {
+        p_user_id: userId,
+        p_session_id: sessionId,
+        ...leaseArgs(lease),
+      }, deletionRequestSchema),
+
+    restoreSession: ({ userId, sessionId }) =>
+      ask("restore_session", { p_user_id: userId, p_session_id: sessionId }, restoreSchema),
+
+    startRun: ({ runId, force }) =>
+      ask("start_cleanup_run", { p_run_id: runId, p_force: force }, startRunSchema),
+
+    previewCleanup: ({ limit, force }) =>
+      ask("preview_cleanup", { p_limit: limit, p_force: force }, previewSchema),
+
+    queueDue: ({ runId, limit }) =>
+      ask("queue_due_sessions", { p_run_id: runId, p_limit: limit }, queuedDueSchema),
+
+    claimDeletions: ({ limit }, lease) =>
+      ask("claim_deletions", { p_limit: limit, ...leaseArgs(lease) }, deletionsSchema),
+
+    settleDeletions: (leaseId, settlements) =>
+      ask("settle_deletions", { p_lease_id: leaseId, p_settlements: settlements }, settledSchema),
+
+    finishRun: (runId, result) =>
+      ask("finish_cleanup_run", { p_run_id: runId, p_result: result }, finishedSchema),
+  };
+}
+
+/** Names the database function and the SQLSTATE; never carries the database's own text. */
+class DatabaseError extends Error {
+  override readonly name = "DatabaseError";
+}

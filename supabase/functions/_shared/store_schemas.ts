@@ -1,0 +1,103 @@
+/**
+ * What the database functions answer, as schemas. The shapes are made in supabase/migrations.
+ *
+ * @module
+ */
+import { z } from "zod";
+
+const count = z.number().int().nonnegative();
+
+const sessionSchema = z.object({
+  id: z.string(),
+  status: z.enum(["provisioning", "active", "deleting"]),
+  title: z.string().nullable(),
+  metadata: z.record(z.string(), z.json()),
+  pinned: z.boolean(),
+  ttl: z.number().nullable(),
+  messageCount: count,
+  acontextSessionId: z.string().nullable(),
+  acontextDiskId: z.string().nullable(),
+  createdAt: z.string(),
+  updatedAt: z.string(),
+  lastActivityAt: z.string(),
+  expiresAt: z.string().nullable(),
+});
+
+const deletionSchema = z.object({
+  id: z.string(),
+  originId: z.string(),
+  acontextSessionId: z.string().nullable(),
+  acontextDiskId: z.string().nullable(),
+  sessionGone: z.boolean(),
+  diskGone: z.boolean(),
+  attempts: count,
+});
+
+export const beginSchema = z.discriminatedUnion("outcome", [
+  z.object({ outcome: z.literal("started"), session: sessionSchema }),
+  z.object({ outcome: z.literal("resumed"), session: sessionSchema }),
+  z.object({ outcome: z.literal("existing"), session: sessionSchema }),
+  z.object({ outcome: z.literal("busy"), retryAfterMs: z.number() }),
+  z.object({ outcome: z.literal("deleting") }),
+  z.object({ outcome: z.literal("deleted") }),
+  z.object({ outcome: z.literal("not_found") }),
+  z.object({ outcome: z.literal("unknown_user") }),
+  z.object({ outcome: z.literal("quota_exceeded"), limit: count }),
+]);
+
+export const activateSchema = z.discriminatedUnion("outcome", [
+  z.object({ outcome: z.literal("active"), session: sessionSchema }),
+  z.object({ outcome: z.literal("deleting") }),
+  z.object({ outcome: z.literal("lease_lost") }),
+  z.object({ outcome: z.literal("taken") }),
+]);
+
+export const deletionRequestSchema = z.discriminatedUnion("outcome", [
+  z.object({ outcome: z.literal("claimed"), deletion: deletionSchema }),
+  z.object({ outcome: z.literal("queued") }),
+  z.object({ outcome: z.literal("not_found") }),
+]);
+
+export const restoreSchema = z.discriminatedUnion("outcome", [
+  z.object({ outcome: z.literal("restored"), session: sessionSchema }),
+  z.object({ outcome: z.literal("not_found") }),
+  z.object({ outcome: z.literal("not_deleting") }),
+  z.object({ outcome: z.literal("too_late") }),
+]);
+
+export const startRunSchema = z.discriminatedUnion("outcome", [
+  z.object({
+    outcome: z.literal("started"),
+    settings: z.object({
+      maxPerRun: z.number().int().positive(),
+      concurrency: z.number().int().positive(),
+    }),
+  }),
+  z.object({ outcome: z.literal("duplicate") }),
+  z.object({ outcome: z.literal("disabled") }),
+]);
+
+export const previewSchema = z.object({
+  queued: count,
+  expired: count,
+  stale: count,
+  breaker: z.boolean(),
+});
+
+export const queuedDueSchema = z.object({
+  expired: count,
+  stale: count,
+  breaker: z.boolean(),
+  more: z.boolean(),
+});
+
+export const deletionsSchema = z.array(deletionSchema);
+
+export const settledSchema = z.object({
+  deleted: count,
+  failed: count,
+  released: count,
+  lost: count,
+});
+
+export const finishedSchema = z.object({ remaining: count, dispatched: count });

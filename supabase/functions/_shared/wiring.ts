@@ -1,0 +1,52 @@
+/**
+ * Puts the parts together, once per worker: the only place that holds the database client with all rights.
+ *
+ * @module
+ */
+import { createAdminClient } from "@supabase/server/core";
+import { createAcontext } from "./acontext.ts";
+import { systemClock, systemRandomness } from "./clock.ts";
+import type { Acontext, Clock, Log, Randomness, Store } from "./core/ports.ts";
+import type { Database } from "./database.types.ts";
+import { type Env, readEnv } from "./env.ts";
+import { createLog } from "./log.ts";
+import { createStore } from "./store.ts";
+
+export interface Deps {
+  store: Store;
+  acontext: Acontext;
+  clock: Clock;
+  random: Randomness;
+  log: Log;
+}
+
+/** Longer than the database's own limit for a statement (8 s), so that only a dead connection meets it. */
+const DATABASE_TIMEOUT_MS = 15_000;
+
+/** The log of the function `name`, and its parts, made when they are first asked for. */
+export function wire(name: string): { log: Log; deps: () => Deps; env: () => Env } {
+  const log = createLog({ name });
+  let made: Deps | undefined;
+  return { log, env: readEnv, deps: () => made ??= assemble(readEnv(), log) };
+}
+
+function assemble(env: Env, log: Log): Deps {
+  const supabaseAdmin = createAdminClient<Database>({
+    env: env.supabase,
+    supabaseOptions: { global: { fetch: fetchInTime } },
+  });
+  return {
+    store: createStore(supabaseAdmin),
+    acontext: createAcontext({ ...env.acontext, namespace: env.namespace }),
+    clock: systemClock,
+    random: systemRandomness,
+    log,
+  };
+}
+
+function fetchInTime(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
+  return fetch(input, {
+    ...init,
+    signal: init?.signal ?? AbortSignal.timeout(DATABASE_TIMEOUT_MS),
+  });
+}

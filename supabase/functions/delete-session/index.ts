@@ -1,0 +1,21 @@
+/** Deletes a session with everything it has in Acontext, or restores it within the grace period. */
+import { deleteSession, restoreSession } from "../_shared/core/delete_session.ts";
+import { user } from "../_shared/http/auth.ts";
+import { serve } from "../_shared/http/serve.ts";
+import { wire } from "../_shared/wiring.ts";
+import { routes } from "./routes.ts";
+
+const name = "delete-session";
+const { log, deps } = wire(name);
+
+export default {
+  fetch: serve({
+    name,
+    auth: user,
+    routes: routes({
+      remove: (key) => deleteSession(deps(), key),
+      restore: (key) => restoreSession(deps(), key),
+    }),
+    log,
+  }),
+};

@@ -1,0 +1,31 @@
+import type { DeleteAnswer } from "../_shared/contract.ts";
+import type { SessionView } from "../_shared/core/ports.ts";
+import type { User } from "../_shared/http/auth.ts";
+import type { Handler, Routes } from "../_shared/http/serve.ts";
+
+interface Key {
+  userId: string;
+  sessionId: string;
+}
+
+/** What the routes call. */
+export interface Actions {
+  remove(key: Key): Promise<{ deleted: boolean }>;
+  restore(key: Key): Promise<SessionView>;
+}
+
+/** 200 when both remote resources are proven gone, 202 when the sweep has to finish it. */
+export function routes({ remove, restore }: Actions): Routes<User> {
+  const removeOne: Handler<User> = async ({ caller, id }) => {
+    const { deleted } = await remove({ userId: caller.userId, sessionId: id() });
+    const body: DeleteAnswer = deleted ? { deleted } : { deleted: false, status: "deleting" };
+    return { status: deleted ? 200 : 202, body };
+  };
+  return {
+    "DELETE /:id": removeOne,
+    "POST /:id": removeOne,
+    async "POST /:id/restore"({ caller, id }) {
+      return { status: 200, body: await restore({ userId: caller.userId, sessionId: id() }) };
+    },
+  };
+}
