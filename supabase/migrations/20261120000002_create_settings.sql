@@ -22,7 +22,7 @@ create table private.settings (
   updated_at timestamptz not null default private.clock(),
   constraint settings_has_one_row check (only_row),
   constraint session_ttl_in_range
-    check (session_ttl between interval '1 minute' and interval '10 years'),
+    check (session_ttl between interval '1 minute' and interval '3650 days'),
   -- A provisioning lease lives for at most two minutes; a timeout above that never races a live one.
   constraint provisioning_timeout_in_range
     check (provisioning_timeout between interval '3 minutes' and interval '1 day'),
@@ -40,7 +40,7 @@ create table private.settings (
   constraint breaker_fraction_in_range check (breaker_fraction > 0 and breaker_fraction <= 1),
   constraint breaker_minimum_in_range check (breaker_minimum >= 1),
   constraint log_retention_in_range
-    check (log_retention between interval '1 day' and interval '10 years')
+    check (log_retention between interval '1 day' and interval '3650 days')
 );
 
 comment on table private.settings is 'Settings of session expiry and cleanup: exactly one row.';

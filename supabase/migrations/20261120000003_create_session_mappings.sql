@@ -29,7 +29,8 @@ create table public.session_mappings (
   constraint title_is_short check (char_length(title) <= 200),
   constraint metadata_is_object check (jsonb_typeof(metadata) = 'object'),
   constraint metadata_is_small check (octet_length(metadata::text) <= 8192),
-  constraint ttl_in_range check (ttl between interval '1 minute' and interval '10 years'),
+  -- Compared with seconds, an interval of '10 years' counts only 3600 days.
+  constraint ttl_in_range check (ttl between interval '1 minute' and interval '3650 days'),
   constraint message_count_not_negative check (message_count >= 0),
   constraint pinned_never_expires check (pinned = (expires_at is null))
 ) with (fillfactor = 90);
@@ -48,7 +49,7 @@ create index session_mappings_by_owner
 create index session_mappings_by_expiry
   on public.session_mappings (expires_at) where status = 'active';
 create index session_mappings_provisioning
-  on public.session_mappings (created_at) where status = 'provisioning';
+  on public.session_mappings (last_activity_at) where status = 'provisioning';
 
 alter table public.session_mappings enable row level security;
 

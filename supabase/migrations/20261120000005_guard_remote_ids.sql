@@ -165,7 +165,7 @@ begin
   update public.session_mappings as s
   set status = 'deleting',
     user_id = (select u.id from auth.users as u where u.id = s.user_id)
-  where s.id = old.id and s.status <> 'deleting';
+  where s.id = old.id;
   return null;
 end;
 $$;

@@ -48,7 +48,11 @@ function failureOf(reply: Reply, purpose: Purpose): Outcome<never> {
   const detail = `http_${status}`;
   if (status >= 200 && status < 300) return badShape(purpose);
   if (status === 429) return { kind: "throttled", retryAfterMs: reply.retryAfterMs };
-  if (status === 502 || status === 503 || status === 504) return { kind: "unavailable", detail };
+  if (status === 503) return { kind: "unavailable", detail };
+  // A gateway that lost its server, or its patience: a write may have gone through.
+  if (status === 502 || status === 504) {
+    return { kind: purpose === "read" ? "unavailable" : "unknown", detail };
+  }
   if (status >= 500) return { kind: "unknown", detail };
   // Redirects, a wrong key, and whatever a gateway or another service says: not Acontext's verdict on this request.
   if (status < 400 || status === 401 || !isEnvelope(reply.content)) {

@@ -65,6 +65,10 @@ export const createSessionBody = z.strictObject({
 });
 
 export const cleanupBody = z.strictObject({
+  /** What to do: delete what is due, or look for remote resources that no session knows. */
+  task: z.enum(["sweep", "reconcile"], { error: 'must be "sweep" or "reconcile"' }).default(
+    "sweep",
+  ),
   runId: id.optional(),
   dryRun: flag,
   background: flag,

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Log } from "./core/ports.ts";
+import { AppError } from "./errors.ts";
 
 type Level = "info" | "warn" | "error";
 type Fields = Parameters<Log["info"]>[1];
@@ -68,15 +69,21 @@ function shorten(_key: string, value: unknown): unknown {
   return typeof value === "string" && value.length > MAX_TEXT ? value.slice(0, MAX_TEXT) : value;
 }
 
+/** `    at fn (file:///…/functions/_shared/x.ts:1:2)` as `fn (_shared/x.ts:1:2)`. */
+function shortenFrame(line: string): string {
+  return line.trim().slice(3).replace(/file:\S*\/functions\//, "");
+}
+
 function writeToConsole(level: Level, line: string): void {
   console[level](line);
 }
 
 /**
  * What may be logged of something thrown: its name, a code when it has one, and where it came from. Not its message,
- * which may quote the database or a request.
+ * which may quote the database or a request. Of an `AppError` with a cause, the cause is described.
  */
 export function describeError(error: unknown): { error: string; errorCode?: string; at?: string } {
+  if (error instanceof AppError && error.cause !== undefined) return describeError(error.cause);
   if (!(error instanceof Error)) return { error: typeof error };
   const code = "code" in error ? error.code : undefined;
   // The stack begins with the message, which may have lines that look like frames.
@@ -88,8 +95,6 @@ export function describeError(error: unknown): { error: string; errorCode?: stri
   return {
     error: error.name,
     ...(typeof code === "string" || typeof code === "number" ? { errorCode: String(code) } : {}),
-    ...(frames.length > 0
-      ? { at: frames.slice(0, 4).map((line) => line.trim().slice(3)).join(" < ") }
-      : {}),
+    ...(frames.length > 0 ? { at: frames.slice(0, 4).map(shortenFrame).join(" < ") } : {}),
   };
 }

@@ -4,10 +4,9 @@
  * @module
  */
 import type { SupabaseClient } from "@supabase/supabase-js";
-import type { z } from "zod";
 import type { Lease, Store } from "./core/ports.ts";
 import type { Database } from "./database.types.ts";
-import { AppError } from "./errors.ts";
+import { databaseFunctions } from "./database_functions.ts";
 import {
   activateSchema,
   beginSchema,
@@ -21,39 +20,12 @@ import {
   startRunSchema,
 } from "./store_schemas.ts";
 
-type Functions = Database["public"]["Functions"];
-
 /**
  * @param client With the secret key: the functions are for the service role alone.
  * @throws {AppError} From each method: `database_unavailable` when the database cannot be asked, refuses, or answers another shape.
  */
 export function createStore(client: SupabaseClient<Database>): Store {
-  async function call<Name extends keyof Functions & string>(
-    name: Name,
-    args: Functions[Name]["Args"],
-  ): Promise<unknown> {
-    const { data, error } = await client.rpc(name, args);
-    if (error) {
-      throw new AppError("database_unavailable", {
-        cause: new DatabaseError(`${name}: ${error.code || "no_answer"}`),
-      });
-    }
-    return data;
-  }
-
-  async function ask<Name extends keyof Functions & string, Answer>(
-    name: Name,
-    args: Functions[Name]["Args"],
-    schema: z.ZodType<Answer>,
-  ): Promise<Answer> {
-    const parsed = schema.safeParse(await call(name, args));
-    if (!parsed.success) {
-      throw new AppError("database_unavailable", {
-        cause: new DatabaseError(`${name}: bad_shape`),
-      });
-    }
-    return parsed.data;
-  }
+  const { call, ask } = databaseFunctions(client);
 
   const leaseArgs = ({ leaseId, leaseSeconds }: Lease) => ({
     p_lease_id: leaseId,
@@ -115,9 +87,4 @@ export function createStore(client: SupabaseClient<Database>): Store {
     finishRun: (runId, result) =>
       ask("finish_cleanup_run", { p_run_id: runId, p_result: result }, finishedSchema),
   };
-}
-
-/** Names the database function and the SQLSTATE; never carries the database's own text. */
-class DatabaseError extends Error {
-  override readonly name = "DatabaseError";
 }

@@ -101,3 +101,19 @@ export const settledSchema = z.object({
 });
 
 export const finishedSchema = z.object({ remaining: count, dispatched: count });
+
+export const idsSchema = z.array(z.string());
+
+export const startReconcileSchema = z.discriminatedUnion("outcome", [
+  z.object({
+    outcome: z.literal("started"),
+    phase: z.enum(["sessions", "labels", "uncertain"]),
+    cursor: z.string().nullable(),
+  }),
+  z.object({ outcome: z.literal("duplicate") }),
+  z.object({ outcome: z.literal("busy") }),
+]);
+
+export const reconcileSavedSchema = z.object({ outcome: z.enum(["saved", "lost"]), queued: count });
+
+export const reconcileFinishedSchema = z.object({ dispatched: count });

@@ -5,16 +5,21 @@
  */
 import { createAdminClient } from "@supabase/server/core";
 import { createAcontext } from "./acontext.ts";
+import { createCatalog } from "./acontext_catalog.ts";
 import { systemClock, systemRandomness } from "./clock.ts";
 import type { Acontext, Clock, Log, Randomness, Store } from "./core/ports.ts";
+import type { Catalog, ReconcileStore } from "./core/reconcile_ports.ts";
 import type { Database } from "./database.types.ts";
 import { type Env, readEnv } from "./env.ts";
 import { createLog } from "./log.ts";
 import { createStore } from "./store.ts";
+import { createReconcileStore } from "./store_reconcile.ts";
 
 export interface Deps {
   store: Store;
   acontext: Acontext;
+  reconcileStore: ReconcileStore;
+  catalog: Catalog;
   clock: Clock;
   random: Randomness;
   log: Log;
@@ -35,9 +40,12 @@ function assemble(env: Env, log: Log): Deps {
     env: env.supabase,
     supabaseOptions: { global: { fetch: fetchInTime } },
   });
+  const acontext = { ...env.acontext, namespace: env.namespace };
   return {
     store: createStore(supabaseAdmin),
-    acontext: createAcontext({ ...env.acontext, namespace: env.namespace }),
+    acontext: createAcontext(acontext),
+    reconcileStore: createReconcileStore(supabaseAdmin),
+    catalog: createCatalog(acontext),
     clock: systemClock,
     random: systemRandomness,
     log,

@@ -1,46 +1,48 @@
-import { type AcceptedAnswer, cleanupBody } from "../_shared/contract.ts";
-import type { Log, RunResult } from "../_shared/core/ports.ts";
-import type { SweepReport } from "../_shared/core/sweep.ts";
+import { type AcceptedAnswer, type CleanupBody, cleanupBody } from "../_shared/contract.ts";
+import type { Log } from "../_shared/core/ports.ts";
 import { AppError } from "../_shared/errors.ts";
 import type { Routes } from "../_shared/http/serve.ts";
 import { describeError } from "../_shared/log.ts";
 
-export interface SweepRequest {
-  runId: string;
-  dryRun: boolean;
-  force: boolean;
-  limit: number | null;
-}
+export type TaskRequest = Omit<CleanupBody, "task" | "background" | "runId"> & { runId: string };
 
-const NOTHING = { total: 0, deleted: 0, failed: 0, deferred: 0 };
+/** One of the things this function can be asked to do. */
+export interface Task {
+  /** Resolves to the report. */
+  run(request: TaskRequest): Promise<unknown>;
+  /** Ends the run of a task that threw; otherwise it would seem to work for ever. */
+  recordFailure(runId: string, error: string): Promise<unknown>;
+}
 
 /** What the routes call. */
 export interface Actions {
-  sweep(request: SweepRequest): Promise<SweepReport>;
-  finish(runId: string, result: RunResult): Promise<unknown>;
+  tasks: Record<CleanupBody["task"], Task>;
   /** Lets work go on after the answer. */
   background(work: Promise<void>): void;
   log: Log;
 }
 
 /** 200 with the report; with `background` 202 at once, and the outcome is in the run's row. */
-export function routes({ sweep, finish, background, log }: Actions): Routes<null> {
-  async function sweepOrFail(request: SweepRequest): Promise<SweepReport> {
+export function routes({ tasks, background, log }: Actions): Routes<null> {
+  async function runOrFail(name: CleanupBody["task"], request: TaskRequest): Promise<unknown> {
+    const task = tasks[name];
     try {
-      return await sweep(request);
+      return await task.run(request);
     } catch (error) {
-      const { runId } = request;
+      const { runId, dryRun } = request;
       const code = error instanceof AppError ? error.code : "internal";
-      log.error("sweep_failed", { runId, code, ...describeError(error) });
-      if (!request.dryRun) await recordFailure(runId, code);
+      log.error("run_failed", { task: name, runId, code, ...describeError(error) });
+      if (!dryRun) await recordFailure(task, { runId, code });
       throw error;
     }
   }
 
-  /** Otherwise the run would seem to work for ever. What it had counted is in the queue and the log anyway. */
-  async function recordFailure(runId: string, error: string): Promise<void> {
+  async function recordFailure(
+    task: Task,
+    { runId, code }: { runId: string; code: string },
+  ): Promise<void> {
     try {
-      await finish(runId, { ...NOTHING, stopReason: "error", errors: [{ id: runId, error }] });
+      await task.recordFailure(runId, code);
     } catch (failure) {
       log.error("finish_run_failed", { runId, ...describeError(failure) });
     }
@@ -48,10 +50,10 @@ export function routes({ sweep, finish, background, log }: Actions): Routes<null
 
   return {
     async "POST /"({ body }) {
-      const { background: detached, runId = crypto.randomUUID(), ...rest } = await body(
+      const { task, background: detached, runId = crypto.randomUUID(), ...rest } = await body(
         cleanupBody,
       );
-      const work = sweepOrFail({ runId, ...rest });
+      const work = runOrFail(task, { runId, ...rest });
       if (!detached) return { status: 200, body: await work };
       // Logged and recorded above; nobody is left to answer.
       background(work.then(() => {}, () => {}));

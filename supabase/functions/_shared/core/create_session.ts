@@ -70,17 +70,17 @@ export async function createSession(
   }
 
   const key = { sessionId: wanted.sessionId, leaseId: lease.leaseId };
-  let made: MadeResources;
   try {
-    made = await makeResources(deps, {
+    const made = await makeResources(deps, {
       sessionId: wanted.sessionId,
       resumed: begun.outcome === "resumed",
+      deadline: lease.deadline,
     });
+    return { created: true, session: await bind(deps, key, made) };
   } catch (error) {
     await giveUp(deps, key);
     throw error;
   }
-  return { created: true, session: await bind(deps, key, made) };
 }
 
 async function beginWhenFree(
@@ -120,7 +120,6 @@ async function bind(
       throw busy(1);
     case "taken":
       // What was found is queued for deletion: once it is gone, a repeated call makes new resources.
-      await giveUp(deps, key);
       throw busy(30);
   }
 }

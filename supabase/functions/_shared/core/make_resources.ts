@@ -4,7 +4,7 @@
  * @module
  */
 import { AppError } from "../errors.ts";
-import type { Acontext, Outcome } from "./ports.ts";
+import type { Acontext, Clock, Outcome } from "./ports.ts";
 
 export interface MadeResources {
   sessionId: string;
@@ -26,20 +26,25 @@ interface Found {
  * Both resources, made side by side. When an answer is lost, or an earlier call may have made something, what carries
  * the session's mark is looked for before anything is made.
  *
+ * @param options.deadline The moment on `clock` after which nothing may be made: whoever holds the lease by then would have
+ *   looked for it in vain.
  * @throws {AppError} `id_taken`, `acontext_unavailable`, `acontext_rejected`
  */
 export async function makeResources(
-  { acontext }: { acontext: Acontext },
-  { sessionId, resumed }: { sessionId: string; resumed: boolean },
+  { acontext, clock }: { acontext: Acontext; clock: Clock },
+  { sessionId, resumed, deadline }: { sessionId: string; resumed: boolean; deadline: number },
 ): Promise<MadeResources> {
+  const mayMake = () => clock.now() <= deadline;
   const [session, disk] = await Promise.all([
     makeOne({
       resumed,
+      mayMake,
       make: () => acontext.createSession(sessionId),
       find: () => acontext.findSessions(sessionId),
     }),
     makeOne({
       resumed,
+      mayMake,
       make: () => acontext.createDisk(sessionId),
       find: async () => {
         const found = await acontext.findDisks(sessionId);
@@ -64,6 +69,7 @@ export async function makeResources(
 async function makeOne(
   resource: {
     resumed: boolean;
+    mayMake(): boolean;
     make(): Promise<Outcome<{ id: string }>>;
     find(): Promise<Outcome<{ ids: string[] }>>;
   },
@@ -72,13 +78,19 @@ async function makeOne(
     const found = await findMade(resource);
     if (found !== null) return found;
   }
+  if (!resource.mayMake()) return { kind: "unknown", detail: "late" };
   const made = await resource.make();
   if (made.kind === "done") {
     return { kind: "done", value: { id: made.value.id, surplus: [], uncertain: false } };
   }
-  if (made.kind !== "unknown") return made;
+  if (made.kind !== "unknown" && !isConflict(made)) return made;
   const found = await findMade(resource);
   return found ?? made;
+}
+
+/** The id exists: an earlier call's request landed late, or it is somebody else's. */
+function isConflict(outcome: Outcome<unknown>): boolean {
+  return outcome.kind === "rejected" && outcome.status === 409;
 }
 
 /** Null when the service answered and there is none. */
@@ -101,7 +113,7 @@ function unmade(outcome: Exclude<Outcome<unknown>, { kind: "done" }>): AppError 
     case "absent":
       return rejected("http_404");
     case "rejected":
-      return outcome.detail === "foreign_session"
+      return isConflict(outcome)
         ? new AppError("id_taken", {
           message: "Cannot create session: Acontext holds another session with this id",
           hint: "Choose a new id",

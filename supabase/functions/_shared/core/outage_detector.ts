@@ -16,7 +16,9 @@ const SUSPECTS_IN_A_ROW = 10;
 export class OutageDetector<Suspect> {
   #suspects: Suspect[] = [];
   #inARow = 0;
-  #everAlive = false;
+  /** Answered properly since the last probe began. */
+  #aliveMeanwhile = false;
+  #down = false;
   #probing: Promise<boolean> | null = null;
   readonly #probe: () => Promise<Outcome<null>>;
   readonly #decide: (suspect: Suspect, sickIsFailure: boolean) => void;
@@ -33,7 +35,7 @@ export class OutageDetector<Suspect> {
 
   /** Something was answered properly: what ailed so far ailed on its own. */
   alive(): void {
-    this.#everAlive = true;
+    this.#aliveMeanwhile = true;
     this.#inARow = 0;
     this.#decideAll(true);
   }
@@ -42,6 +44,10 @@ export class OutageDetector<Suspect> {
   async suspect(suspect: Suspect): Promise<boolean> {
     this.#suspects.push(suspect);
     this.#inARow += 1;
+    if (this.#down) {
+      this.acquit();
+      return true;
+    }
     if (this.#inARow < SUSPECTS_IN_A_ROW) return false;
     this.#probing ??= this.#isDown().finally(() => this.#probing = null);
     return await this.#probing;
@@ -49,20 +55,21 @@ export class OutageDetector<Suspect> {
 
   /** No more suspects come: decides on those that are left. Answers whether the service is down. */
   async close(): Promise<boolean> {
-    if (this.#suspects.length === 0) return false;
-    if (!this.#everAlive) return await this.#isDown();
-    this.#decideAll(true);
-    return false;
+    return this.#suspects.length > 0 && await this.#isDown();
+  }
+
+  /** Decides that what ailed so far is not to blame, without asking the service. */
+  acquit(): void {
+    this.#decideAll(false);
   }
 
   async #isDown(): Promise<boolean> {
+    this.#aliveMeanwhile = false;
     const probed = await this.#probe();
-    if (probed.kind === "done") {
-      this.alive();
-      return false;
-    }
-    this.#decideAll(false);
-    return true;
+    this.#down = probed.kind !== "done" && !this.#aliveMeanwhile;
+    if (this.#down) this.acquit();
+    else this.alive();
+    return this.#down;
   }
 
   #decideAll(sickIsFailure: boolean): void {

@@ -14,10 +14,10 @@
  * - `absent`: the server *claims* that the resource does not exist (404). Not a proof: an outage behind
  *   Acontext's API answers the same.
  * - `throttled`: answered 429; try again after `retryAfterMs`. It had no effect.
- * - `unavailable`: the service as a whole refuses or cannot be reached (connection refused, 401, 502, 503, 504, an answer
+ * - `unavailable`: the service as a whole refuses or cannot be reached (connection refused, 401, 503, an answer
  *   that is not Acontext's). It had no effect as far as one can tell.
  * - `rejected`: the service understood and refused this one request (other 4xx). It had no effect.
- * - `unknown`: no answer, a broken answer, or a 500. It may or may not have taken effect.
+ * - `unknown`: no answer, a broken answer, 500, 502 or 504. It may or may not have taken effect.
  *
  * `detail` is a short machine word such as `timeout` or `http_500`; it never carries text from the server.
  */
@@ -219,7 +219,7 @@ export type StopReason =
   | "duplicate"
   | "error";
 
-/** The database, one method for each RPC. Throws `StoreError` when the database cannot be asked. */
+/** The database, one method for each RPC. Throws `AppError` `database_unavailable` when the database cannot be asked. */
 export interface Store {
   beginSession(session: NewSession, lease: Lease): Promise<BeginOutcome>;
   activateSession(

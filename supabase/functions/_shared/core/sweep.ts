@@ -39,7 +39,7 @@ export interface SweepOptions {
 
 export interface SweepReport {
   runId: string;
-  /** Sessions taken up by this run; in a dry run, those that it would find due. */
+  /** Sessions taken up by this run; in a dry run, those that it would take up. */
   total: number;
   /** Proven gone. */
   deleted: number;
@@ -79,19 +79,25 @@ export async function sweep(deps: SweepDeps, options: SweepOptions): Promise<Swe
 }
 
 async function preview(store: Store, options: SweepOptions): Promise<SweepReport> {
+  const limit = options.limit ?? DRY_RUN_LIMIT;
   const { queued, expired, stale, breaker } = await store.previewCleanup({
-    limit: options.limit ?? DRY_RUN_LIMIT,
+    limit,
     force: options.force,
   });
   const due = queued + stale + (breaker ? 0 : expired);
   return {
     ...emptyResult(breaker ? "breaker" : "dry_run"),
     runId: options.runId,
-    total: due,
+    total: Math.min(due, limit),
     remaining: due,
   };
 }
 
 function emptyResult(stopReason: StopReason): RunResult {
   return { total: 0, deleted: 0, failed: 0, deferred: 0, errors: [], stopReason };
+}
+
+/** What is recorded of a run that threw; what it had done until then is in the queue and the receipts. */
+export function failedSweep(runId: string, error: string): RunResult {
+  return { ...emptyResult("error"), errors: [{ id: runId, error }] };
 }

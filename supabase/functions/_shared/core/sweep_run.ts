@@ -45,7 +45,10 @@ export class SweepRun {
   #feeding: Promise<void> | null = null;
   #settling = new Set<Promise<void>>();
   #moreDue = true;
+  /** Moved into the queue by this run and not claimed since. */
+  #queuedAhead = 0;
   #exhausted = false;
+  #limited = false;
   #breaker = false;
   #stop: StopReason | null = null;
   #pausedUntil = 0;
@@ -65,17 +68,24 @@ export class SweepRun {
 
   /** Never throws: whatever goes wrong ends the run with a reason, and leases end by themselves. */
   async work(): Promise<RunResult> {
-    const shutDown = () => this.#end("shutdown");
+    const shutDown = () => {
+      this.#end("shutdown");
+      // The worker may be gone before what is under way ends.
+      this.#giveBackReady();
+    };
     this.limits.signal.addEventListener("abort", shutDown, { once: true });
     if (this.limits.signal.aborted) shutDown();
     do {
       this.#exhausted = false;
       this.#givenBack = 0;
       await Promise.all(Array.from({ length: this.limits.concurrency }, () => this.#slot()));
-      if (await this.#outage.close()) this.#end("outage");
+      // A claim that was under way when the run stopped has leased something, too.
+      await this.#feeding;
       this.#giveBackReady();
+      if (this.#stop === "shutdown") this.#outage.acquit();
+      else if (await this.#outage.close()) this.#end("outage");
       await Promise.all(this.#settling);
-      // What was given back for a moment, because of a 429 or a short lease, is due again.
+      // What was given back for a moment, because of a 429 or the end of a lease, is due again.
     } while (this.#stop === null && this.#givenBack > 0);
     this.limits.signal.removeEventListener("abort", shutDown);
     const { size: total } = this.#claimed;
@@ -85,14 +95,19 @@ export class SweepRun {
       deleted: this.#deleted,
       failed,
       deferred: Math.max(0, total - this.#deleted - failed),
-      stopReason: this.#stop ?? (this.#breaker ? "breaker" : "empty"),
+      stopReason: this.#stop ??
+        (this.#limited ? "limit" : this.#breaker ? "breaker" : "empty"),
       errors: this.#errors,
     };
   }
 
   async #slot(): Promise<void> {
-    for (let next = await this.#next(); next !== null; next = await this.#next()) {
-      await this.#handle(next);
+    try {
+      for (let next = await this.#next(); next !== null; next = await this.#next()) {
+        await this.#handle(next);
+      }
+    } catch (error) {
+      this.#fail(error);
     }
   }
 
@@ -108,7 +123,8 @@ export class SweepRun {
       }
       const claimed = this.#ready.pop();
       if (claimed !== undefined) {
-        if (this.#ready.length < this.limits.concurrency) void this.#feed();
+        // Early enough for a database that takes four times as long as a deletion.
+        if (this.#ready.length < 4 * this.limits.concurrency) void this.#feed();
         return claimed;
       }
       if (this.#exhausted) return null;
@@ -129,17 +145,25 @@ export class SweepRun {
     const { runId, concurrency, limit } = this.limits;
     const left = limit - this.#claimed.size;
     if (left <= 0) {
-      this.#end("limit");
+      // What is claimed is still worked on.
+      this.#limited = true;
+      this.#exhausted = true;
       return;
     }
-    if (this.#moreDue) {
-      const queued = await store.queueDue({ runId, limit: Math.min(QUEUE_STEP, left) });
+    const wanted = Math.min(left, Math.max(64, 8 * concurrency));
+    if (this.#moreDue && this.#queuedAhead < wanted) {
+      // No more than the run may take up: the rest keeps the chance of being used again.
+      const step = Math.min(QUEUE_STEP, left - this.#queuedAhead);
+      const queued = await store.queueDue({ runId, limit: step });
       this.#moreDue = queued.more;
       this.#breaker = queued.breaker;
+      this.#queuedAhead += queued.expired + queued.stale;
     }
     const lease = newLease(this.deps);
-    const wanted = Math.min(left, Math.max(64, 8 * concurrency));
     const deletions = await store.claimDeletions({ limit: wanted }, lease);
+    this.#queuedAhead = deletions.length < wanted
+      ? 0
+      : Math.max(0, this.#queuedAhead - deletions.length);
     if (deletions.length === 0) this.#exhausted = !this.#moreDue;
     const batch: Batch = { lease, open: deletions.length, reports: [] };
     for (const deletion of deletions) {
@@ -195,9 +219,9 @@ export class SweepRun {
     const reports = batch.reports;
     batch.reports = [];
     const settled = this.deps.store.settleDeletions(batch.lease.leaseId, reports)
-      .then(({ deleted, released }) => {
+      .then(({ deleted, released, lost }) => {
         this.#deleted += deleted;
-        this.#givenBack += released;
+        this.#givenBack += released + lost;
       })
       .catch((error) => this.#fail(error))
       .finally(() => this.#settling.delete(settled));
@@ -205,8 +229,13 @@ export class SweepRun {
   }
 
   #giveBackReady(): void {
+    const batches = new Set<Batch>();
     for (const claimed of this.#ready.splice(0)) {
       this.#report(claimed, { id: claimed.deletion.id, otherwise: "released" });
+      batches.add(claimed.batch);
+    }
+    for (const batch of batches) {
+      if (batch.reports.length > 0) this.#settle(batch);
     }
   }
 
@@ -215,7 +244,7 @@ export class SweepRun {
   }
 
   #fail(error: unknown): void {
-    this.deps.log.error("sweep_database_failed", {
+    this.deps.log.error("sweep_run_failed", {
       runId: this.limits.runId,
       error: error instanceof Error ? error.name : typeof error,
     });

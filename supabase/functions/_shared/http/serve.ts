@@ -112,6 +112,6 @@ function describeProblem(problem: AppError): Record<string, string> {
   return {
     code: problem.code,
     message: problem.message,
-    ...describeError(problem.cause ?? problem),
+    ...describeError(problem),
   };
 }

@@ -1,0 +1,110 @@
+/**
+ * The `Catalog` port: Acontext's lists, reduced to what carries this deployment's namespace.
+ *
+ * @module
+ */
+import { type AcontextOptions, createRequests, PAGE_SIZE, parse } from "./acontext_requests.ts";
+import {
+  datedDiskPageSchema,
+  datedSessionPageSchema,
+  diskLabel,
+  labelledSessionId,
+  labelPageSchema,
+  labelUseSchema,
+  markedSessionId,
+  type Page,
+  sessionMark,
+} from "./acontext_schemas.ts";
+import { badShape, deletion } from "./acontext_outcomes.ts";
+import type { Outcome } from "./core/ports.ts";
+import type { Catalog, Page as CatalogPage } from "./core/reconcile_ports.ts";
+
+const UNSUPPORTED: Outcome<never> = { kind: "rejected", status: 404, detail: "unsupported" };
+
+export function createCatalog(options: AcontextOptions): Catalog {
+  const { namespace } = options;
+  const { request, walk } = createRequests(options);
+
+  return {
+    async sessionsPage(cursor) {
+      const reply = await request("GET", "/session", {
+        params: {
+          filter_by_configs: JSON.stringify(sessionMark(namespace)),
+          ...pageParams(cursor),
+        },
+      });
+      const answer = parse(reply, datedSessionPageSchema, "read");
+      if (answer.kind !== "done") return answer;
+      return pageOf(answer.value, ({ id, configs, created_at: createdAt }) => {
+        const originId = markedSessionId(configs, namespace);
+        return originId === null ? null : { id, originId, createdAt };
+      });
+    },
+
+    async labelsPage(cursor) {
+      const reply = await request("GET", "/user/ls", { params: pageParams(cursor) });
+      if (reply.httpStatus === 404) return UNSUPPORTED;
+      const answer = parse(reply, labelPageSchema, "read");
+      if (answer.kind !== "done") return answer;
+      return pageOf(answer.value, ({ identifier, created_at: createdAt }) => {
+        const originId = labelledSessionId(identifier, namespace);
+        return originId === null ? null : { originId, createdAt };
+      });
+    },
+
+    async disksOf(originId) {
+      const disks = new Map<string, string>();
+      const owners = new Set<string | null>();
+      const end = await walk("/disk", {
+        filter: { user: diskLabel(namespace, originId) },
+        schema: datedDiskPageSchema,
+        visit({ id, user_id: owner, created_at: createdAt }) {
+          disks.set(id, createdAt);
+          owners.add(owner ?? null);
+        },
+      });
+      if (end.kind !== "done") return end;
+      // A list by label has one owner. Without an owner, or with several, the label was ignored.
+      if (owners.size > 1 || owners.has(null)) return UNSUPPORTED;
+      return {
+        kind: "done",
+        value: [...disks].map(([id, createdAt]) => ({ id, originId, createdAt })),
+      };
+    },
+
+    async isUnused(originId) {
+      const label = encodeURIComponent(diskLabel(namespace, originId));
+      const reply = await request("GET", `/user/${label}/resources`);
+      // A server that cannot tell: then it is not known to be unused.
+      if (reply.httpStatus === 404) return { kind: "done", value: false };
+      const answer = parse(reply, labelUseSchema, "read");
+      if (answer.kind !== "done") return answer;
+      const { sessions_count, disks_count, skills_count } = answer.value.counts;
+      return { kind: "done", value: sessions_count + disks_count + skills_count === 0 };
+    },
+
+    async removeLabel(originId) {
+      const label = encodeURIComponent(diskLabel(namespace, originId));
+      return deletion(await request("DELETE", `/user/${label}`));
+    },
+  };
+}
+
+function pageParams(cursor: string | null): Record<string, string | number> {
+  return { limit: PAGE_SIZE, ...(cursor === null ? {} : { cursor }) };
+}
+
+/** Keeps what `read` recognises. A page that promises more without saying where is no page. */
+function pageOf<Item, Ours>(
+  { items, has_more: more, next_cursor: cursor }: Page<Item>,
+  read: (item: Item) => Ours | null,
+): Outcome<CatalogPage<Ours>> {
+  if (more && !cursor) return badShape("read");
+  return {
+    kind: "done",
+    value: {
+      items: items.map(read).filter((item) => item !== null),
+      next: more && cursor ? cursor : null,
+    },
+  };
+}

@@ -1,0 +1,193 @@
+-- Who may do what: row level security, and the grants of every role on every table, column, function and schema.
+begin;
+\ir helpers/arrange.sql
+select no_plan();
+
+create temporary view our_tables as
+select c.oid, n.nspname || '.' || c.relname as name
+from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
+where n.nspname in ('public', 'private') and c.relkind in ('r', 'p', 'v', 'm');
+
+create temporary view our_functions as
+select p.oid, n.nspname as schema, p.oid::regprocedure::text as name, p.proacl, p.prosecdef, p.proconfig
+from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace
+where n.nspname in ('public', 'private');
+
+select bag_eq(
+  'select name from our_tables',
+  array[
+    'public.session_mappings', 'private.settings', 'private.deletion_queue', 'private.deletion_log',
+    'private.provisioning_leases', 'private.cleanup_runs'
+  ],
+  'the privilege tests below know every table'
+);
+
+-- Row level security
+select ok(
+  (select c.relrowsecurity from pg_class as c where c.oid = 'public.session_mappings'::regclass),
+  'row level security is on for session_mappings'
+);
+select is_empty(
+  $$select c.oid::regclass from pg_class as c
+    where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relrowsecurity$$,
+  'no exposed table is without row level security'
+);
+select policies_are('public', 'session_mappings', array[
+  'Owners see their active sessions', 'Owners edit their active sessions'
+]);
+select policy_roles_are('public', 'session_mappings', 'Owners see their active sessions', array['authenticated']);
+select policy_roles_are('public', 'session_mappings', 'Owners edit their active sessions', array['authenticated']);
+select policy_cmd_is(
+  'public', 'session_mappings', 'Owners see their active sessions'::name, 'SELECT', 'owners see by a select policy'
+);
+select policy_cmd_is(
+  'public', 'session_mappings', 'Owners edit their active sessions'::name, 'UPDATE', 'owners edit by an update policy'
+);
+
+-- Schemas
+select schema_privs_are('public', 'anon', array['USAGE']);
+select schema_privs_are('public', 'authenticated', array['USAGE']);
+select schema_privs_are('private', 'anon', '{}'::text[]);
+select schema_privs_are('private', 'authenticated', '{}'::text[]);
+select schema_privs_are('private', 'service_role', array['USAGE']);
+
+-- Tables
+select table_privs_are('public', 'session_mappings', 'anon', '{}'::text[]);
+select table_privs_are('public', 'session_mappings', 'authenticated', array['SELECT']);
+select table_privs_are(
+  'public', 'session_mappings', 'service_role', array['SELECT', 'INSERT', 'UPDATE', 'DELETE']
+);
+select table_privs_are('private', t.name, r.name, '{}'::text[], r.name || ' has no right on private.' || t.name)
+from unnest(array['settings', 'deletion_queue', 'deletion_log', 'provisioning_leases', 'cleanup_runs']) as t (name)
+cross join unnest(array['anon', 'authenticated']) as r (name);
+select table_privs_are('private', 'settings', 'service_role', array['SELECT']);
+select table_privs_are(
+  'private', 'deletion_queue', 'service_role', array['SELECT', 'INSERT', 'UPDATE', 'DELETE']
+);
+select table_privs_are('private', 'deletion_log', 'service_role', array['SELECT', 'INSERT']);
+select table_privs_are(
+  'private', 'provisioning_leases', 'service_role', array['SELECT', 'INSERT', 'UPDATE', 'DELETE']
+);
+select table_privs_are('private', 'cleanup_runs', 'service_role', array['SELECT', 'INSERT', 'UPDATE']);
+
+-- Columns
+select bag_eq(
+  $$select a.attname::text from pg_attribute as a
+    where a.attrelid = 'public.session_mappings'::regclass and a.attnum > 0 and not a.attisdropped
+      and has_column_privilege('authenticated', a.attrelid, a.attnum, 'UPDATE')$$,
+  array['metadata', 'pinned', 'title'],
+  'authenticated may update title, metadata and pinned, and nothing else'
+);
+select is_empty(
+  $$select t.name, a.attname, r.rolname, p.privilege
+    from our_tables as t
+    join pg_attribute as a on a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped
+    cross join (values ('anon'), ('authenticated')) as r (rolname)
+    cross join (values ('SELECT'), ('INSERT'), ('UPDATE'), ('REFERENCES')) as p (privilege)
+    where has_column_privilege(r.rolname, t.oid, a.attnum, p.privilege)
+      and (t.name, r.rolname) <> ('public.session_mappings', 'authenticated')$$,
+  'no column of any other table is open to anon or authenticated'
+);
+select is_empty(
+  $$select a.attname from pg_attribute as a
+    cross join (values ('INSERT'), ('REFERENCES')) as p (privilege)
+    where a.attrelid = 'public.session_mappings'::regclass and a.attnum > 0 and not a.attisdropped
+      and has_column_privilege('authenticated', a.attrelid, a.attnum, p.privilege)$$,
+  'authenticated may insert or reference no column of session_mappings'
+);
+
+-- Functions
+select is_empty(
+  $$select f.name from our_functions as f
+    where f.proacl is null or exists (select 1 from aclexplode(f.proacl) as a where a.grantee = 0)$$,
+  'no function is executable by PUBLIC'
+);
+select is_empty(
+  format($$select name from our_functions where has_function_privilege(%L, oid, 'EXECUTE')$$, r.name),
+  'no function is executable by ' || r.name
+)
+from unnest(array['anon', 'authenticated']) as r (name);
+select bag_eq(
+  $$select name from our_functions where schema = 'public' and has_function_privilege('service_role', oid, 'EXECUTE')$$,
+  'select name from our_functions where schema = ''public''',
+  'the service role may execute every function in public'
+);
+select bag_eq(
+  $$select name from our_functions
+    where schema = 'private' and not has_function_privilege('service_role', oid, 'EXECUTE')$$,
+  $$select p.oid::regprocedure::text from pg_proc as p
+    where p.pronamespace = 'private'::regnamespace
+      and (p.prorettype = 'trigger'::regtype or p.proname in ('purge_cleanup_history', 'schedule_job', 'schedule_jobs'))$$,
+  'the service role may execute every private function but the triggers and what only cron jobs and settings use'
+);
+select is_empty(
+  $$select name from our_functions where proconfig is null or not 'search_path=""' = any (proconfig)$$,
+  'every function fixes an empty search path'
+);
+select is_empty(
+  $$select name from our_functions where prosecdef and schema <> 'private'$$,
+  'no function of an exposed schema is security definer'
+);
+select bag_eq(
+  'select name from our_functions where prosecdef',
+  array[
+    'private.stamp_session()', 'private.guard_session_change()', 'private.follow_session_status()',
+    'private.guard_session_delete()', 'private.guard_queue_change()', 'private.apply_settings(jsonb)',
+    'private.dispatch_cleanup(private.run_trigger,boolean,boolean)'
+  ],
+  'the functions that run with the owner''s rights are the known ones'
+);
+select is_empty(
+  $$select name from our_functions where obj_description(oid, 'pg_proc') is null
+      and name not in ('private.clock()', 'private.jitter()')$$,
+  'every function says what it is for'
+);
+create function public.made_later() returns integer language sql set search_path = '' as 'select 1';
+select is_empty(
+  $$select 1 from aclexplode((select proacl from pg_proc where proname = 'made_later')) as a where a.grantee = 0$$,
+  'a function made later is not executable by PUBLIC either'
+);
+
+-- A call as each role, past the catalog
+set local role anon;
+select throws_ok(
+  'select public.claim_deletions(tests.lease(1), 1, 80)', '42501', 'permission denied for function claim_deletions',
+  'anon cannot claim deletions'
+);
+select throws_ok(
+  'select 1 from private.settings', '42501', 'permission denied for schema private', 'anon cannot read settings'
+);
+set local role authenticated;
+select throws_ok(
+  'select public.request_session_deletion(tests.alice(), tests.session(1), tests.lease(1), 80)',
+  '42501', 'permission denied for function request_session_deletion', 'authenticated cannot act for another user'
+);
+select throws_ok(
+  'select public.configure_cleanup(''{}'')', '42501', 'permission denied for function configure_cleanup',
+  'authenticated cannot change settings'
+);
+select throws_ok(
+  'select 1 from private.deletion_log', '42501', 'permission denied for schema private',
+  'authenticated cannot read receipts'
+);
+set local role service_role;
+select throws_ok(
+  'update private.settings set max_workers = 1', '42501', 'permission denied for table settings',
+  'the service role cannot change settings past configure_cleanup'
+);
+select throws_ok(
+  'delete from private.deletion_log', '42501', 'permission denied for table deletion_log',
+  'the service role cannot remove receipts'
+);
+select throws_ok(
+  'update private.deletion_log set attempts = 0', '42501', 'permission denied for table deletion_log',
+  'the service role cannot change receipts'
+);
+select throws_ok(
+  'select private.purge_cleanup_history()', '42501', 'permission denied for function purge_cleanup_history',
+  'the service role cannot purge'
+);
+reset role;
+
+select * from finish();
+rollback;

@@ -1,0 +1,183 @@
+-- Tables, columns, types, named constraints and indexes.
+begin;
+\ir helpers/arrange.sql
+select no_plan();
+
+select enum_has_labels('public', 'session_status', array['provisioning', 'active', 'deleting']);
+select enum_has_labels(
+  'private', 'deletion_reason', array['requested', 'expired', 'user_deleted', 'stale', 'orphan']
+);
+select enum_has_labels('private', 'deletion_proof', array['deleted', 'absent', 'unproven']);
+select enum_has_labels('private', 'run_status', array['requested', 'running', 'finished']);
+select enum_has_labels('private', 'run_trigger', array['nightly', 'retry', 'chain', 'manual']);
+
+select columns_are('public', 'session_mappings', array[
+  'id', 'user_id', 'status', 'title', 'metadata', 'pinned', 'ttl', 'message_count', 'acontext_session_id',
+  'acontext_disk_id', 'created_at', 'updated_at', 'last_activity_at', 'expires_at'
+]);
+select columns_are('private', 'deletion_queue', array[
+  'id', 'origin_id', 'reason', 'user_id', 'acontext_session_id', 'acontext_disk_id', 'requested_at', 'attempts',
+  'next_attempt_at', 'first_claimed_at', 'lease_id', 'leased_until', 'session_gone_at', 'session_proof',
+  'disk_gone_at', 'disk_proof', 'last_error'
+]);
+select columns_are('private', 'deletion_log', array[
+  'log_id', 'id', 'origin_id', 'reason', 'user_id', 'acontext_session_id', 'acontext_disk_id', 'session_proof',
+  'session_gone_at', 'disk_proof', 'disk_gone_at', 'attempts', 'requested_at', 'finished_at'
+]);
+select columns_are('private', 'provisioning_leases', array['session_id', 'lease_id', 'leased_until']);
+select columns_are('private', 'cleanup_runs', array[
+  'id', 'trigger', 'status', 'expires_sessions', 'force', 'expiry_allowed', 'requested_at', 'started_at',
+  'finished_at', 'request_id', 'total', 'deleted', 'failed', 'deferred', 'expired', 'stale', 'errors', 'stop_reason'
+]);
+select columns_are('private', 'settings', array[
+  'only_row', 'cleanup_enabled', 'cleanup_schedule', 'retry_schedule', 'session_ttl', 'provisioning_timeout',
+  'deletion_grace', 'touch_granularity', 'max_sessions_per_user', 'max_workers', 'max_per_run', 'concurrency',
+  'breaker_fraction', 'breaker_minimum', 'log_retention', 'updated_at'
+]);
+
+select col_type_is('public', 'session_mappings', c.name, c.type, c.name || ' is ' || c.type)
+from (values
+  ('id', 'uuid'), ('user_id', 'uuid'), ('status', 'session_status'), ('title', 'text'), ('metadata', 'jsonb'),
+  ('pinned', 'boolean'), ('ttl', 'interval'), ('message_count', 'integer'), ('acontext_session_id', 'uuid'),
+  ('acontext_disk_id', 'uuid'), ('created_at', 'timestamp with time zone'),
+  ('updated_at', 'timestamp with time zone'), ('last_activity_at', 'timestamp with time zone'),
+  ('expires_at', 'timestamp with time zone')
+) as c (name, type);
+select bag_eq(
+  $$select attname::text from pg_attribute
+    where attrelid = 'public.session_mappings'::regclass and attnum > 0 and not attnotnull$$,
+  array['user_id', 'title', 'ttl', 'acontext_session_id', 'acontext_disk_id', 'expires_at'],
+  'the columns that may be null are the known ones'
+);
+
+-- The settings of design and documentation.
+select results_eq(
+  'select to_jsonb(s) - array[''only_row'', ''updated_at''] from private.settings as s',
+  $$values ('{
+    "cleanup_enabled": true, "cleanup_schedule": "0 0 * * *", "retry_schedule": "*/5 * * * *",
+    "session_ttl": "30 days", "provisioning_timeout": "00:10:00", "deletion_grace": "00:00:00",
+    "touch_granularity": "00:01:00", "max_sessions_per_user": null, "max_workers": 4, "max_per_run": 2000,
+    "concurrency": 16, "breaker_fraction": 0.5, "breaker_minimum": 100, "log_retention": "90 days"
+  }'::jsonb)$$,
+  'the settings have their documented defaults'
+);
+select throws_ok(
+  'insert into private.settings default values', '23505', null, 'there is one row of settings'
+);
+select throws_ok(
+  'insert into private.settings (only_row) values (false)', '23514', null, 'and no other can be added'
+);
+
+-- Constraints by name, so that no migration loses one.
+select bag_eq(
+  $$select conname::text from pg_constraint where conrelid = 'public.session_mappings'::regclass and contype <> 'n'$$,
+  array[
+    'session_mappings_pkey', 'session_mappings_user_id_fkey', 'id_is_not_nil', 'acontext_session_id_is_not_shared',
+    'acontext_disk_id_is_not_shared', 'active_session_has_both_remote_ids', 'session_has_owner_unless_deleting',
+    'title_is_short', 'metadata_is_object', 'metadata_is_small', 'ttl_in_range', 'message_count_not_negative',
+    'pinned_never_expires'
+  ],
+  'session_mappings has its constraints'
+);
+select bag_eq(
+  $$select conname::text from pg_constraint where conrelid = 'private.deletion_queue'::regclass and contype <> 'n'$$,
+  array[
+    'deletion_queue_pkey', 'queued_id_is_not_nil', 'lease_has_id_and_end', 'session_gone_has_proof',
+    'disk_gone_has_proof', 'attempts_not_negative'
+  ],
+  'deletion_queue has its constraints'
+);
+select bag_eq(
+  $$select conname::text from pg_constraint where conrelid = 'private.cleanup_runs'::regclass and contype <> 'n'$$,
+  array['cleanup_runs_pkey', 'finished_run_has_reason', 'errors_is_array'],
+  'cleanup_runs has its constraints'
+);
+select bag_eq(
+  $$select conname::text from pg_constraint where conrelid = 'private.settings'::regclass and contype <> 'n'$$,
+  array[
+    'settings_pkey', 'settings_has_one_row', 'session_ttl_in_range', 'provisioning_timeout_in_range',
+    'deletion_grace_in_range', 'touch_granularity_in_range', 'max_sessions_per_user_positive',
+    'max_workers_in_range', 'max_per_run_in_range', 'concurrency_in_range', 'breaker_fraction_in_range',
+    'breaker_minimum_in_range', 'log_retention_in_range'
+  ],
+  'settings has its constraints'
+);
+select is(
+  (select pg_get_constraintdef(oid) from pg_constraint where conname = 'session_mappings_user_id_fkey'),
+  'FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE SET NULL',
+  'deleting a user keeps the user''s sessions'
+);
+
+select throws_ok(
+  $$insert into public.session_mappings (id, user_id)
+    values ('00000000-0000-0000-0000-000000000000', tests.alice())$$,
+  '23514', 'new row for relation "session_mappings" violates check constraint "id_is_not_nil"',
+  'the nil id is refused: Acontext reads it as no id'
+);
+select throws_ok(
+  $$insert into private.deletion_queue (id, origin_id, reason)
+    values ('00000000-0000-0000-0000-000000000000', tests.session(1), 'orphan')$$,
+  '23514', 'new row for relation "deletion_queue" violates check constraint "queued_id_is_not_nil"',
+  'the nil id is refused in the queue'
+);
+select lives_ok('select tests.make_active(1, p_ttl_seconds => 60)', 'a lifetime of a minute is accepted');
+select lives_ok('select tests.make_active(2, p_ttl_seconds => 315360000)', 'a lifetime of ten years is accepted');
+select throws_ok(
+  'select tests.begin(3, p_ttl_seconds => 59)', '23514',
+  'new row for relation "session_mappings" violates check constraint "ttl_in_range"',
+  'a lifetime below a minute is refused'
+);
+select throws_ok(
+  'select tests.begin(3, p_ttl_seconds => 315360000 + 86400)', '23514',
+  'new row for relation "session_mappings" violates check constraint "ttl_in_range"',
+  'a lifetime above ten years is refused'
+);
+select is(
+  (select public.begin_session(tests.alice(), tests.session(2), null, '{}', null, false, tests.lease(1), 60)
+    -> 'session' -> 'ttl'),
+  '315360000'::jsonb,
+  'a lifetime is answered in seconds, as it was given'
+);
+
+-- Indexes
+select bag_eq(
+  $$select indexrelid::regclass::text from pg_index where indrelid = 'public.session_mappings'::regclass$$,
+  array[
+    'session_mappings_pkey', 'acontext_session_id_is_not_shared', 'acontext_disk_id_is_not_shared',
+    'session_mappings_by_owner', 'session_mappings_by_expiry', 'session_mappings_provisioning'
+  ],
+  'session_mappings has its indexes, and no more to maintain on every write'
+);
+select bag_eq(
+  $$select indexrelid::regclass::text from pg_index where indrelid = 'private.deletion_queue'::regclass$$,
+  array[
+    'private.deletion_queue_pkey', 'private.deletion_queue_due', 'private.deletion_queue_acontext_session_id',
+    'private.deletion_queue_acontext_disk_id'
+  ],
+  'deletion_queue has its indexes'
+);
+select is_empty(
+  $$select f.conrelid::regclass, f.conname
+    from pg_constraint as f
+    where f.contype = 'f' and f.connamespace in ('public'::regnamespace, 'private'::regnamespace)
+      and not exists (
+        select 1 from pg_index as i
+        where i.indrelid = f.conrelid and i.indpred is null and i.indkey[0] = f.conkey[1]
+      )$$,
+  'every foreign key is indexed'
+);
+
+-- Triggers
+select bag_eq(
+  $$select tgrelid::regclass || ' ' || tgname from pg_trigger where not tgisinternal
+      and tgrelid in ('public.session_mappings'::regclass, 'private.deletion_queue'::regclass) and tgenabled = 'O'$$,
+  array[
+    'session_mappings guard_session_change', 'session_mappings follow_session_status',
+    'session_mappings guard_session_delete', 'session_mappings refuse_truncate', 'session_mappings stamp_session',
+    'private.deletion_queue guard_queue_change', 'private.deletion_queue refuse_truncate'
+  ],
+  'every guard is in place and enabled'
+);
+
+select * from finish();
+rollback;
