@@ -35,6 +35,7 @@ comment on column private.deletion_queue.id is
   'The session''s id; for an orphan an id derived from the remote id.';
 comment on column private.deletion_queue.origin_id is
   'The session id in the mark that the remote resources carry. Equals id except for orphans.';
+comment on column private.deletion_queue.attempts is 'Attempts that failed.';
 comment on column private.deletion_queue.next_attempt_at is
   'Due from here on. A claim moves it to the end of the lease, so that one index finds both the due and the abandoned.';
 comment on column private.deletion_queue.first_claimed_at is
@@ -67,6 +68,8 @@ create table private.deletion_log (
 
 comment on table private.deletion_log is
   'Receipts, append-only: what was deleted, for whom, why, and how each resource was proven gone. Kept for log_retention.';
+
+comment on column private.deletion_log.attempts is 'Attempts that it took, the last one included.';
 
 -- Serves the check that no session id lives twice.
 create index deletion_log_by_origin on private.deletion_log (origin_id);

@@ -37,6 +37,8 @@ set search_path = ''
 as $$
 declare
   v_now timestamptz := private.clock();
+  -- Clients choose the ids of sessions: without it they could choose the id of an orphan's entry.
+  v_salt text := private.jitter()::text;
   v_sessions integer;
   v_disks integer;
 begin
@@ -45,7 +47,7 @@ begin
   insert into private.deletion_queue (
     id, origin_id, reason, user_id, acontext_session_id, requested_at, next_attempt_at, disk_gone_at, disk_proof
   )
-  select md5('orphan:' || i::text)::uuid, p_origin_id, 'orphan', p_user_id, i, v_now, v_now, v_now, 'absent'
+  select md5(v_salt || i::text)::uuid, p_origin_id, 'orphan', p_user_id, i, v_now, v_now, v_now, 'absent'
   from unnest(p_acontext_session_ids) as i
   where i is not null
     and not exists (select 1 from public.session_mappings as s where s.acontext_session_id = i)
@@ -59,7 +61,7 @@ begin
   insert into private.deletion_queue (
     id, origin_id, reason, user_id, acontext_disk_id, requested_at, next_attempt_at, session_gone_at, session_proof
   )
-  select md5('orphan:' || i::text)::uuid, p_origin_id, 'orphan', p_user_id, i, v_now, v_now, v_now, 'absent'
+  select md5(v_salt || i::text)::uuid, p_origin_id, 'orphan', p_user_id, i, v_now, v_now, v_now, 'absent'
   from unnest(p_acontext_disk_ids) as i
   where i is not null
     and not exists (select 1 from public.session_mappings as s where s.acontext_disk_id = i)
@@ -132,20 +134,12 @@ begin
       insert into private.uncertain_sessions as u (session_id, since)
       values (p_session_id, v_now)
       on conflict (session_id) do update set since = excluded.since;
+      -- A sweep that is about to call the session stale looks once more at the row, but not at the lease.
+      update public.session_mappings as s
+      set last_activity_at = v_now
+      where s.id = p_session_id
+      returning s.* into v_session;
       return jsonb_build_object('outcome', 'resumed', 'session', private.session_view(v_session));
-    end if;
-
-    -- A late answer to an earlier delete could still hit a new session of the same id, so no id lives twice.
-    select l.user_id into v_deleted_owner
-    from private.deletion_log as l
-    where l.origin_id = p_session_id
-    order by l.log_id
-    limit 1;
-    if found then
-      return jsonb_build_object(
-        'outcome',
-        case when v_deleted_owner = p_user_id then 'deleted' else 'not_found' end
-      );
     end if;
 
     select s.max_sessions_per_user into v_limit from private.settings as s;
@@ -169,8 +163,24 @@ begin
       )
       on conflict (id) do nothing
       returning s.* into v_session;
-    exception when foreign_key_violation then
-      return jsonb_build_object('outcome', 'unknown_user');
+      -- A late answer to an earlier delete could still hit a new session of the same id, so no id lives twice. Looked at
+      -- after the insert, because before it a whole life could pass between the look and the insert.
+      select l.user_id into v_deleted_owner
+      from private.deletion_log as l
+      where l.origin_id = p_session_id
+      order by l.log_id
+      limit 1;
+      if found then
+        raise sqlstate 'PT410';
+      end if;
+    exception
+      when foreign_key_violation then
+        return jsonb_build_object('outcome', 'unknown_user');
+      when sqlstate 'PT410' then
+        return jsonb_build_object(
+          'outcome',
+          case when v_deleted_owner = p_user_id then 'deleted' else 'not_found' end
+        );
     end;
     if v_session.id is not null then
       insert into private.provisioning_leases (session_id, lease_id, leased_until)
@@ -227,6 +237,8 @@ begin
   end if;
 
   if v_session.status = 'deleting' then
+    delete from private.provisioning_leases as p
+    where p.session_id = p_session_id and p.lease_id = p_lease_id;
     -- Name the resources in the queue. A worker that looked before they came to be must not settle: it loses its lease.
     update private.deletion_queue as q
     set acontext_session_id = coalesce(q.acontext_session_id, p_acontext_session_id),
@@ -238,7 +250,8 @@ begin
       lease_id = null,
       leased_until = null,
       next_attempt_at = case
-        when q.first_claimed_at is null then v_now
+        -- Not before another caller that is making the session too has finished or given up.
+        when q.first_claimed_at is null then private.first_attempt_at(p_session_id, 'stale')
         else greatest(q.next_attempt_at, v_now + interval '1 minute')
       end
     where q.id = p_session_id

@@ -94,6 +94,7 @@ declare
   v_now timestamptz := private.clock();
   v_settings private.settings;
   v_due bigint;
+  v_fraction numeric;
   v_enough bigint;
   v_others bigint;
 begin
@@ -107,7 +108,8 @@ begin
     return true;
   end if;
   -- due <= fraction * (due + others), solved for others: the count stops there, so it costs as much as what is due.
-  v_enough := ceil(v_due * (1 - v_settings.breaker_fraction) / v_settings.breaker_fraction);
+  v_fraction := v_settings.breaker_fraction::numeric;
+  v_enough := ceil(v_due * (1 - v_fraction) / v_fraction)::bigint;
   select count(*) into v_others from (
     select 1 from public.session_mappings as s
     where s.status = 'active' and s.expires_at > v_now
@@ -153,13 +155,10 @@ begin
   with due as materialized (
     select s.id, s.user_id, s.acontext_session_id, s.acontext_disk_id
     from public.session_mappings as s
+    -- Whoever begins to make a session moves last_activity_at, and holds the lease for less than the timeout.
     where s.status = 'provisioning'
-      and s.created_at <= v_now - v_settings.provisioning_timeout
-      and not exists (
-        select 1 from private.provisioning_leases as p
-        where p.session_id = s.id and p.leased_until > v_now
-      )
-    order by s.created_at, s.id
+      and s.last_activity_at <= v_now - v_settings.provisioning_timeout
+    order by s.last_activity_at, s.id
     limit p_limit
     for update skip locked
   ),
@@ -274,11 +273,7 @@ as $$
     from public.session_mappings as s
     cross join private.settings as t
     where s.status = 'provisioning'
-      and s.created_at <= private.clock() - t.provisioning_timeout
-      and not exists (
-        select 1 from private.provisioning_leases as p
-        where p.session_id = s.id and p.leased_until > private.clock()
-      )
+      and s.last_activity_at <= private.clock() - t.provisioning_timeout
     limit p_limit
   ) as c;
 $$;

@@ -46,16 +46,20 @@ set search_path = ''
 as $$
 declare
   v_now timestamptz := private.clock();
+  v_free uuid[];
   v_done uuid[];
   v_failed integer;
   v_released integer;
 begin
-  -- Everybody locks the session before its queue entry; without this line a repeated delete request could deadlock.
-  perform 1
-  from public.session_mappings as s
-  where s.id in (select (r ->> 'id')::uuid from jsonb_array_elements(p_settlements) as r)
-  order by s.id
-  for update;
+  -- Everybody locks a session before its queue entry. To wait for one session while holding others could deadlock with the
+  -- deletion of a user, so what somebody else holds is left out: it keeps its lease and is worked on again after that.
+  select coalesce(array_agg(f.id), '{}') into v_free
+  from (
+    select s.id
+    from public.session_mappings as s
+    where s.id in (select (r ->> 'id')::uuid from jsonb_array_elements(p_settlements) as r)
+    for update skip locked
+  ) as f;
 
   with reported as materialized (
     select r.*
@@ -70,7 +74,7 @@ begin
       disk_proof = coalesce(q.disk_proof, r.disk),
       lease_id = null,
       leased_until = null,
-      last_error = r.error,
+      last_error = coalesce(r.error, q.last_error),
       attempts = q.attempts + case when r.otherwise = 'failed' then 1 else 0 end,
       next_attempt_at = case
         when r.otherwise = 'failed' then v_now
@@ -83,12 +87,16 @@ begin
       end
     from reported as r
     where q.id = r.id and q.lease_id = p_lease_id
+      and (
+        q.id = any (v_free)
+        or not exists (select 1 from public.session_mappings as s where s.id = q.id)
+      )
     returning q.id, q.session_gone_at is not null and q.disk_gone_at is not null as done, r.otherwise
   )
   select
     coalesce(array_agg(s.id) filter (where s.done), '{}'),
-    count(*) filter (where not s.done and s.otherwise = 'failed'),
-    count(*) filter (where not s.done and s.otherwise <> 'failed')
+    (count(*) filter (where not s.done and s.otherwise = 'failed'))::integer,
+    (count(*) filter (where not s.done and s.otherwise <> 'failed'))::integer
   into v_done, v_failed, v_released
   from settled as s;
 
@@ -102,7 +110,7 @@ begin
       session_proof, session_gone_at, disk_proof, disk_gone_at, attempts, requested_at, finished_at
     )
     select g.id, g.origin_id, g.reason, g.user_id, g.acontext_session_id, g.acontext_disk_id,
-      g.session_proof, g.session_gone_at, g.disk_proof, g.disk_gone_at, g.attempts, g.requested_at, v_now
+      g.session_proof, g.session_gone_at, g.disk_proof, g.disk_gone_at, g.attempts + 1, g.requested_at, v_now
     from gone as g;
   end if;
 
@@ -119,4 +127,4 @@ revoke execute on function public.settle_deletions(uuid, jsonb) from public, ano
 grant execute on function public.settle_deletions(uuid, jsonb) to service_role;
 
 comment on function public.settle_deletions(uuid, jsonb) is
-  'Reports on a batch of leased deletions: stamps what is proven gone, removes and logs what is wholly gone, backs off what failed. Reports under a lost lease change nothing.';
+  'Reports on a batch of leased deletions: stamps what is proven gone, removes and logs what is wholly gone, backs off what failed. Reports under a lost lease, or on what somebody else changes right now, change nothing and count as lost.';

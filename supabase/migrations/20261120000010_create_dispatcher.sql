@@ -116,7 +116,7 @@ begin
 
   -- One dispatcher decides at a time. A run that has not reported for this long is not coming back.
   perform pg_advisory_xact_lock(hashtextextended('dispatch_cleanup', 0));
-  select count(*) into v_busy
+  select count(*)::integer into v_busy
   from private.cleanup_runs as r
   where r.status <> 'finished' and r.trigger <> 'reconcile'
     and coalesce(r.started_at, r.requested_at) > v_now - interval '7 minutes';
@@ -220,11 +220,11 @@ begin
 
   -- Other jobs of the project may want a longer history than a week; ours do not.
   delete from cron.job_run_details as d where d.runid in (
+    -- By command: a job that was made anew has another id. What a crash ended has no end.
     select r.runid
     from cron.job_run_details as r
-    join cron.job as j on j.jobid = r.jobid
-    where j.jobname like 'acontext-sessions-%'
-      and r.end_time < private.clock() - interval '7 days'
+    where r.command like 'select private.%'
+      and coalesce(r.end_time, r.start_time) < private.clock() - interval '7 days'
     order by r.runid limit v_limit
   );
   get diagnostics v_count = row_count;

@@ -10,7 +10,8 @@ set search_path = ''
 as $$
 begin
   -- cron.schedule keeps a deactivated job deactivated, so the job is made anew.
-  perform cron.unschedule(j.jobname) from cron.job as j where j.jobname = p_name;
+  perform cron.unschedule(j.jobname)
+  from cron.job as j where j.jobname = p_name and j.username = current_user;
   perform cron.schedule(p_name, p_schedule, p_command);
 end;
 $$;
@@ -112,7 +113,7 @@ begin
   if v_new.session_ttl is distinct from v_old.session_ttl then
     update public.session_mappings as s
     set expires_at = s.last_activity_at + v_new.session_ttl
-    where s.ttl is null and not s.pinned;
+    where s.ttl is null and not s.pinned and s.status <> 'deleting';
   end if;
   return to_jsonb(v_new) - 'only_row';
 end;

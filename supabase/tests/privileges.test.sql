@@ -17,7 +17,7 @@ select bag_eq(
   'select name from our_tables',
   array[
     'public.session_mappings', 'private.settings', 'private.deletion_queue', 'private.deletion_log',
-    'private.provisioning_leases', 'private.cleanup_runs'
+    'private.provisioning_leases', 'private.uncertain_sessions', 'private.cleanup_runs', 'private.reconcile_state'
   ],
   'the privilege tests below know every table'
 );
@@ -58,7 +58,10 @@ select table_privs_are(
   'public', 'session_mappings', 'service_role', array['SELECT', 'INSERT', 'UPDATE', 'DELETE']
 );
 select table_privs_are('private', t.name, r.name, '{}'::text[], r.name || ' has no right on private.' || t.name)
-from unnest(array['settings', 'deletion_queue', 'deletion_log', 'provisioning_leases', 'cleanup_runs']) as t (name)
+from unnest(array[
+  'settings', 'deletion_queue', 'deletion_log', 'provisioning_leases', 'uncertain_sessions', 'cleanup_runs',
+  'reconcile_state'
+]) as t (name)
 cross join unnest(array['anon', 'authenticated']) as r (name);
 select table_privs_are('private', 'settings', 'service_role', array['SELECT']);
 select table_privs_are(
@@ -68,6 +71,10 @@ select table_privs_are('private', 'deletion_log', 'service_role', array['SELECT'
 select table_privs_are(
   'private', 'provisioning_leases', 'service_role', array['SELECT', 'INSERT', 'UPDATE', 'DELETE']
 );
+select table_privs_are(
+  'private', 'uncertain_sessions', 'service_role', array['SELECT', 'INSERT', 'UPDATE', 'DELETE']
+);
+select table_privs_are('private', 'reconcile_state', 'service_role', array['SELECT', 'UPDATE']);
 select table_privs_are('private', 'cleanup_runs', 'service_role', array['SELECT', 'INSERT', 'UPDATE']);
 
 -- Columns
@@ -117,8 +124,10 @@ select bag_eq(
     where schema = 'private' and not has_function_privilege('service_role', oid, 'EXECUTE')$$,
   $$select p.oid::regprocedure::text from pg_proc as p
     where p.pronamespace = 'private'::regnamespace
-      and (p.prorettype = 'trigger'::regtype or p.proname in ('purge_cleanup_history', 'schedule_job', 'schedule_jobs'))$$,
-  'the service role may execute every private function but the triggers and what only cron jobs and settings use'
+      and (p.prorettype = 'trigger'::regtype or p.proname in (
+        'call_worker', 'purge_cleanup_history', 'schedule_job', 'schedule_jobs'
+      ))$$,
+  'the service role may execute every private function but the triggers and what only definers and cron jobs use'
 );
 select is_empty(
   $$select name from our_functions where proconfig is null or not 'search_path=""' = any (proconfig)$$,
@@ -133,7 +142,8 @@ select bag_eq(
   array[
     'private.stamp_session()', 'private.guard_session_change()', 'private.follow_session_status()',
     'private.guard_session_delete()', 'private.guard_queue_change()', 'private.apply_settings(jsonb)',
-    'private.dispatch_cleanup(private.run_trigger,boolean,boolean)'
+    'private.dispatch_cleanup(private.run_trigger,boolean,boolean)', 'private.dispatch_reconcile()',
+    'private.call_worker(private.run_trigger,boolean,boolean,jsonb)'
   ],
   'the functions that run with the owner''s rights are the known ones'
 );

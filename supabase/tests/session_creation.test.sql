@@ -6,7 +6,7 @@ set local role service_role;
 
 -- begin_session
 select is(
-  public.begin_session(tests.alice(), tests.session(1), 'Trip', '{"a": 1}', 3600, false, tests.lease(1), 60),
+  public.begin_session(tests.alice(), tests.session(1), tests.lease(1), 60, '{"a": 1}', false, 'Trip', 3600),
   jsonb_build_object('outcome', 'started', 'session', jsonb_build_object(
     'id', tests.session(1), 'status', 'provisioning', 'title', 'Trip', 'metadata', '{"a": 1}'::jsonb, 'pinned', false,
     'ttl', 3600, 'messageCount', 0, 'acontextSessionId', null, 'acontextDiskId', null,
@@ -79,7 +79,7 @@ select is(tests.begin(1, tests.bob()) ->> 'outcome', 'not_found', 'but not for s
 select is(
   public.activate_session(
     tests.session(1), tests.lease(1), tests.session(1), tests.disk(101), array[tests.session(102)],
-    array[tests.disk(1), tests.disk(103)]
+    array[tests.disk(1), tests.disk(103)], false
   ) ->> 'outcome',
   'active', 'a slower caller gets the session that the faster one made'
 );
@@ -99,7 +99,7 @@ select bag_eq(
 );
 set local role service_role;
 select lives_ok(
-  $$select public.activate_session(tests.session(1), tests.lease(1), tests.session(1), tests.disk(101), '{}', '{}')$$,
+  $$select public.activate_session(tests.session(1), tests.lease(1), tests.session(1), tests.disk(101), '{}', '{}', false)$$,
   'telling it twice'
 );
 select is((select count(*)::integer from private.deletion_queue), 3, 'queues nothing twice');
@@ -108,7 +108,7 @@ select is((select count(*)::integer from private.deletion_queue), 3, 'queues not
 select tests.begin(4);
 select is(
   public.activate_session(
-    tests.session(4), tests.lease(1), tests.session(4), tests.disk(4), null, array[tests.disk(104)]
+    tests.session(4), tests.lease(1), tests.session(4), tests.disk(4), null, array[tests.disk(104)], false
   ) ->> 'outcome',
   'active', 'surplus resources do not stand in the way'
 );
@@ -120,15 +120,15 @@ select is(
 -- Resources that are taken
 select tests.begin(5);
 select is(
-  public.activate_session(tests.session(5), tests.lease(1), tests.session(5), tests.disk(1), '{}', '{}'),
+  public.activate_session(tests.session(5), tests.lease(1), tests.session(5), tests.disk(1), '{}', '{}', false),
   '{"outcome": "taken"}'::jsonb, 'a disk that another session holds is not bound'
 );
 select is(
-  public.activate_session(tests.session(5), tests.lease(1), tests.session(1), tests.disk(5), '{}', '{}'),
+  public.activate_session(tests.session(5), tests.lease(1), tests.session(1), tests.disk(5), '{}', '{}', false),
   '{"outcome": "taken"}'::jsonb, 'nor is a remote session that another session holds'
 );
 select is(
-  public.activate_session(tests.session(5), tests.lease(1), tests.session(5), tests.disk(104), '{}', '{}'),
+  public.activate_session(tests.session(5), tests.lease(1), tests.session(5), tests.disk(104), '{}', '{}', false),
   '{"outcome": "taken"}'::jsonb, 'nor is a disk that is queued for deletion'
 );
 select is(tests.status(5), 'provisioning', 'the session stays to be made');
@@ -155,7 +155,7 @@ select is(
   tests.due_in(7), interval '60 seconds', 'the deletion still waits for the caller that holds the lease'
 );
 select is(
-  public.activate_session(tests.session(7), tests.lease(2), tests.session(7), tests.disk(107), '{}', '{}'),
+  public.activate_session(tests.session(7), tests.lease(2), tests.session(7), tests.disk(107), '{}', '{}', false),
   '{"outcome": "deleting"}'::jsonb, 'the other tells too'
 );
 select is(

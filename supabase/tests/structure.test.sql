@@ -8,8 +8,9 @@ select enum_has_labels(
   'private', 'deletion_reason', array['requested', 'expired', 'user_deleted', 'stale', 'orphan']
 );
 select enum_has_labels('private', 'deletion_proof', array['deleted', 'absent', 'unproven']);
+select enum_has_labels('private', 'reconcile_phase', array['sessions', 'labels', 'uncertain']);
 select enum_has_labels('private', 'run_status', array['requested', 'running', 'finished']);
-select enum_has_labels('private', 'run_trigger', array['nightly', 'retry', 'chain', 'manual']);
+select enum_has_labels('private', 'run_trigger', array['nightly', 'retry', 'chain', 'manual', 'reconcile']);
 
 select columns_are('public', 'session_mappings', array[
   'id', 'user_id', 'status', 'title', 'metadata', 'pinned', 'ttl', 'message_count', 'acontext_session_id',
@@ -25,13 +26,17 @@ select columns_are('private', 'deletion_log', array[
   'session_gone_at', 'disk_proof', 'disk_gone_at', 'attempts', 'requested_at', 'finished_at'
 ]);
 select columns_are('private', 'provisioning_leases', array['session_id', 'lease_id', 'leased_until']);
+select columns_are('private', 'uncertain_sessions', array['session_id', 'since']);
+select columns_are('private', 'reconcile_state', array[
+  'only_row', 'phase', 'page_cursor', 'pass_started_at', 'pass_finished_at', 'run_id', 'run_until'
+]);
 select columns_are('private', 'cleanup_runs', array[
   'id', 'trigger', 'status', 'expires_sessions', 'force', 'expiry_allowed', 'requested_at', 'started_at',
   'finished_at', 'request_id', 'total', 'deleted', 'failed', 'deferred', 'expired', 'stale', 'errors', 'stop_reason'
 ]);
 select columns_are('private', 'settings', array[
-  'only_row', 'cleanup_enabled', 'cleanup_schedule', 'retry_schedule', 'session_ttl', 'provisioning_timeout',
-  'deletion_grace', 'touch_granularity', 'max_sessions_per_user', 'max_workers', 'max_per_run', 'concurrency',
+  'only_row', 'cleanup_enabled', 'cleanup_schedule', 'retry_schedule', 'reconcile_schedule', 'session_ttl',
+  'provisioning_timeout', 'deletion_grace', 'orphan_grace', 'touch_granularity', 'max_sessions_per_user', 'max_workers', 'max_per_run', 'concurrency',
   'breaker_fraction', 'breaker_minimum', 'log_retention', 'updated_at'
 ]);
 
@@ -55,7 +60,8 @@ select results_eq(
   'select to_jsonb(s) - array[''only_row'', ''updated_at''] from private.settings as s',
   $$values ('{
     "cleanup_enabled": true, "cleanup_schedule": "0 0 * * *", "retry_schedule": "*/5 * * * *",
-    "session_ttl": "30 days", "provisioning_timeout": "00:10:00", "deletion_grace": "00:00:00",
+    "reconcile_schedule": "0 4 * * 0", "session_ttl": "30 days", "provisioning_timeout": "00:10:00",
+    "deletion_grace": "00:00:00", "orphan_grace": "01:00:00",
     "touch_granularity": "00:01:00", "max_sessions_per_user": null, "max_workers": 4, "max_per_run": 2000,
     "concurrency": 16, "breaker_fraction": 0.5, "breaker_minimum": 100, "log_retention": "90 days"
   }'::jsonb)$$,
@@ -96,7 +102,7 @@ select bag_eq(
   $$select conname::text from pg_constraint where conrelid = 'private.settings'::regclass and contype <> 'n'$$,
   array[
     'settings_pkey', 'settings_has_one_row', 'session_ttl_in_range', 'provisioning_timeout_in_range',
-    'deletion_grace_in_range', 'touch_granularity_in_range', 'max_sessions_per_user_positive',
+    'deletion_grace_in_range', 'orphan_grace_in_range', 'touch_granularity_in_range', 'max_sessions_per_user_positive',
     'max_workers_in_range', 'max_per_run_in_range', 'concurrency_in_range', 'breaker_fraction_in_range',
     'breaker_minimum_in_range', 'log_retention_in_range'
   ],
@@ -133,8 +139,7 @@ select throws_ok(
   'a lifetime above ten years is refused'
 );
 select is(
-  (select public.begin_session(tests.alice(), tests.session(2), null, '{}', null, false, tests.lease(1), 60)
-    -> 'session' -> 'ttl'),
+  (select tests.begin(2) -> 'session' -> 'ttl'),
   '315360000'::jsonb,
   'a lifetime is answered in seconds, as it was given'
 );

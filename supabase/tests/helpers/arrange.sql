@@ -68,7 +68,7 @@ returns jsonb
 language sql
 as $$
   select public.begin_session(
-    p_user_id, tests.session(p_number), null, '{}', p_ttl_seconds, p_pinned, tests.lease(p_lease), p_lease_seconds
+    p_user_id, tests.session(p_number), tests.lease(p_lease), p_lease_seconds, '{}', p_pinned, null, p_ttl_seconds
   );
 $$;
 
@@ -78,7 +78,7 @@ returns jsonb
 language sql
 as $$
   select public.activate_session(
-    tests.session(p_number), tests.lease(p_lease), tests.session(p_number), tests.disk(p_number), '{}', '{}'
+    tests.session(p_number), tests.lease(p_lease), tests.session(p_number), tests.disk(p_number), '{}', '{}', false
   );
 $$;
 

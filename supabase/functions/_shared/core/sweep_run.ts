@@ -85,7 +85,7 @@ export class SweepRun {
       if (this.#stop === "shutdown") this.#outage.acquit();
       else if (await this.#outage.close()) this.#end("outage");
       await Promise.all(this.#settling);
-      // What was given back for a moment, because of a 429 or the end of a lease, is due again.
+      // What was given back for a moment, because of a 429 or a short lease, is due again.
     } while (this.#stop === null && this.#givenBack > 0);
     this.limits.signal.removeEventListener("abort", shutDown);
     const { size: total } = this.#claimed;
@@ -219,9 +219,9 @@ export class SweepRun {
     const reports = batch.reports;
     batch.reports = [];
     const settled = this.deps.store.settleDeletions(batch.lease.leaseId, reports)
-      .then(({ deleted, released, lost }) => {
+      .then(({ deleted, released }) => {
         this.#deleted += deleted;
-        this.#givenBack += released + lost;
+        this.#givenBack += released;
       })
       .catch((error) => this.#fail(error))
       .finally(() => this.#settling.delete(settled));

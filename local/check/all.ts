@@ -1,0 +1,19 @@
+/**
+ * All checks, in the order in which their findings are worth reading.
+ *
+ * @module
+ */
+
+import { checkDatabase } from "./database.ts";
+import { checkDeadExports } from "./dead_exports.ts";
+import { checkImportMaps } from "./import_maps.ts";
+import type { Report } from "./report.ts";
+import { checkSource } from "./source.ts";
+
+/** `fix` formats and regenerates what is generated. */
+export async function runChecks(report: Report, options: { fix: boolean }): Promise<void> {
+  await checkSource(report, options);
+  await checkImportMaps(report);
+  await checkDeadExports(report);
+  await checkDatabase(report, options);
+}

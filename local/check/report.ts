@@ -1,0 +1,33 @@
+/**
+ * Counts and prints what was checked.
+ *
+ * @module
+ */
+
+export interface Report {
+  passed: number;
+  failed: number;
+  /** `problem` is null when all is well. */
+  add(name: string, problem: string | null): void;
+  /** Something that cannot be checked on this machine. */
+  leaveOut(name: string, why: string): void;
+}
+
+export function reporter(): Report {
+  return {
+    passed: 0,
+    failed: 0,
+    add(name, problem) {
+      if (problem === null) {
+        this.passed += 1;
+        console.log(`ok    ${name}`);
+        return;
+      }
+      this.failed += 1;
+      console.log(`FAIL  ${name}\n${problem.trim().replace(/^/gm, "      ")}`);
+    },
+    leaveOut(name, why) {
+      console.log(`left out: ${name}: ${why}`);
+    },
+  };
+}

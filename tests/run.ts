@@ -1,0 +1,69 @@
+/**
+ * `npm test`: the checks, then every suite. Ends with one line that adds up all of them: `N passed, N failed`.
+ *
+ * `npm test -- unit stack` runs only the suites that are named.
+ *
+ * @module
+ */
+
+import { reporter } from "../local/check/report.ts";
+import { runChecks } from "../local/check/all.ts";
+import { debianProblem } from "../local/postgres/debian.ts";
+import { integrationStack, integrationTests } from "./integration/run.ts";
+import { nightlyStack, nightlyTests } from "./nightly/run.ts";
+import { type Counts, runDenoTests, runPgTap } from "./support/suites.ts";
+import { withTestStack } from "./support/test_stack.ts";
+
+const suites: Record<string, () => Promise<Counts | string>> = {
+  async check() {
+    const report = reporter();
+    await runChecks(report, { fix: false });
+    return { passed: report.passed, failed: report.failed };
+  },
+  unit: () => runDenoTests(["tests/unit"]),
+  contract: () => runDenoTests(["tests/contract"]),
+  stack: () => runDenoTests(["tests/stack"]),
+  integration: () =>
+    withTestStack(integrationStack, ({ file }) => runDenoTests([integrationTests], { file })),
+  /** Structure, rights and functions of the database. */
+  async pgtap() {
+    const problem = await debianProblem();
+    if (problem !== null) return problem;
+    return await withTestStack({ postgres: "debian" }, runPgTap);
+  },
+  /** The scheduled path with the real pg_cron. */
+  async nightly() {
+    const problem = await debianProblem();
+    if (problem !== null) return problem;
+    return await withTestStack(nightlyStack, ({ file }) => runDenoTests([nightlyTests], { file }));
+  },
+};
+
+if (import.meta.main) {
+  const unknown = Deno.args.find((name) => !(name in suites));
+  if (unknown !== undefined) {
+    console.error(`Cannot run "${unknown}": the suites are ${Object.keys(suites).join(", ")}`);
+    Deno.exit(1);
+  }
+  const total = { passed: 0, failed: 0 };
+  const lines: string[] = [];
+  for (const [name, run] of Object.entries(suites)) {
+    if (Deno.args.length > 0 && !Deno.args.includes(name)) continue;
+    console.log(`\n── ${name} ──`);
+    const started = performance.now();
+    const counts = await run().catch((error): Counts => {
+      console.error(error);
+      return { passed: 0, failed: 1 };
+    });
+    const seconds = Math.round((performance.now() - started) / 1000);
+    if (typeof counts === "string") {
+      lines.push(`${name}: left out, ${counts}`);
+      continue;
+    }
+    lines.push(`${name}: ${counts.passed} passed, ${counts.failed} failed (${seconds} s)`);
+    total.passed += counts.passed;
+    total.failed += counts.failed;
+  }
+  console.log(`\n${lines.join("\n")}\n${total.passed} passed, ${total.failed} failed`);
+  Deno.exit(total.failed === 0 ? 0 : 1);
+}

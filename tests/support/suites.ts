@@ -1,0 +1,91 @@
+/**
+ * Runs a suite in a process of its own, shows its output and counts its tests.
+ *
+ * @module
+ */
+
+import { TextLineStream } from "@std/streams/mod.js";
+import { join } from "@std/path/mod.js";
+import { ROOT } from "../../local/paths.ts";
+import type { TestStack } from "./test_stack.ts";
+
+export interface Counts {
+  passed: number;
+  failed: number;
+}
+
+/** Runs Deno tests; `file` is the stack they run against. */
+export async function runDenoTests(
+  paths: string[],
+  { file }: { file?: string } = {},
+): Promise<Counts> {
+  let counts: Counts | null = null;
+  const success = await runShown(Deno.execPath(), {
+    // Types are checked by `npm run check`.
+    args: ["test", "--allow-all", "--no-check", ...paths],
+    env: { NO_COLOR: "1", ...(file === undefined ? {} : { TEST_STACK_FILE: file }) },
+    onLine(line) {
+      const summary = /^(?:ok|FAILED) \| (\d+) passed.*? \| (\d+) failed/.exec(line);
+      if (summary) counts = { passed: Number(summary[1]), failed: Number(summary[2]) };
+    },
+  });
+  return withVerdict(counts, success);
+}
+
+/** Runs supabase/tests with pg_prove, as the role that owns the project's objects. */
+export async function runPgTap(stack: TestStack): Promise<Counts> {
+  const counts = { passed: 0, failed: 0 };
+  const success = await runShown("pg_prove", {
+    args: [
+      "--verbose",
+      "--dbname",
+      stack.databaseUrl,
+      "--recurse",
+      "--ext",
+      ".sql",
+      join(
+        ROOT,
+        "supabase",
+        "tests",
+      ),
+    ],
+    env: { PGOPTIONS: "--search_path=public,extensions" },
+    onLine(line) {
+      if (/^ok \d/.test(line)) counts.passed += 1;
+      if (/^not ok \d/.test(line)) counts.failed += 1;
+    },
+  });
+  return withVerdict(counts.passed + counts.failed === 0 ? null : counts, success);
+}
+
+/** A suite that broke, or ran nothing, failed, whatever it counted. */
+function withVerdict(counts: Counts | null, success: boolean): Counts {
+  if (counts === null) return { passed: 0, failed: 1 };
+  return !success && counts.failed === 0 ? { ...counts, failed: 1 } : counts;
+}
+
+async function runShown(
+  command: string,
+  { args, env, onLine }: {
+    args: string[];
+    env: Record<string, string>;
+    onLine: (line: string) => void;
+  },
+): Promise<boolean> {
+  const child = new Deno.Command(command, {
+    args,
+    cwd: ROOT,
+    env,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  const lines: ReadableStream<string> = child.stdout
+    .pipeThrough(new TextDecoderStream())
+    .pipeThrough(new TextLineStream());
+  for await (const line of lines) {
+    console.log(line);
+    onLine(line);
+  }
+  return (await child.status).success;
+}

@@ -1,0 +1,102 @@
+/**
+ * A throwaway stack for tests: free ports, a temporary directory, nothing left behind.
+ *
+ * @module
+ */
+
+import { join } from "@std/path/mod.js";
+import { z } from "zod";
+import { type Stack, startStack } from "../../local/stack.ts";
+import type { StackInfo } from "./stack_info.ts";
+
+export interface TestStackOptions {
+  /** `debian`: PostgreSQL 15 with the real pg_cron. */
+  postgres?: "embedded" | "debian";
+  /** Further environment of the functions. */
+  env?: Record<string, string>;
+  /** Processes per function. */
+  instances?: Record<string, number>;
+}
+
+export interface TestStack extends Stack {
+  info: StackInfo;
+  /** Holds `info`: the value of `TEST_STACK_FILE` for a process that runs tests. */
+  file: string;
+}
+
+/** Short enough for tests that wait for them, long enough for a busy machine. */
+const ENV = { ACONTEXT_TIMEOUT_MS: "2000", CLEANUP_TIME_BUDGET_MS: "30000" };
+
+const keyFile = z.object({ signingKey: z.looseObject({ kty: z.string(), kid: z.string() }) });
+
+/** Runs `use` with a stack of its own. `TEST_KEEP_DATA=1` leaves its logs and data, and says where. */
+export async function withTestStack<T>(
+  options: TestStackOptions,
+  use: (stack: TestStack) => Promise<T>,
+): Promise<T> {
+  const { postgres = "embedded", env = {}, ...rest } = options;
+  const dataDir = await Deno.makeTempDir({ prefix: "acontext-sessions-test-" });
+  try {
+    const stack = await startStack({
+      dataDir,
+      ports: "free",
+      postgres,
+      env: { ...ENV, ...env },
+      ...rest,
+    });
+    try {
+      const info = await describe(stack, { dataDir, postgres });
+      const file = join(dataDir, "test-stack.json");
+      await Deno.writeTextFile(file, JSON.stringify(info), { mode: 0o600 });
+      return await use({ ...stack, info, file });
+    } finally {
+      await stack.stop();
+    }
+  } finally {
+    if (Deno.env.get("TEST_KEEP_DATA") === "1") console.error(`Data and logs: ${dataDir}`);
+    else await Deno.remove(dataDir, { recursive: true });
+  }
+}
+
+async function describe(
+  stack: Stack,
+  { dataDir, postgres }: { dataDir: string; postgres: StackInfo["postgres"] },
+): Promise<StackInfo> {
+  const { baseUrl, apiKey, controlUrl } = stack.acontext;
+  if (controlUrl === null) throw new Error("Cannot test: the stack has no Acontext stand-in");
+  const { signingKey } = keyFile.parse(
+    JSON.parse(await Deno.readTextFile(join(dataDir, "keys.json"))),
+  );
+  return {
+    apiUrl: stack.apiUrl,
+    publishableKey: stack.publishableKey,
+    secretKey: stack.secretKey,
+    databaseUrl: stack.databaseUrl,
+    adminDatabaseUrl: stack.adminDatabaseUrl,
+    acontext: { baseUrl, apiKey, controlUrl },
+    signingKey,
+    postgres,
+  };
+}
+
+/** Runs test files against a running stack, in a process of their own, and answers its exit code. */
+export async function runTests(stack: TestStack, paths: string[]): Promise<number> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["test", "--allow-all", "--no-check", ...paths],
+    env: { TEST_STACK_FILE: stack.file },
+  }).spawn();
+  // The child of a terminal hears Ctrl-C by itself; this keeps us alive to stop the stack.
+  const pass = () => {
+    try {
+      child.kill("SIGTERM");
+    } catch {
+      // It has ended.
+    }
+  };
+  Deno.addSignalListener("SIGINT", pass);
+  Deno.addSignalListener("SIGTERM", pass);
+  const { code } = await child.status;
+  Deno.removeSignalListener("SIGINT", pass);
+  Deno.removeSignalListener("SIGTERM", pass);
+  return code;
+}
