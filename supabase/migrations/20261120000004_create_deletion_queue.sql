@@ -32,7 +32,7 @@ create table private.deletion_queue (
 comment on table private.deletion_queue is
   'Remote resources to delete. An entry leaves only when both resources are proven gone, or when its session is restored.';
 comment on column private.deletion_queue.id is
-  'The session''s id; for an orphan an id derived from the remote id.';
+  'The session''s id; for an orphan an id that no client can foretell.';
 comment on column private.deletion_queue.origin_id is
   'The session id in the mark that the remote resources carry. Equals id except for orphans.';
 comment on column private.deletion_queue.attempts is 'Attempts that failed.';

@@ -279,7 +279,10 @@ begin
   perform 1 from private.provisioning_leases as p
     where p.session_id = p_session_id and p.lease_id = p_lease_id;
   if not found then
-    -- The caller that holds the lease now finds these resources by their mark.
+    -- The caller that holds the lease now finds these resources by their mark, or has looked too early.
+    insert into private.uncertain_sessions as u (session_id, since)
+    values (p_session_id, v_now)
+    on conflict (session_id) do update set since = excluded.since;
     return jsonb_build_object('outcome', 'lease_lost');
   end if;
 

@@ -1,6 +1,6 @@
 -- claim_deletions and settle_deletions: order, leases, fencing, stamps, backoff, receipts.
 begin;
-\ir helpers/arrange.sql
+\ir helpers/arrange.psql
 select no_plan();
 select tests.make_active(n) from generate_series(1, 12) as n;
 set local role service_role;
@@ -88,8 +88,8 @@ select results_eq(
       disk_gone_at - session_gone_at, disk_proof::text, attempts, finished_at - requested_at
     from private.deletion_log$$,
   $$values (tests.session(1), tests.session(1), 'requested', tests.alice(), tests.session(1), tests.disk(1), 'deleted',
-      interval '40 seconds', 'absent', 1, interval '122 seconds')$$,
-  'the receipt names the resources, whose they were, why, when and how each was proven gone; the first proof stands'
+      interval '40 seconds', 'absent', 2, interval '122 seconds')$$,
+  'the receipt names the resources, whose they were, why, when and how each was proven gone and after how many attempts'
 );
 select is(
   tests.settle(tests.settlement(1, 'deleted', 'deleted')) -> 'lost', '1'::jsonb, 'a repeated report is refused'

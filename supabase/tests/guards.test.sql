@@ -1,6 +1,6 @@
 -- No SQL statement loses a remote id: deletes become queued deletions, ids and owners stay bound, truncate raises.
 begin;
-\ir helpers/arrange.sql
+\ir helpers/arrange.psql
 select no_plan();
 
 select tests.make_active(n) from generate_series(1, 9) as n;

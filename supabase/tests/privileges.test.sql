@@ -1,6 +1,6 @@
 -- Who may do what: row level security, and the grants of every role on every table, column, function and schema.
 begin;
-\ir helpers/arrange.sql
+\ir helpers/arrange.psql
 select no_plan();
 
 create temporary view our_tables as

@@ -1,6 +1,6 @@
 -- Moving expired and stale sessions into the queue, and the breaker.
 begin;
-\ir helpers/arrange.sql
+\ir helpers/arrange.psql
 select no_plan();
 
 -- Expiry. The breaker looks at ten or more.

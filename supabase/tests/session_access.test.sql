@@ -1,6 +1,6 @@
 -- Personas and operations on public.session_mappings: anon, owner, another user, the service role.
 begin;
-\ir helpers/arrange.sql
+\ir helpers/arrange.psql
 select no_plan();
 
 select tests.make_active(1);

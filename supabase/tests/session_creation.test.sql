@@ -1,6 +1,6 @@
 -- begin_session, activate_session, release_session: every outcome.
 begin;
-\ir helpers/arrange.sql
+\ir helpers/arrange.psql
 select no_plan();
 set local role service_role;
 

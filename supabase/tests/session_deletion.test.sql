@@ -1,6 +1,6 @@
 -- request_session_deletion and restore_session: every outcome.
 begin;
-\ir helpers/arrange.sql
+\ir helpers/arrange.psql
 select no_plan();
 select tests.make_active(n) from generate_series(1, 6) as n;
 set local role service_role;

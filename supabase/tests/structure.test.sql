@@ -1,6 +1,6 @@
 -- Tables, columns, types, named constraints and indexes.
 begin;
-\ir helpers/arrange.sql
+\ir helpers/arrange.psql
 select no_plan();
 
 select enum_has_labels('public', 'session_status', array['provisioning', 'active', 'deleting']);

@@ -36,25 +36,31 @@ export async function withTestStack<T>(
 ): Promise<T> {
   const { postgres = "embedded", env = {}, ...rest } = options;
   const dataDir = await Deno.makeTempDir({ prefix: "acontext-sessions-test-" });
+  let stack: Stack | undefined;
+  async function cleanUp(): Promise<void> {
+    await stack?.stop();
+    if (Deno.env.get("TEST_KEEP_DATA") === "1") console.error(`Data and logs: ${dataDir}`);
+    else await Deno.remove(dataDir, { recursive: true });
+  }
+  const interrupt = () => void cleanUp().finally(() => Deno.exit(130));
+  Deno.addSignalListener("SIGINT", interrupt);
+  Deno.addSignalListener("SIGTERM", interrupt);
   try {
-    const stack = await startStack({
+    stack = await startStack({
       dataDir,
       ports: "free",
       postgres,
       env: { ...ENV, ...env },
       ...rest,
     });
-    try {
-      const info = await describe(stack, { dataDir, postgres });
-      const file = join(dataDir, "test-stack.json");
-      await Deno.writeTextFile(file, JSON.stringify(info), { mode: 0o600 });
-      return await use({ ...stack, info, file });
-    } finally {
-      await stack.stop();
-    }
+    const info = await describe(stack, { dataDir, postgres });
+    const file = join(dataDir, "test-stack.json");
+    await Deno.writeTextFile(file, JSON.stringify(info), { mode: 0o600 });
+    return await use({ ...stack, info, file });
   } finally {
-    if (Deno.env.get("TEST_KEEP_DATA") === "1") console.error(`Data and logs: ${dataDir}`);
-    else await Deno.remove(dataDir, { recursive: true });
+    Deno.removeSignalListener("SIGINT", interrupt);
+    Deno.removeSignalListener("SIGTERM", interrupt);
+    await cleanUp();
   }
 }
 
@@ -77,26 +83,4 @@ async function describe(
     signingKey,
     postgres,
   };
-}
-
-/** Runs test files against a running stack, in a process of their own, and answers its exit code. */
-export async function runTests(stack: TestStack, paths: string[]): Promise<number> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["test", "--allow-all", "--no-check", ...paths],
-    env: { TEST_STACK_FILE: stack.file },
-  }).spawn();
-  // The child of a terminal hears Ctrl-C by itself; this keeps us alive to stop the stack.
-  const pass = () => {
-    try {
-      child.kill("SIGTERM");
-    } catch {
-      // It has ended.
-    }
-  };
-  Deno.addSignalListener("SIGINT", pass);
-  Deno.addSignalListener("SIGTERM", pass);
-  const { code } = await child.status;
-  Deno.removeSignalListener("SIGINT", pass);
-  Deno.removeSignalListener("SIGTERM", pass);
-  return code;
 }

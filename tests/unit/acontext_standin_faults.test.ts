@@ -73,9 +73,10 @@ faultTest("false404 lies about an existing session", { kind: "false404" }, async
 
 faultTest("late drops the connection and has its effect later", {
   kind: "late",
-  ms: 40,
+  ms: 80,
 }, async (standIn) => {
   await assertRejects(() => remove(standIn), TypeError);
+  await new Promise((resolve) => setTimeout(resolve, 40));
   assertEquals(count(standIn), 1);
   await new Promise((resolve) => setTimeout(resolve, 80));
   assertEquals(count(standIn), 0);

@@ -76,6 +76,7 @@ export async function createSession(
       resumed: begun.outcome === "resumed",
       deadline: lease.deadline,
     });
+    if (!made.labelled) deps.log.warn("acontext_ignores_labels", { sessionId: wanted.sessionId });
     return { created: true, session: await bind(deps, key, made) };
   } catch (error) {
     await giveUp(deps, key);

@@ -14,6 +14,8 @@ export interface MadeResources {
   surplusDiskIds: string[];
   /** An answer was lost: more may come to be under the same mark. */
   uncertain: boolean;
+  /** False on a server that ignores owner labels, where a disk whose id was lost cannot be found again. */
+  labelled: boolean;
 }
 
 interface Found {
@@ -35,6 +37,7 @@ export async function makeResources(
   { sessionId, resumed, deadline }: { sessionId: string; resumed: boolean; deadline: number },
 ): Promise<MadeResources> {
   const mayMake = () => clock.now() <= deadline;
+  let labelled = true;
   const [session, disk] = await Promise.all([
     makeOne({
       resumed,
@@ -45,7 +48,11 @@ export async function makeResources(
     makeOne({
       resumed,
       mayMake,
-      make: () => acontext.createDisk(sessionId),
+      make: async () => {
+        const made = await acontext.createDisk(sessionId);
+        if (made.kind === "done") labelled = made.value.labelled;
+        return made;
+      },
       find: async () => {
         const found = await acontext.findDisks(sessionId);
         // A server that ignores labels cannot tell whose disks these are: make one, never guess.
@@ -63,6 +70,7 @@ export async function makeResources(
     surplusSessionIds: session.value.surplus,
     surplusDiskIds: disk.value.surplus,
     uncertain: session.value.uncertain || disk.value.uncertain,
+    labelled,
   };
 }
 

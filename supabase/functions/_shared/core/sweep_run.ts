@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { describeError } from "../log.ts";
 import { deleteRemote } from "./delete_remote.ts";
 import { type HeldLease, newLease } from "./lease.ts";
 import { OutageDetector } from "./outage_detector.ts";
@@ -246,7 +247,7 @@ export class SweepRun {
   #fail(error: unknown): void {
     this.deps.log.error("sweep_run_failed", {
       runId: this.limits.runId,
-      error: error instanceof Error ? error.name : typeof error,
+      ...describeError(error),
     });
     this.#end("error");
   }

@@ -1,0 +1,97 @@
+/**
+ * The stand-in's control interface: what a test may see and do behind the back of the API.
+ *
+ * In the same process it is {@link Control}; over HTTP {@link createControlClient} offers the same, awaited.
+ *
+ * @module
+ */
+
+import { z } from "zod";
+import { type FaultRule, faultRuleSchema } from "./fault_rules.ts";
+import { type Version, VERSIONS } from "./options.ts";
+
+export const auditSchema = z.object({
+  sessions: z.array(z.object({
+    id: z.string(),
+    /** From the `acontext_sessions` mark in the configs; null without one. */
+    namespace: z.string().nullable(),
+    sessionId: z.string().nullable(),
+    messages: z.int(),
+  })),
+  disks: z.array(z.object({
+    id: z.string(),
+    label: z.string().nullable(),
+    skill: z.boolean(),
+    artifacts: z.int(),
+  })),
+  /** Identifiers. */
+  users: z.array(z.string()),
+  /** Stored files. */
+  objects: z.int(),
+  /** Deletions that began while another deletion of the same id was under way. */
+  overlappingDeletes: z.int(),
+  /** Requests per route, refused and faulty ones included. */
+  calls: z.record(z.string(), z.int()),
+});
+
+export type Audit = z.infer<typeof auditSchema>;
+
+export const versionSchema = z.object({ version: z.enum(VERSIONS) });
+export const skillInputSchema = z.object({
+  name: z.string().default("skill"),
+  user: z.string().optional(),
+});
+export const skillSchema = z.object({ skillId: z.string(), diskId: z.string() });
+export const projectInputSchema = z.object({ apiKey: z.string().min(1) });
+export const projectSchema = z.object({ projectId: z.string() });
+export const activeRulesSchema = z.array(faultRuleSchema.extend({ fired: z.int() }));
+
+export type SkillInput = z.input<typeof skillInputSchema>;
+export type Skill = z.infer<typeof skillSchema>;
+
+export interface Control {
+  audit(): Audit;
+  /** Replaces the fault plan. */
+  setFaults(rules: readonly FaultRule[]): void;
+  faults(): (FaultRule & { fired: number })[];
+  clearFaults(): void;
+  /** Forgets all resources, counts and faults; projects, keys and the version stay. */
+  reset(): void;
+  setVersion(version: Version): void;
+  /** Makes an agent skill with a disk of its own. */
+  createSkill(input?: SkillInput): Skill;
+  /** Makes a second project with its own key, or finds it. */
+  createProject(apiKey: string): string;
+}
+
+/** {@link Control} with every method awaited. */
+export type ControlClient = {
+  [Name in keyof Control]: (
+    ...args: Parameters<Control[Name]>
+  ) => Promise<ReturnType<Control[Name]>>;
+};
+
+/** @param controlUrl such as `http://127.0.0.1:54323/_control`. */
+export function createControlClient(controlUrl: string): ControlClient {
+  async function call(method: string, path: string, body?: unknown): Promise<unknown> {
+    const response = await fetch(`${controlUrl}${path}`, {
+      method,
+      headers: { "content-type": "application/json" },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`Cannot ${method} "${path}": ${response.status} ${text}`);
+    return JSON.parse(text);
+  }
+  return {
+    audit: async () => auditSchema.parse(await call("GET", "/audit")),
+    setFaults: async (rules) => void await call("PUT", "/faults", rules),
+    faults: async () => activeRulesSchema.parse(await call("GET", "/faults")),
+    clearFaults: async () => void await call("DELETE", "/faults"),
+    reset: async () => void await call("POST", "/reset"),
+    setVersion: async (version) => void await call("PUT", "/version", { version }),
+    createSkill: async (input = {}) => skillSchema.parse(await call("POST", "/skills", input)),
+    createProject: async (apiKey) =>
+      projectSchema.parse(await call("POST", "/projects", { apiKey })).projectId,
+  };
+}

@@ -1,0 +1,67 @@
+/** The control interface within the process. @module */
+
+import type { Audit, Control, Skill, SkillInput } from "./control.ts";
+import { emptyDatabase } from "./database.ts";
+import type { FaultPlan } from "./fault_rules.ts";
+import { isObject, type JsonObject } from "./json.ts";
+import type { Version } from "./options.ts";
+import type { State } from "./state.ts";
+
+interface Parts {
+  state: State;
+  faults: FaultPlan;
+  calls: Map<string, number>;
+  setVersion(version: Version): void;
+  /** The project new skills belong to. */
+  projectId: string;
+}
+
+export function createControl({ state, faults, calls, setVersion, projectId }: Parts): Control {
+  return {
+    audit: () => takeAudit(state, calls),
+    setFaults: (rules) => faults.set(rules),
+    faults: () => faults.list(),
+    clearFaults: () => faults.clear(),
+    reset() {
+      emptyDatabase(state.database);
+      state.deletions.reset();
+      faults.clear();
+      calls.clear();
+    },
+    setVersion,
+    createSkill: (input = {}) => createSkill(state, projectId, input),
+    createProject: (apiKey) => state.projects.ensure(apiKey),
+  };
+}
+
+function createSkill(state: State, projectId: string, { name = "skill", user }: SkillInput): Skill {
+  const userId = user === undefined ? null : state.users.getOrCreate(projectId, user);
+  const disk = { id: state.uuid(), projectId, userId, createdAt: state.micros() };
+  const id = state.uuid();
+  state.disks.insertSkill({ id, name, disk });
+  return { skillId: id, diskId: disk.id };
+}
+
+function takeAudit(state: State, calls: Map<string, number>): Audit {
+  return {
+    sessions: state.sessions.all().map(({ session, messages }) => ({
+      id: session.id,
+      ...markOf(session.configs),
+      messages,
+    })),
+    disks: state.disks.all(),
+    users: state.users.identifiers(),
+    objects: state.objects.count(),
+    overlappingDeletes: state.deletions.overlapping(),
+    calls: Object.fromEntries(calls),
+  };
+}
+
+function markOf(configs: JsonObject | null) {
+  const mark = configs?.["acontext_sessions"];
+  const { namespace, session_id } = isObject(mark) ? mark : {};
+  return {
+    namespace: typeof namespace === "string" ? namespace : null,
+    sessionId: typeof session_id === "string" ? session_id : null,
+  };
+}

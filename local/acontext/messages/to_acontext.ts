@@ -1,0 +1,42 @@
+/** Messages in the server's own format. @module */
+
+import { isObject, type JsonObject } from "../json.ts";
+import type { Message } from "../store/messages.ts";
+import { formatTimestamp } from "../timestamps.ts";
+import { compact } from "./normalized.ts";
+import type { Part } from "./part.ts";
+
+/** Where the caller's meta is kept, apart from the server's own. */
+export const USER_META = "__user_meta__";
+
+export function userMeta({ meta }: Message): JsonObject {
+  const kept = meta[USER_META];
+  return isObject(kept) ? kept : {};
+}
+
+export function toAcontext(message: Message): JsonObject {
+  const time = formatTimestamp(message.createdAt);
+  const meta = userMeta(message);
+  return compact({
+    id: message.id,
+    session_id: message.sessionId,
+    parent_id: null,
+    role: message.role,
+    parts: message.parts.map(toPart),
+    session_task_process_status: message.status,
+    meta: Object.keys(meta).length === 0 ? undefined : meta,
+    created_at: time,
+    updated_at: time,
+  });
+}
+
+function toPart({ type, text, asset, filename, meta }: Part): JsonObject {
+  return compact({
+    type,
+    text,
+    asset: asset === undefined
+      ? undefined
+      : compact({ s3_key: asset.s3_key, filename, content_type: asset.mime, size: asset.size_b }),
+    meta,
+  });
+}

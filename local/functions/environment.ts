@@ -1,0 +1,76 @@
+/**
+ * The functions of a project and the environment the platform gives them.
+ *
+ * @module
+ */
+
+import { join } from "@std/path/mod.js";
+import { parseEnv } from "node:util";
+import { denoEnvironment } from "../deno_environment.ts";
+import type { Keys } from "../keys.ts";
+
+/** Names of the project's functions: folders with an `index.ts`, except those that begin with `_`. */
+export async function findFunctions(
+  projectDir: string,
+): Promise<{ name: string; folder: string }[]> {
+  const parent = join(projectDir, "supabase", "functions");
+  const found: { name: string; folder: string }[] = [];
+  try {
+    for await (const entry of Deno.readDir(parent)) {
+      if (!entry.isDirectory || entry.name.startsWith("_") || entry.name.startsWith(".")) continue;
+      const folder = join(parent, entry.name);
+      const index = await Deno.stat(join(folder, "index.ts")).catch(() => null);
+      if (index?.isFile) found.push({ name: entry.name, folder });
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  return found.sort((a, b) => a.name.localeCompare(b.name));
+}
+
+/** The variables of `supabase/functions/.env`, where a developer keeps what `supabase secrets set` has on the platform. */
+export async function readEnvFile(projectDir: string): Promise<Record<string, string>> {
+  try {
+    const parsed = parseEnv(
+      await Deno.readTextFile(join(projectDir, "supabase", "functions", ".env")),
+    );
+    return Object.fromEntries(
+      Object.entries(parsed).flatMap(([name, value]) => value === undefined ? [] : [[name, value]]),
+    );
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return {};
+    throw error;
+  }
+}
+
+/** The complete environment of the functions; later sources win. */
+export function functionEnvironment(options: {
+  apiUrl: string;
+  databaseUrl: string;
+  keys: Keys;
+  acontext: { baseUrl: string; apiKey: string };
+  /** From `.env`. */
+  file: Record<string, string>;
+  /** From whoever starts the stack. */
+  extra: Record<string, string>;
+}): Record<string, string> {
+  const { keys } = options;
+  return {
+    ...denoEnvironment(),
+    ...options.file,
+    SUPABASE_URL: options.apiUrl,
+    SUPABASE_DB_URL: options.databaseUrl,
+    SUPABASE_PUBLISHABLE_KEYS: JSON.stringify({ default: keys.publishableKey }),
+    SUPABASE_SECRET_KEYS: JSON.stringify({ default: keys.secretKey }),
+    SUPABASE_JWKS: JSON.stringify(keys.jwks),
+    ACONTEXT_API_KEY: options.acontext.apiKey,
+    ACONTEXT_BASE_URL: options.acontext.baseUrl,
+    ...options.extra,
+  };
+}
+
+/** `host:port` of a URL, as Deno's `--allow-net` wants it. */
+export function hostAndPort(url: string): string {
+  const { hostname, port, protocol } = new URL(url);
+  return `${hostname}:${port === "" ? (protocol === "https:" ? "443" : "80") : port}`;
+}

@@ -1,0 +1,163 @@
+/**
+ * The processes of one Edge Function: as many as wanted, each restarted when it dies.
+ *
+ * @module
+ */
+
+import { join, toFileUrl } from "@std/path/mod.js";
+import { type Child, startChild } from "../child_process.ts";
+import { ROOT } from "../paths.ts";
+import { LOOPBACK } from "../ports.ts";
+
+/** One function of the project. */
+export interface FunctionOptions {
+  name: string;
+  /** The function's folder with `index.ts` and `deno.json`. */
+  folder: string;
+  instances: number;
+  /** Everything the process finds in its environment. */
+  env: Record<string, string>;
+  /** `host:port` of everything it may talk to. */
+  allowNet: string[];
+  dataDir: string;
+  log: (line: string) => void;
+}
+
+interface Instance {
+  child: Child;
+  /** `null` until it listens. */
+  url: string | null;
+  /** Fulfilled when it listens, rejected when it dies before. */
+  listening: Promise<string>;
+}
+
+/** A function that is being served. */
+export interface FunctionPool {
+  name: string;
+  /** Fulfilled when every process listens for the first time, rejected when one does not start. */
+  booted: Promise<void>;
+  /** Processes that listen. */
+  pids(): number[];
+  /** The base URL of the instance whose turn it is; waits for one to boot. Throws when none does. */
+  nextUrl(): Promise<string>;
+  stop(): Promise<void>;
+}
+
+const BOOT_TIMEOUT_MS = 60_000;
+const RESTART_DELAY_MS = 100;
+
+/** Starts the processes of a function. */
+export function startFunction(options: FunctionOptions): FunctionPool {
+  const { name, folder, dataDir, log } = options;
+  const announcement = `listening-${crypto.randomUUID()}`;
+  const entryFile = join(dataDir, "functions", `${name}.ts`);
+  const hostUrl = toFileUrl(join(ROOT, "local", "function_host.ts")).href;
+  const functionUrl = toFileUrl(join(folder, "index.ts")).href;
+  Deno.mkdirSync(join(dataDir, "functions"), { recursive: true });
+  Deno.writeTextFileSync(
+    entryFile,
+    `import { host } from ${JSON.stringify(hostUrl)};\n` +
+      `import edgeFunction from ${JSON.stringify(functionUrl)};\n` +
+      `host(edgeFunction, ${JSON.stringify({ name, announcement })});\n`,
+  );
+
+  const configArgs = exists(join(folder, "deno.json"))
+    ? ["--config", join(folder, "deno.json")]
+    : ["--no-config"];
+  let stopping = false;
+  let failuresInARow = 0;
+  let turn = 0;
+  const slots: Instance[] = [];
+
+  function launch(slot: number) {
+    const listening = Promise.withResolvers<string>();
+    // Nobody may be waiting for it.
+    listening.promise.catch(() => {});
+    const child = startChild({
+      name,
+      command: Deno.execPath(),
+      args: [
+        "run",
+        "--quiet",
+        "--no-prompt",
+        "--no-lock",
+        // The project's package.json is not the function's business.
+        "--node-modules-dir=none",
+        "--allow-env",
+        `--allow-net=${[`${LOOPBACK}:0`, ...options.allowNet].join(",")}`,
+        ...configArgs,
+        entryFile,
+      ],
+      env: options.env,
+      cwd: folder,
+      logFile: join(dataDir, "logs", `${name}.log`),
+      stopSignal: "SIGTERM",
+      onLine: (line, stream) => {
+        if (line.startsWith(announcement)) {
+          instance.url = `http://${LOOPBACK}:${line.slice(announcement.length + 1)}`;
+          failuresInARow = 0;
+          listening.resolve(instance.url);
+        } else if (stream === "stderr") {
+          log(`[${name}] ${line}`);
+        }
+      },
+    });
+    const instance: Instance = { child, url: null, listening: listening.promise };
+    slots[slot] = instance;
+
+    child.ended.then(({ code, signal }) => {
+      const booted = instance.url !== null;
+      instance.url = null;
+      listening.reject(new Error(`function ${name} ended while starting`));
+      if (stopping) return;
+      failuresInARow = booted ? 0 : failuresInARow + 1;
+      log(
+        `[${name}] ended (${signal ?? code})${booted ? "" : " while starting"}, starting it again`,
+      );
+      // One that cannot boot is tried again ever more slowly.
+      const delay = booted ? RESTART_DELAY_MS : Math.min(500 * 2 ** failuresInARow, 30_000);
+      setTimeout(() => !stopping && launch(slot), delay);
+    });
+  }
+
+  for (let slot = 0; slot < options.instances; slot++) launch(slot);
+
+  const booted = Promise.all(slots.map(({ listening }) => listening)).then(() => {});
+  // Whoever waits for it may come later than the failure.
+  booted.catch(() => {});
+  return {
+    name,
+    booted,
+    pids: () => slots.filter(({ url }) => url !== null).map(({ child }) => child.pid),
+    async nextUrl() {
+      const deadline = Date.now() + BOOT_TIMEOUT_MS;
+      while (!stopping && Date.now() < deadline) {
+        for (let tried = 0; tried < slots.length; tried++) {
+          turn = (turn + 1) % slots.length;
+          const url = slots[turn]?.url;
+          if (url !== null && url !== undefined) return url;
+        }
+        // After a crash the next boot is under way or about to begin; after a failed boot there is no hope.
+        if (failuresInARow > 0) break;
+        await Promise.any([
+          ...slots.map(({ listening }) => listening),
+          new Promise((resolve) => setTimeout(resolve, 50)),
+        ]);
+      }
+      throw new Error(`Cannot call function "${name}": it does not start`);
+    },
+    async stop() {
+      stopping = true;
+      await Promise.all(slots.map(({ child }) => child.stop(6_000)));
+    },
+  };
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,144 @@
+/**
+ * The PostgreSQL programs a stack runs: a private, complete copy of the npm package's, or Debian's.
+ *
+ * @module
+ */
+
+import { dirname, join, relative } from "@std/path/mod.js";
+import { exists, removeIfExists } from "../json_file.ts";
+import { embeddedPostgres, ROOT } from "../paths.ts";
+
+/** Programs and settings of one kind of server. */
+export interface PostgresRuntime {
+  kind: "embedded" | "debian";
+  /** Folder with `initdb` and `postgres`. */
+  binDir: string;
+  /** Everything the server's account must be able to reach. */
+  folders: string[];
+  /** Arguments for `initdb` that decide encoding and collation. */
+  localeArgs: string[];
+  /** Settings that this kind of server needs. */
+  settings: Record<string, string>;
+  /** True when pg_cron is the real extension and schedules by itself. */
+  realCron: boolean;
+}
+
+const EXTENSIONS_DIR = join(ROOT, "local", "extensions");
+const DEBIAN_BIN = "/usr/lib/postgresql/15/bin";
+const DEBIAN_EXTENSIONS = "/usr/share/postgresql/15/extension";
+
+async function extensionFiles(names: string[]): Promise<string[]> {
+  const files: string[] = [];
+  for (const name of names) {
+    for await (const entry of Deno.readDir(join(EXTENSIONS_DIR, name))) {
+      files.push(join(EXTENSIONS_DIR, name, entry.name));
+    }
+  }
+  return files.sort();
+}
+
+async function fingerprint(files: string[]): Promise<string> {
+  const contents = await Promise.all(files.map((file) => Deno.readTextFile(file)));
+  const bytes = new TextEncoder().encode(contents.join("\0"));
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return Array.from(digest.slice(0, 6), (b) => b.toString(16).padStart(2, "0")).join("");
+}
+
+async function copyTree(from: string, to: string): Promise<void> {
+  await Deno.mkdir(to);
+  for await (const entry of Deno.readDir(from)) {
+    const [source, target] = [join(from, entry.name), join(to, entry.name)];
+    if (entry.isDirectory) await copyTree(source, target);
+    // Static libraries are for building against.
+    else if (!entry.name.endsWith(".a")) await Deno.copyFile(source, target);
+  }
+}
+
+/**
+ * The package's files cannot be run where they lie: npm archives hold no symbolic links, the package makes them in an
+ * install script, and we run none. Nor do our extensions belong into `node_modules`. So both go into a copy, made once
+ * per version of either.
+ */
+export async function embeddedRuntime(parent: string): Promise<PostgresRuntime> {
+  const { nativeDir, version } = embeddedPostgres();
+  const extensions = await extensionFiles(["pg_net", "supabase_vault", "pg_cron"]);
+  const folder = join(parent, `postgres-${version}-${await fingerprint(extensions)}`);
+
+  if (!await exists(folder)) {
+    await Deno.mkdir(parent, { recursive: true });
+    const building = await Deno.makeTempDir({ dir: parent, prefix: "building-" });
+    await Deno.chmod(building, 0o755);
+    for (const part of ["bin", "lib", "share"]) {
+      await copyTree(join(nativeDir, part), join(building, part));
+    }
+    const links: { source: string; target: string }[] = JSON.parse(
+      await Deno.readTextFile(join(nativeDir, "pg-symlinks.json")),
+    );
+    for (const link of links) {
+      const target = join(building, relative("native", link.target));
+      const source = join(building, relative("native", link.source));
+      await Deno.symlink(relative(dirname(target), source), target);
+    }
+    for (const file of extensions) {
+      const name = file.slice(dirname(file).length + 1);
+      await Deno.copyFile(file, join(building, "share", "postgresql", "extension", name));
+    }
+    try {
+      await Deno.rename(building, folder);
+    } catch (error) {
+      // Another stack, started at the same time, was faster.
+      await removeIfExists(building);
+      if (!await exists(folder)) throw error;
+    }
+  }
+
+  return {
+    kind: "embedded",
+    binDir: join(folder, "bin"),
+    folders: [join(folder, "bin")],
+    localeArgs: ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"],
+    settings: {},
+    realCron: false,
+  };
+}
+
+/** Debian's PostgreSQL 15 with the real pg_cron; pg_net and Vault are our stand-ins there too. */
+export async function debianRuntime(): Promise<PostgresRuntime> {
+  for (const file of [join(DEBIAN_BIN, "postgres"), join(DEBIAN_EXTENSIONS, "pg_cron.control")]) {
+    if (!await exists(file)) {
+      throw new Error(
+        `Cannot use Debian's PostgreSQL: ${file} does not exist; ` +
+          "install the packages postgresql-15 and postgresql-15-cron",
+      );
+    }
+  }
+  for (const file of await extensionFiles(["pg_net", "supabase_vault"])) {
+    const target = join(DEBIAN_EXTENSIONS, file.slice(dirname(file).length + 1));
+    const wanted = await Deno.readTextFile(file);
+    if (await exists(target) && await Deno.readTextFile(target) === wanted) continue;
+    try {
+      await Deno.writeTextFile(target, wanted, { mode: 0o644 });
+    } catch (error) {
+      if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
+      throw new Error(
+        `Cannot install ${target}: permission denied; run as root, or once: ` +
+          `sudo install -m 644 local/extensions/{pg_net,supabase_vault}/* ${DEBIAN_EXTENSIONS}`,
+      );
+    }
+  }
+  return {
+    kind: "debian",
+    binDir: DEBIAN_BIN,
+    folders: [DEBIAN_BIN],
+    localeArgs: ["--locale=C.UTF-8"],
+    settings: {
+      shared_preload_libraries: "pg_cron",
+      "cron.database_name": "postgres",
+      "cron.timezone": "GMT",
+      // Otherwise it connects over TCP as the job's owner, and has no password.
+      "cron.use_background_workers": "on",
+      max_worker_processes: "40",
+    },
+    realCron: true,
+  };
+}

@@ -1,0 +1,39 @@
+/**
+ * Ending a command of this project: by Ctrl-C, by a signal, or because whoever started it is gone.
+ *
+ * @module
+ */
+
+const PARENT_CHECK_MS = 500;
+/** A terminal's Ctrl-C reaches us twice: directly, and passed on by npm and `run.mjs`. */
+const REPEAT_MS = 1_500;
+
+/** Calls `stop` once when the command is to end, and `force` when somebody insists. Returns a function that undoes it. */
+export function onStopRequest(stop: () => void, force: () => void): () => void {
+  let requestedAt: number | null = null;
+
+  function request() {
+    if (requestedAt === null) {
+      requestedAt = Date.now();
+      stop();
+    } else if (Date.now() - requestedAt > REPEAT_MS) {
+      force();
+    }
+  }
+
+  const signals: Deno.Signal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
+  for (const signal of signals) Deno.addSignalListener(signal, request);
+
+  // Only under run.mjs; a Deno started by hand in a shell may outlive it on purpose.
+  const runner = Number(Deno.env.get("ACONTEXT_SESSIONS_RUNNER"));
+  const watch = runner === Deno.ppid
+    ? setInterval(() => {
+      if (Deno.ppid !== runner && requestedAt === null) request();
+    }, PARENT_CHECK_MS)
+    : undefined;
+
+  return () => {
+    for (const signal of signals) Deno.removeSignalListener(signal, request);
+    clearInterval(watch);
+  };
+}

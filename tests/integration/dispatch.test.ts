@@ -1,0 +1,151 @@
+import { assertEquals } from "@std/assert/mod.js";
+import { eventually } from "./support/eventually.ts";
+import { assertNothingLeft } from "./support/remote.ts";
+import { integrationTest, type World } from "./support/world.ts";
+
+/** Calls the dispatcher as its cron job does; answers how many workers it called. */
+async function dispatch(
+  { database: { sql } }: World,
+  { trigger = "nightly", expires = true }: { trigger?: string; expires?: boolean } = {},
+): Promise<number> {
+  const [row] = await sql<{ count: number }[]>`
+    select private.dispatch_cleanup(${trigger}, ${expires}, false) as count`;
+  return row?.count ?? 0;
+}
+
+async function finishedRuns({ database }: World) {
+  return await eventually("every run has finished", async () => {
+    const runs = await database.runs();
+    return runs.length > 0 && runs.every(({ status }) => status === "finished") && runs;
+  }, 20_000);
+}
+
+async function expiredSessions(world: World, count: number) {
+  const sessions = await world.createdMany(await world.newUser(), count);
+  await world.database.expire(sessions.map(({ id }) => id));
+}
+
+integrationTest("the dispatcher calls the function through pg_net", async (world) => {
+  await expiredSessions(world, 3);
+  assertEquals(await dispatch(world), 1);
+  const [run] = await finishedRuns(world);
+  assertEquals([run?.trigger, run?.deleted, run?.stop_reason], ["nightly", 3, "empty"]);
+  const { sql } = world.database;
+  const answer = await eventually("pg_net has the answer", async () => {
+    const [row] = await sql<{ status: number; body: string }[]>`
+      select a.status_code as status, a.content as body
+      from net._http_response as a
+      join private.cleanup_runs as r on r.request_id = a.id`;
+    return row;
+  });
+  assertEquals(answer.status, 202);
+  assertEquals(JSON.parse(answer.body), { runId: run?.id, status: "accepted" });
+  assertNothingLeft(await world.remote.audit());
+});
+
+integrationTest("the dispatcher makes no call when nothing is due", async (world) => {
+  await world.created(await world.newUser());
+  assertEquals(await dispatch(world), 0);
+  assertEquals(await world.database.runs(), []);
+});
+
+integrationTest("a dispatch that is rolled back calls nobody", async (world) => {
+  await expiredSessions(world, 1);
+  const { sql } = world.database;
+  const undone = await sql.begin(async (tx) => {
+    await tx`select private.dispatch_cleanup('nightly', true, false)`;
+    throw new Error("undo");
+  }).catch((error) => error.message);
+  assertEquals(undone, "undo");
+  assertEquals(await world.database.runs(), []);
+  assertEquals((await world.swept()).deleted, 1);
+});
+
+integrationTest("a backlog larger than one run drains by itself", async (world) => {
+  await world.database.configure({ max_per_run: 2, max_workers: 1 });
+  await expiredSessions(world, 5);
+  assertEquals(await dispatch(world), 1);
+  const runs = await finishedRuns(world);
+  assertEquals(runs.map(({ trigger }) => trigger), ["nightly", "chain", "chain"]);
+  assertEquals(runs.map(({ deleted }) => deleted), [2, 2, 1]);
+  assertNothingLeft(await world.remote.audit());
+});
+
+integrationTest("several workers share a backlog, and no more than allowed", async (world) => {
+  await world.database.configure({ max_per_run: 4, max_workers: 3 });
+  await expiredSessions(world, 20);
+  const slow = ["DELETE /session/:id", "DELETE /disk/:id"].map((route) => ({
+    route,
+    fault: { kind: "delay", ms: 50 } as const,
+  }));
+  await world.remote.withFaults(slow, async () => {
+    assertEquals(await dispatch(world), 3);
+    assertEquals(await dispatch(world), 0, "they are at it");
+    await finishedRuns(world);
+  });
+  const receipts = await world.database.receipts();
+  assertEquals(receipts.length, 20);
+  assertNothingLeft(await world.remote.audit());
+});
+
+integrationTest("the retry job works the queue and expires nothing", async (world) => {
+  await expiredSessions(world, 2);
+  const user = await world.newUser();
+  const { id } = await world.created(user);
+  await world.remote.withFaults(
+    [{ route: "*", fault: { kind: "outage" } }],
+    () => world.remove(user, id),
+  );
+  assertEquals(await dispatch(world, { trigger: "retry", expires: false }), 0, "not due yet");
+  await world.database.makeDue();
+  assertEquals(await dispatch(world, { trigger: "retry", expires: false }), 1);
+  const [run] = await finishedRuns(world);
+  assertEquals([run?.trigger, run?.deleted, run?.expired], ["retry", 1, 0]);
+  assertEquals(await world.database.rowCount(), 2);
+});
+
+integrationTest("without its secrets the dispatcher says so and calls nobody", async (world) => {
+  await expiredSessions(world, 1);
+  const { sql } = world.database;
+  const rename = (from: string, to: string) =>
+    sql`select vault.update_secret(s.id, null, ${to}) from vault.secrets as s where s.name = ${from}`;
+  await rename("cleanup_secret_key", "put_away");
+  try {
+    assertEquals(await dispatch(world), 0);
+    assertEquals(await dispatch(world), 0);
+  } finally {
+    await rename("put_away", "cleanup_secret_key");
+  }
+  const runs = await world.database.runs();
+  assertEquals(runs.map(({ stop_reason }) => stop_reason), ["not_configured"], "said once an hour");
+  assertEquals(await dispatch(world), 1);
+  const [, run] = await finishedRuns(world);
+  assertEquals(run?.deleted, 1);
+});
+
+integrationTest("a wrong key in Vault leaves a run that never starts", async (world) => {
+  await expiredSessions(world, 1);
+  const { sql } = world.database;
+  const setKey = (key: string) =>
+    sql`select vault.update_secret(s.id, ${key}) from vault.secrets as s where s.name = 'cleanup_secret_key'`;
+  await setKey("sb_secret_wrong");
+  try {
+    assertEquals(await dispatch(world), 1);
+    const answer = await eventually("pg_net has the answer", async () => {
+      const [row] = await sql<{ status: number }[]>`
+        select a.status_code as status from net._http_response as a`;
+      return row;
+    });
+    assertEquals(answer.status, 401);
+  } finally {
+    await setKey(world.info.secretKey);
+  }
+  assertEquals((await world.database.runs()).map(({ status }) => status), ["requested"]);
+  assertEquals(await dispatch(world), 0, "it may still be on its way");
+  await sql`update private.cleanup_runs set requested_at = requested_at - interval '8 minutes' where true`;
+  assertEquals(await dispatch(world), 1, "but not for ever");
+  await eventually("the session is gone", async () => await world.database.rowCount() === 0);
+  await eventually("the run has finished", async () => {
+    return (await world.database.runs()).some(({ status }) => status === "finished");
+  });
+});

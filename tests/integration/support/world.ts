@@ -1,0 +1,56 @@
+/** Everything a test needs of a running stack, and the frame in which a test runs. @module */
+
+import { assertEquals } from "@std/assert/mod.js";
+import { readStackInfo, type StackInfo } from "../../support/stack_info.ts";
+import { type Database, openDatabase, resetDatabase } from "./database.ts";
+import { createCalls } from "./functions.ts";
+import { createRemote, findLeaks } from "./remote.ts";
+import { createTokens } from "./tokens.ts";
+import { createUsers } from "./users.ts";
+
+export type World =
+  & ReturnType<typeof createCalls>
+  & ReturnType<typeof createUsers>
+  & {
+    info: StackInfo;
+    database: Database;
+    remote: ReturnType<typeof createRemote>;
+    tokens: ReturnType<typeof createTokens>;
+  };
+
+/**
+ * Runs `test` in a world without sessions, users and faults. However it ends, no fault is left behind; and whatever it
+ * did, nothing of ours in Acontext may be unknown to the database.
+ */
+export async function withWorld(
+  info: StackInfo,
+  test: (world: World) => Promise<void>,
+): Promise<void> {
+  const remote = createRemote(info);
+  const database = openDatabase(info);
+  try {
+    await resetDatabase(info);
+    await database.silenceJobs();
+    await remote.control.reset();
+    await remote.control.setVersion("new");
+    await test({
+      ...createCalls(info),
+      ...createUsers(info),
+      info,
+      database,
+      remote,
+      tokens: createTokens(info),
+    });
+    const audit = await remote.audit();
+    assertEquals(await findLeaks(database, audit), [], "leaked");
+    assertEquals(audit.overlappingDeletes, 0, "overlapping deletes");
+  } finally {
+    await remote.control.clearFaults();
+    await database.close();
+  }
+}
+
+/** A test against the stack that is running. Tests may run in any order. */
+export function integrationTest(name: string, test: (world: World) => Promise<void>): void {
+  Deno.test(name, () => withWorld(readStackInfo(), test));
+}
