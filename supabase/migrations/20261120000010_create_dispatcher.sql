@@ -106,6 +106,20 @@ begin
     return 0;
   end if;
 
+  -- A wrong key, a missing function or an unreachable address: the call is over and nobody works. Were it none of these and
+  -- only slow, the worker finds its run finished and leaves the work to the next.
+  update private.cleanup_runs as r
+  set status = 'finished',
+    finished_at = v_now,
+    stop_reason = 'not_delivered',
+    errors = jsonb_build_array(jsonb_build_object(
+      'id', r.id,
+      'error', coalesce('http_' || a.status_code, case when a.timed_out then 'timeout' else 'unreachable' end)
+    ))
+  from net._http_response as a
+  where r.status = 'requested' and a.id = r.request_id
+    and (a.status_code is null or a.status_code not between 200 and 299);
+
   v_due := private.count_due(
     p_expires_sessions, p_force, v_settings.max_workers * v_settings.max_per_run
   );

@@ -28,7 +28,8 @@ select columns_are('private', 'deletion_log', array[
 select columns_are('private', 'provisioning_leases', array['session_id', 'lease_id', 'leased_until']);
 select columns_are('private', 'uncertain_sessions', array['session_id', 'since']);
 select columns_are('private', 'reconcile_state', array[
-  'only_row', 'phase', 'page_cursor', 'pass_started_at', 'pass_finished_at', 'run_id', 'run_until'
+  'only_row', 'phase', 'page_cursor', 'pass_started_at', 'pass_finished_at', 'pass_seen', 'pass_unknown',
+  'run_id', 'run_until'
 ]);
 select columns_are('private', 'cleanup_runs', array[
   'id', 'trigger', 'status', 'expires_sessions', 'force', 'expiry_allowed', 'requested_at', 'started_at',

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert/mod.js";
 import { join } from "@std/path/mod.js";
 import postgres from "postgres";
+import { exists } from "../../local/json_file.ts";
 import { startStack } from "../../local/stack.ts";
 import { createProject, eventually, shareStack, stackTest } from "./fixture.ts";
 
@@ -166,6 +167,15 @@ stackTest(
   },
 );
 
+stackTest("the database comes back when its process is killed", async () => {
+  const pidFile = join(shared.dataDir, "postgres", "postmaster.pid");
+  const before = Number((await Deno.readTextFile(pidFile)).split("\n")[0]);
+  Deno.kill(before, "SIGKILL");
+  const [row] = await eventually(() => shared.sql`select 1 as one`.catch(() => null), 30_000);
+  assertEquals(row, { one: 1 });
+  assert(Number((await Deno.readTextFile(pidFile)).split("\n")[0]) !== before);
+});
+
 stackTest("two stacks run side by side", async () => {
   const dataDir = await Deno.makeTempDir();
   const other = await startStack({ projectDir: shared.projectDir, dataDir, ports: "free" });
@@ -197,4 +207,30 @@ stackTest("a start that is given up leaves nothing", async () => {
   const stack = await startStack({ projectDir: shared.projectDir, dataDir, ports: "free" });
   await stack.stop();
   await Deno.remove(dataDir, { recursive: true });
+});
+
+Deno.test({
+  name: "Debian's PostgreSQL with the real pg_cron takes the same migrations",
+  // Writes the two stand-in extensions to /usr/share.
+  ignore: Deno.uid() !== 0 || !await exists("/usr/share/postgresql/15/extension/pg_cron.control"),
+  sanitizeOps: false,
+  sanitizeResources: false,
+  fn: async () => {
+    const projectDir = await createProject();
+    const dataDir = await Deno.makeTempDir();
+    const stack = await startStack({ projectDir, dataDir, ports: "free", postgres: "debian" });
+    const sql = postgres(stack.databaseUrl, { max: 1, onnotice: () => {} });
+    await sql`select cron.schedule('real', '* * * * *', 'select 1')`;
+    const rows = await sql`
+      select j.username, e.extversion ~ '^1\\.4' as real from cron.job as j, pg_extension as e
+      where e.extname = 'pg_cron'`;
+    assertEquals([...rows], [{ username: "postgres", real: true }]);
+    const [row] =
+      await sql`select decrypted_secret from vault.decrypted_secrets where name = 'project_url'`;
+    assertEquals(row?.["decrypted_secret"], stack.apiUrl);
+    await sql.end();
+    await stack.stop();
+    await Deno.remove(dataDir, { recursive: true });
+    await Deno.remove(projectDir, { recursive: true });
+  },
 });
