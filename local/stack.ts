@@ -12,7 +12,6 @@
 
 import { join, resolve } from "@std/path/mod.js";
 import type { JSONWebKeySet, JWTPayload } from "jose";
-import postgres from "postgres";
 import { startAcontext } from "./acontext_process.ts";
 import { createAuthService } from "./auth/service.ts";
 import { startCronWorker } from "./cron_worker.ts";
@@ -26,6 +25,7 @@ import { startNetWorker } from "./net_worker.ts";
 import { ROOT } from "./paths.ts";
 import { freePort, isFree, takenMessage } from "./ports.ts";
 import { bootstrap, databaseUrl } from "./postgres/bootstrap.ts";
+import { connect } from "./postgres/connect.ts";
 import { debianRuntime, embeddedRuntime } from "./postgres/runtime.ts";
 import { removeCluster, startPostgres } from "./postgres/server.ts";
 import { startPostgrest } from "./postgrest.ts";
@@ -200,7 +200,7 @@ async function start(
 
   const userUrl = databaseUrl(keys, "postgres", ports.postgres);
   const adminUrl = databaseUrl(keys, "supabase_admin", ports.postgres);
-  const sql = postgres(userUrl, { max: 1, onnotice: () => {} });
+  const sql = connect(userUrl, { max: 1, name: "stack" });
   try {
     const applied = await applyMigrations({ projectDir, dataDir, databaseUrl: userUrl, sql, log });
     if (applied > 0) log(`Applied ${applied} migration${applied === 1 ? "" : "s"}`);

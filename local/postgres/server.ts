@@ -19,7 +19,7 @@ export interface ServerOptions {
   dataDir: string;
   port: number;
   superuserPassword: string;
-  /** False for throwaway data: nothing is forced to disk. */
+  /** False for throwaway data: it survives a crash of the server, but not one of the machine. */
   durable: boolean;
   log: (line: string) => void;
 }
@@ -122,9 +122,7 @@ export async function startPostgres(options: ServerOptions): Promise<PostgresSer
     lc_messages: "C",
     log_line_prefix: "%m [%p] %q%u ",
     ...runtime.settings,
-    ...(options.durable
-      ? {}
-      : { fsync: "off", synchronous_commit: "off", full_page_writes: "off" }),
+    ...(options.durable ? {} : { fsync: "off", full_page_writes: "off" }),
   };
 
   let child: Child;

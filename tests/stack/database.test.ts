@@ -129,7 +129,7 @@ stackTest(
     } as const;
 
     const first = await startStack(options);
-    let sql = postgres(first.databaseUrl, { max: 1, onnotice: () => {} });
+    let sql = postgres(first.databaseUrl, { max: 1, fetch_types: false, onnotice: () => {} });
     await sql`insert into public.notes (body) values ('kept')`;
     await assertRejects(() => startStack(options), Error, "already running");
     await sql.end();
@@ -151,14 +151,14 @@ stackTest(
     console.log(`second start: ${Math.round(performance.now() - began)} ms`);
     assertEquals(lines, ["Applied 1 migration", "Applied 1 migration"]);
     assertEquals(second.secretKey, first.secretKey);
-    sql = postgres(second.databaseUrl, { max: 1, onnotice: () => {} });
+    sql = postgres(second.databaseUrl, { max: 1, fetch_types: false, onnotice: () => {} });
     assertEquals([...await sql`select body from public.notes`], [{ body: "kept" }]);
     await sql.end();
     await second.stop();
 
     const third = await startStack({ ...options, reset: true });
     assert(third.secretKey !== first.secretKey);
-    sql = postgres(third.databaseUrl, { max: 1, onnotice: () => {} });
+    sql = postgres(third.databaseUrl, { max: 1, fetch_types: false, onnotice: () => {} });
     assertEquals([...await sql`select body from public.notes`], []);
     await sql.end();
     await third.stop();
@@ -219,7 +219,7 @@ Deno.test({
     const projectDir = await createProject();
     const dataDir = await Deno.makeTempDir();
     const stack = await startStack({ projectDir, dataDir, ports: "free", postgres: "debian" });
-    const sql = postgres(stack.databaseUrl, { max: 1, onnotice: () => {} });
+    const sql = postgres(stack.databaseUrl, { max: 1, fetch_types: false, onnotice: () => {} });
     await sql`select cron.schedule('real', '* * * * *', 'select 1')`;
     const rows = await sql`
       select j.username, e.extversion ~ '^1\\.4' as real from cron.job as j, pg_extension as e

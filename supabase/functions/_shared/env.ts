@@ -40,7 +40,7 @@ const variables = {
   ACONTEXT_BASE_URL: httpUrl.default("https://api.acontext.app/api/v1"),
   ACONTEXT_TIMEOUT_MS: wholeNumber(100, 60_000).default(10_000),
   SESSION_NAMESPACE: z.string().regex(NAMESPACE).optional(),
-  CLEANUP_TIME_BUDGET_MS: wholeNumber(100, 3_600_000).default(100_000),
+  CLEANUP_TIME_BUDGET_MS: wholeNumber(100, 300_000).default(100_000),
   SUPABASE_URL: httpUrl,
   SUPABASE_PUBLIC_URL: httpUrl.optional(),
   SUPABASE_PUBLISHABLE_KEYS: keys.default({}),
