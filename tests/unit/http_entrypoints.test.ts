@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert/mod.js";
 
-const NAMES = ["create-session", "delete-session", "cleanup-sessions"];
+const NAMES = ["create-session", "delete-session", "cleanup-sessions", "session-health"];
 const FUNCTIONS = new URL("../../supabase/functions/", import.meta.url);
 const ROOT = new URL("../../deno.json", import.meta.url);
 
@@ -24,7 +24,9 @@ Deno.test("each function exports a fetch that answers even when nothing is confi
         ? `${name}/11111111-2222-4333-8444-555555555555`
         : name;
       const response = await entry.fetch(
-        new Request(`http://x.test/${path}`, { method: "POST" }),
+        new Request(`http://x.test/${path}`, {
+          method: name === "session-health" ? "GET" : "POST",
+        }),
       );
       const { code, message } = await response.json();
       assertEquals([response.status, code], [500, "misconfigured"]);

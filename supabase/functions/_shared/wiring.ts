@@ -9,9 +9,11 @@ import { createCatalog } from "./acontext_catalog.ts";
 import { systemClock, systemRandomness } from "./clock.ts";
 import type { Acontext, Clock, Log, Randomness, Store } from "./core/ports.ts";
 import type { Catalog, ReconcileStore } from "./core/reconcile_ports.ts";
+import type { HealthFacts } from "./core/health_facts.ts";
 import type { Database } from "./database.types.ts";
 import { type Env, readEnv } from "./env.ts";
 import { createLog } from "./log.ts";
+import { createHealthReader } from "./store_health.ts";
 import { createStore } from "./store.ts";
 import { createReconcileStore } from "./store_reconcile.ts";
 
@@ -20,6 +22,7 @@ export interface Deps {
   acontext: Acontext;
   reconcileStore: ReconcileStore;
   catalog: Catalog;
+  readHealth: () => Promise<HealthFacts>;
   clock: Clock;
   random: Randomness;
   log: Log;
@@ -46,6 +49,7 @@ function assemble(env: Env, log: Log): Deps {
     acontext: createAcontext(acontext),
     reconcileStore: createReconcileStore(supabaseAdmin),
     catalog: createCatalog(acontext),
+    readHealth: createHealthReader(supabaseAdmin),
     clock: systemClock,
     random: systemRandomness,
     log,

@@ -12,7 +12,11 @@ export interface Answer {
   body: unknown;
 }
 
-export type FunctionName = "create-session" | "delete-session" | "cleanup-sessions";
+export type FunctionName =
+  | "create-session"
+  | "delete-session"
+  | "cleanup-sessions"
+  | "session-health";
 
 const sessionSchema = z.strictObject({
   id: z.uuid(),

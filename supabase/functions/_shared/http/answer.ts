@@ -5,11 +5,10 @@
  */
 import { AppError } from "../errors.ts";
 
-/** What a handler gives back. */
-export interface Answer {
-  status: number;
-  body: unknown;
-}
+/** What a handler gives back: JSON, or text of its own kind. */
+export type Answer =
+  | { status: number; body: unknown }
+  | { status: number; text: string; contentType: string };
 
 const REQUEST_ID = /^[A-Za-z0-9._:-]{1,128}$/;
 
@@ -40,8 +39,12 @@ export function preflight(requestId: string, methods: string[]): Response {
   return new Response(null, { status: 204, headers });
 }
 
-export function toResponse({ status, body }: Answer, requestId: string): Response {
-  return Response.json(body, { status, headers: baseHeaders(requestId) });
+export function toResponse(answer: Answer, requestId: string): Response {
+  const { status } = answer;
+  const headers = baseHeaders(requestId);
+  if ("body" in answer) return Response.json(answer.body, { status, headers });
+  headers.set("content-type", answer.contentType);
+  return new Response(answer.text, { status, headers });
 }
 
 export function toErrorResponse(error: AppError, requestId: string): Response {

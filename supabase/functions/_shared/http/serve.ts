@@ -20,6 +20,9 @@ import { createRouter, type RouteName } from "./routes.ts";
 export interface Call<Caller> {
   caller: Caller;
   requestId: string;
+  query: URLSearchParams;
+  /** A request header; null when absent. */
+  header(name: string): string | null;
   /** The id in the path. Throws `invalid_id` when it is none. */
   id(): string;
   /** The body as `schema` gives it out; an absent body is read as `{}`. Throws 400, 413 and 415. */
@@ -70,15 +73,15 @@ export function serve<Caller>(
     let response: Response;
     let problem: AppError | null = null;
     try {
-      const { handler, template, segment } = router.match(
-        request.method,
-        new URL(request.url).pathname,
-      );
+      const { pathname, searchParams } = new URL(request.url);
+      const { handler, template, segment } = router.match(request.method, pathname);
       route = template;
       const caller = await auth(request, env());
       const answer = await handler({
         caller,
         requestId,
+        query: searchParams,
+        header: (name) => request.headers.get(name),
         id: () => requireId(segment),
         body: (schema) => readBody(request, { schema, maxBytes: maxBodyBytes }),
       });
