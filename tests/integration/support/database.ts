@@ -159,14 +159,16 @@ export async function resetDatabase(
       await tx`set local session_replication_role = replica`;
       await tx`
         truncate auth.users, public.session_mappings, private.deletion_queue, private.deletion_log,
-          private.cleanup_runs, private.provisioning_leases, private.uncertain_sessions cascade`;
+          private.cleanup_runs, private.provisioning_leases, private.uncertain_sessions,
+          private.settings_log cascade`;
       await tx`delete from net.http_request_queue`;
       await tx`delete from net._http_response`;
       await tx`delete from private.settings`;
       await tx`insert into private.settings default values`;
       await tx`
         update private.reconcile_state
-        set phase = 'sessions', page_cursor = null, run_id = null, run_until = null
+        set phase = 'sessions', page_cursor = null, run_id = null, run_until = null,
+          pass_finished_at = null
         where only_row`;
     });
   } finally {
