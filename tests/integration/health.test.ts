@@ -75,8 +75,7 @@ const FAULTS: Record<keyof typeof HEALTH_REASONS, Fault> = {
         insert into cron.job_run_details (runid, jobid, command, database, username, status, start_time, end_time)
         select 2000000000, j.jobid, j.command, 'postgres', 'postgres', 'failed', now(), now()
         from cron.job as j where j.jobname = 'acontext-sessions-cleanup'`,
-    heal: ({ database: { sql } }) =>
-      sql`delete from cron.job_run_details where runid = 2000000000`,
+    heal: ({ database: { sql } }) => sql`delete from cron.job_run_details where runid = 2000000000`,
   },
   worker_unreachable: {
     async provoke(world) {
@@ -186,19 +185,9 @@ const FAULTS: Record<keyof typeof HEALTH_REASONS, Fault> = {
   },
 };
 
-/** The jobs are there and active, and run half an hour and half a day from now. */
-async function quietSchedule({ database }: World): Promise<void> {
-  const now = new Date();
-  const minute = (now.getUTCMinutes() + 30) % 60;
-  await database.configure({
-    retry_schedule: `${minute} * * * *`,
-    cleanup_schedule: `0 ${(now.getUTCHours() + 12) % 24} * * *`,
-  });
-}
-
 for (const [code, { provoke, heal }] of Object.entries(FAULTS)) {
   integrationTest(`health tells ${code} with its remedy, until it is healed`, async (world) => {
-    await quietSchedule(world);
+    await world.database.quietSchedule();
     assertEquals(await codesOf(world), [], "before");
     try {
       await provoke(world);

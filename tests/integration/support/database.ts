@@ -95,6 +95,15 @@ export function openDatabase({ databaseUrl }: StackInfo) {
       await sql`select public.configure_cleanup(${sql.json(changes)})`;
     },
 
+    /** Jobs that are there and active, and run half an hour and half a day from now. */
+    async quietSchedule(): Promise<void> {
+      const now = new Date();
+      const minute = (now.getUTCMinutes() + 30) % 60;
+      const hour = (now.getUTCHours() + 12) % 24;
+      const changes = { retry_schedule: `${minute} * * * *`, cleanup_schedule: `0 ${hour} * * *` };
+      await sql`select public.configure_cleanup(${sql.json(changes)})`;
+    },
+
     /** Stops the jobs, which would be unwanted actors in most tests, until settings change. */
     async silenceJobs(): Promise<void> {
       await sql`select cron.alter_job(job_id := j.jobid, active := false) from cron.job as j`;
