@@ -17,7 +17,8 @@ select bag_eq(
   'select name from our_tables',
   array[
     'public.session_mappings', 'private.settings', 'private.deletion_queue', 'private.deletion_log',
-    'private.provisioning_leases', 'private.uncertain_sessions', 'private.cleanup_runs', 'private.reconcile_state'
+    'private.provisioning_leases', 'private.uncertain_sessions', 'private.cleanup_runs', 'private.reconcile_state',
+    'private.message_keys'
   ],
   'the privilege tests below know every table'
 );

@@ -6,13 +6,18 @@
 import { createAdminClient } from "@supabase/server/core";
 import { createAcontext } from "./acontext.ts";
 import { createCatalog } from "./acontext_catalog.ts";
+import { createFiles } from "./acontext_files.ts";
+import { createConversations } from "./acontext_conversations.ts";
 import { systemClock, systemRandomness } from "./clock.ts";
+import type { Conversations, ConversationStore } from "./core/conversation_ports.ts";
 import type { Acontext, Clock, Log, Randomness, Store } from "./core/ports.ts";
+import type { Files } from "./core/file_ports.ts";
 import type { Catalog, ReconcileStore } from "./core/reconcile_ports.ts";
 import type { Database } from "./database.types.ts";
 import { type Env, readEnv } from "./env.ts";
 import { createLog } from "./log.ts";
 import { createStore } from "./store.ts";
+import { createConversationStore } from "./store_conversations.ts";
 import { createReconcileStore } from "./store_reconcile.ts";
 
 export interface Deps {
@@ -20,6 +25,9 @@ export interface Deps {
   acontext: Acontext;
   reconcileStore: ReconcileStore;
   catalog: Catalog;
+  sessions: ConversationStore;
+  conversations: Conversations;
+  files: Files;
   clock: Clock;
   random: Randomness;
   log: Log;
@@ -46,6 +54,9 @@ function assemble(env: Env, log: Log): Deps {
     acontext: createAcontext(acontext),
     reconcileStore: createReconcileStore(supabaseAdmin),
     catalog: createCatalog(acontext),
+    sessions: createConversationStore(supabaseAdmin),
+    conversations: createConversations(acontext),
+    files: createFiles(acontext),
     clock: systemClock,
     random: systemRandomness,
     log,

@@ -1,4 +1,4 @@
-/** Calls of the three functions over HTTP, as plain as a client can make them. @module */
+/** Calls of the functions over HTTP, as plain as a client can make them. @module */
 
 import { assertEquals } from "@std/assert/mod.js";
 import { z } from "zod";
@@ -12,7 +12,12 @@ export interface Answer {
   body: unknown;
 }
 
-export type FunctionName = "create-session" | "delete-session" | "cleanup-sessions";
+export type FunctionName =
+  | "create-session"
+  | "delete-session"
+  | "cleanup-sessions"
+  | "session-messages"
+  | "session-files";
 
 const sessionSchema = z.strictObject({
   id: z.uuid(),
@@ -99,6 +104,7 @@ export function createCalls({ apiUrl, secretKey }: StackInfo) {
 
   return {
     call,
+    bearer,
     create,
     remove,
     cleanup,

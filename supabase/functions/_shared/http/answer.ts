@@ -5,11 +5,10 @@
  */
 import { AppError } from "../errors.ts";
 
-/** What a handler gives back. */
-export interface Answer {
-  status: number;
-  body: unknown;
-}
+/** What a handler gives back: a body to send as JSON, or a stream with its own headers. */
+export type Answer =
+  | { status: number; body: unknown }
+  | { status: number; stream: ReadableStream<Uint8Array>; headers: Record<string, string> };
 
 const REQUEST_ID = /^[A-Za-z0-9._:-]{1,128}$/;
 
@@ -23,7 +22,7 @@ export function requestIdOf(request: Request): string {
 export function baseHeaders(requestId: string): Headers {
   return new Headers({
     "access-control-allow-origin": "*",
-    "access-control-expose-headers": "x-request-id, retry-after",
+    "access-control-expose-headers": "x-request-id, retry-after, content-disposition",
     "cache-control": "no-store",
     "x-request-id": requestId,
   });
@@ -40,8 +39,12 @@ export function preflight(requestId: string, methods: string[]): Response {
   return new Response(null, { status: 204, headers });
 }
 
-export function toResponse({ status, body }: Answer, requestId: string): Response {
-  return Response.json(body, { status, headers: baseHeaders(requestId) });
+export function toResponse(answer: Answer, requestId: string): Response {
+  const { status } = answer;
+  const headers = baseHeaders(requestId);
+  if (!("stream" in answer)) return Response.json(answer.body, { status, headers });
+  for (const [name, value] of Object.entries(answer.headers)) headers.set(name, value);
+  return new Response(answer.stream, { status, headers });
 }
 
 export function toErrorResponse(error: AppError, requestId: string): Response {
