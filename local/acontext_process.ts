@@ -6,6 +6,7 @@
 
 import { join } from "@std/path/mod.js";
 import { type Child, startChild } from "./child_process.ts";
+import { fetchImports } from "./deno_cache.ts";
 import { denoEnvironment } from "./deno_environment.ts";
 import { ROOT } from "./paths.ts";
 import { LOOPBACK } from "./ports.ts";
@@ -22,16 +23,19 @@ export interface AcontextProcess {
 const START_TIMEOUT_MS = 60_000;
 
 /** Starts the stand-in on `port`; it is started again when it dies. */
-export function startAcontext(options: {
+export async function startAcontext(options: {
   port: number;
   dataDir: string;
   apiKey: string;
   log: (line: string) => void;
-}): AcontextProcess {
+}): Promise<AcontextProcess> {
   const { port, dataDir, apiKey, log } = options;
   const origin = `http://${LOOPBACK}:${port}`;
   const folder = join(dataDir, "acontext");
-  Deno.mkdirSync(folder, { recursive: true });
+  const program = join(ROOT, "local", "acontext", "main.ts");
+  const resolution = ["--quiet", "--config", join(ROOT, "deno.json")];
+  await Deno.mkdir(folder, { recursive: true });
+  await fetchImports("acontext", program, resolution, log);
   let stopping = false;
   let child: Child;
 
@@ -41,15 +45,13 @@ export function startAcontext(options: {
       command: Deno.execPath(),
       args: [
         "run",
-        "--quiet",
+        ...resolution,
         "--no-prompt",
-        "--config",
-        join(ROOT, "deno.json"),
         "--allow-env",
         `--allow-net=${LOOPBACK}`,
         `--allow-read=${folder}`,
         `--allow-write=${folder}`,
-        join(ROOT, "local", "acontext", "main.ts"),
+        program,
         "--port",
         String(port),
         "--state",

@@ -5,6 +5,7 @@
  */
 
 import { TextLineStream } from "@std/streams/mod.js";
+import { guard, unguard } from "./guard.ts";
 
 /** What to run and how. */
 export interface ChildOptions {
@@ -35,37 +36,21 @@ export interface Child {
   stop(graceMs?: number): Promise<void>;
 }
 
-/**
- * Replaces itself by the program, after leaving behind a watcher that waits for the end of our stdin, that is for our
- * own end however sudden, and then stops the program. `$1` is the signal's name, the rest the command.
- */
-const GUARD = `
-signal=$1; shift
-( { cat <&3; kill -s "$signal" "$$"; } >/dev/null 2>&1 & ) 3<&0
-exec "$@" </dev/null
-`;
-
 /** Starts a program. It gets its own process group, so that a terminal's Ctrl-C reaches only us. */
 export function startChild(options: ChildOptions): Child {
-  const process = new Deno.Command("/bin/sh", {
-    args: [
-      "-c",
-      GUARD,
-      "guard",
-      options.stopSignal.slice(3),
-      options.command,
-      ...options.args,
-    ],
+  const process = new Deno.Command(options.command, {
+    args: options.args,
     clearEnv: true,
     env: options.env,
     detached: true,
-    stdin: "piped",
+    stdin: "null",
     stdout: "piped",
     stderr: "piped",
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.uid === undefined ? {} : { uid: options.uid }),
     ...(options.gid === undefined ? {} : { gid: options.gid }),
   }).spawn();
+  const guarding = guard(process.pid, options.stopSignal);
 
   const log = Deno.openSync(options.logFile, { append: true, create: true, mode: 0o600 });
   const encoder = new TextEncoder();
@@ -84,8 +69,8 @@ export function startChild(options: ChildOptions): Child {
   let running = true;
   const ended = process.status.then(async (status) => {
     running = false;
-    // Ends the watcher, which holds nothing but this pipe.
-    await process.stdin.close().catch(() => {});
+    await guarding;
+    await unguard(process.pid);
     await output.catch(() => {});
     log.close();
     return { code: status.code, signal: status.signal };

@@ -8,6 +8,7 @@
 
 import postgres from "postgres";
 import { parseSchedule } from "./cron_schedule.ts";
+import { connect } from "./postgres/connect.ts";
 
 const TICK_MS = 1_000;
 /** pg_cron's own limit. */
@@ -53,20 +54,11 @@ export function startCronWorker(options: {
   let stopped = false;
   let lastMinute = Math.floor(currentSecond() / 60);
 
-  const sql = postgres(databaseUrl, {
-    max: 2,
-    connection: { application_name: "pg_cron scheduler" },
-    onnotice: () => {},
-    backoff: () => 0.25,
-  });
+  const sql = connect(databaseUrl, { max: 2, name: "pg_cron scheduler" });
 
   /** Runs the command as libpq would: as the job's user with that user's settings, all statements in one go. */
   async function execute(job: Job, runId: string): Promise<string> {
-    const connection = postgres(databaseUrl, {
-      max: 1,
-      connection: { application_name: "pg_cron" },
-      onnotice: () => {},
-    });
+    const connection = connect(databaseUrl, { max: 1, name: "pg_cron" });
     connections.add(connection);
     try {
       const [backend] = await connection<{ pid: number }[]>`select pg_backend_pid() as pid`;

@@ -37,7 +37,10 @@ addEventListener("unhandledrejection", (event) => {
   console.error("unhandled rejection:", event.reason);
 });
 
-/** Serves `edgeFunction` on a free port of the loopback address and prints `announcement` with the port. */
+/**
+ * Serves `edgeFunction` on a free port of the loopback address. Prints `announcement` with the port and, when it begins
+ * to end, with `ending`.
+ */
 export function host(edgeFunction: EdgeFunction, options: { name: string; announcement: string }) {
   const server = Deno.serve({
     hostname: "127.0.0.1",
@@ -58,6 +61,7 @@ export function host(edgeFunction: EdgeFunction, options: { name: string; announ
   async function end() {
     if (ending) return;
     ending = true;
+    console.log(`${options.announcement} ending`);
     dispatchEvent(new CustomEvent("beforeunload", { detail: { reason: "termination" } }));
     const timer = setTimeout(() => Deno.exit(0), SHUTDOWN_GRACE_MS);
     await server.shutdown();

@@ -11,6 +11,7 @@
  */
 
 import postgres from "postgres";
+import { connect } from "./postgres/connect.ts";
 
 /** Most requests in one transaction, and how long answers are kept, as on the platform. */
 const BATCH_SIZE = 200;
@@ -108,44 +109,55 @@ export function startNetWorker(options: {
   const stop = new AbortController();
   let wake = Promise.withResolvers<void>();
 
-  const sql = postgres(options.databaseUrl, {
-    max: 1,
-    connection: { application_name: "pg_net" },
-    onnotice: () => {},
-    backoff: () => RETRY_MS / 1_000,
-  });
+  const sql = connect(options.databaseUrl, { max: 1, name: "pg_net" });
 
-  async function sendBatch(): Promise<number> {
-    return await sql.begin(async (tx) => {
-      const requests = await tx<QueuedRequest[]>`
-        delete from net.http_request_queue as q
-        using (select id from net.http_request_queue order by id limit ${BATCH_SIZE}) as batch
-        where q.id = batch.id
-        returning q.id, q.method, q.url, q.headers, q.body, q.timeout_milliseconds`;
-      if (requests.length === 0) return 0;
-      const answers = await Promise.all(requests.map((request) => send(request, stop.signal)));
-      const rows = answers.map((answer) => ({
-        ...answer,
-        headers: answer.headers === null ? null : tx.json(answer.headers),
-      }));
-      await tx`insert into net._http_response ${tx(rows)}`;
-      return requests.length;
+  async function sendBatch(): Promise<void> {
+    // A connection of its own: when it is lost, so is the transaction, and what is under way must not be written
+    // through a later one.
+    const lost = new AbortController();
+    const connection = connect(options.databaseUrl, {
+      max: 1,
+      name: "pg_net",
+      onClose: () => lost.abort(),
     });
+    const ended = AbortSignal.any([lost.signal, stop.signal]);
+    try {
+      await connection.begin(async (tx) => {
+        const requests = await tx<QueuedRequest[]>`
+          delete from net.http_request_queue as q
+          using (select id from net.http_request_queue order by id limit ${BATCH_SIZE}) as batch
+          where q.id = batch.id
+          returning q.id, q.method, q.url, q.headers, q.body, q.timeout_milliseconds`;
+        const answers = await Promise.all(requests.map((request) => send(request, ended)));
+        ended.throwIfAborted();
+        const rows = answers.map((answer) => ({
+          ...answer,
+          headers: answer.headers === null ? null : tx.json(answer.headers),
+        }));
+        if (rows.length > 0) await tx`insert into net._http_response ${tx(rows)}`;
+      });
+    } finally {
+      await connection.end({ timeout: 1 });
+    }
   }
 
-  async function step(): Promise<number> {
+  /** One look at the queue; false when there was nothing to send. */
+  async function step(): Promise<boolean> {
     const [row] = await sql<{ present: boolean }[]>`
       select to_regclass('net.http_request_queue') is not null as present`;
-    if (!row?.present) return 0;
+    if (!row?.present) return false;
     await sql`delete from net._http_response where created < now() - ${TTL}::interval`;
-    return await sendBatch();
+    const waiting = await sql`select from net.http_request_queue limit 1`;
+    if (waiting.length === 0) return false;
+    await sendBatch();
+    return true;
   }
 
   async function run(): Promise<void> {
     while (!stop.signal.aborted) {
       let pause = POLL_MS;
       try {
-        if (await step() > 0) continue;
+        if (await step()) continue;
       } catch (error) {
         if (stop.signal.aborted) return;
         // The database is being restarted; the same requests are tried again.

@@ -43,7 +43,9 @@ export function supabaseCli(): string {
     );
     if (isFile(path)) return path;
   }
-  throw new Error("Cannot find the Supabase CLI: run `npm ci` again");
+  throw new Error(
+    "Cannot find the Supabase CLI: run `npm start` again, it installs what is missing",
+  );
 }
 
 /** PostgREST: from npm where it exists for this machine, else `postgrest` on PATH. */

@@ -25,7 +25,7 @@ export async function commandLine(pid: number): Promise<string | null> {
 }
 
 /** True while `pid` runs and its command line mentions `marker`. */
-export async function isRunning(pid: number, marker: string): Promise<boolean> {
+async function isRunning(pid: number, marker: string): Promise<boolean> {
   return (await commandLine(pid))?.includes(marker) ?? false;
 }
 

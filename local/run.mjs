@@ -112,10 +112,13 @@ function npm(...args) {
 
 function install() {
   console.log("Installing what the local stack needs (once, about 130 MB) …");
-  if (!npm("ci")) fail("Cannot install: npm ci failed, see above. Is the network reachable?");
+  // Not `npm ci`: it refuses a lock file that was written where the optional packages of other kinds of machines could
+  // not be looked up. This takes the locked versions just the same.
+  if (!npm("install", "--no-save")) {
+    fail("Cannot install: npm install failed, see above. Is the network reachable?");
+  }
   if (isInstalled()) return;
-  // The lock file may have been written where the packages of this kind of machine could not be looked up. All direct
-  // versions are exact in package.json.
+  // The lock file lacks the packages of this kind of machine. All direct versions are exact in package.json.
   rmSync(join(ROOT, "node_modules"), { recursive: true, force: true });
   if (!npm("install", "--no-package-lock")) fail("Cannot install: npm install failed, see above");
   if (!existsSync(findDeno())) {
@@ -125,9 +128,33 @@ function install() {
   }
 }
 
+function parentOf(pid) {
+  try {
+    return Number(/^PPid:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]);
+  } catch {
+    return Number(spawnSync("ps", ["-o", "ppid=", "-p", String(pid)], { encoding: "utf8" }).stdout);
+  }
+}
+
+/** Our parent; under npm that is a shell, so npm too. */
+function findAncestors() {
+  const npm = process.env.npm_lifecycle_event === undefined ? 0 : parentOf(process.ppid);
+  return npm > 1 ? [process.ppid, npm] : [process.ppid];
+}
+
+function isAlive(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error.code === "EPERM";
+  }
+}
+
 function runDeno(script, args) {
   const deno = spawn(findDeno(), [
     "run",
+    "--quiet",
     "-A",
     "--config",
     join(ROOT, "deno.json"),
@@ -141,10 +168,10 @@ function runDeno(script, args) {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
     process.on(signal, () => deno.kill(signal));
   }
-  // npm, or the shell between, was killed and could not pass anything on.
-  const parent = process.ppid;
+  // Somebody above us was killed and could not pass anything on.
+  const ancestors = findAncestors();
   const watch = setInterval(() => {
-    if (process.ppid !== parent) deno.kill("SIGTERM");
+    if (!ancestors.every(isAlive)) deno.kill("SIGTERM");
   }, 500);
   deno.on("error", (error) => fail(`Cannot start Deno: ${error.message}`));
   deno.on("exit", (code, signal) => {

@@ -12,18 +12,11 @@
 
 import { join, resolve } from "@std/path/mod.js";
 import type { JSONWebKeySet, JWTPayload } from "jose";
-import postgres from "postgres";
 import { startAcontext } from "./acontext_process.ts";
 import { createAuthService } from "./auth/service.ts";
 import { startCronWorker } from "./cron_worker.ts";
-import {
-  findFunctions,
-  functionEnvironment,
-  hostAndPort,
-  readEnvFile,
-} from "./functions/environment.ts";
-import { startFunction } from "./functions/worker.ts";
-import type { Route } from "./gateway/functions.ts";
+import { functionEnvironment, hostAndPort, readEnvFile } from "./functions/environment.ts";
+import { serveFunctions } from "./functions/serve_all.ts";
 import { startGateway } from "./gateway/server.ts";
 import { removeIfExists } from "./json_file.ts";
 import { loadKeys } from "./keys.ts";
@@ -32,6 +25,7 @@ import { startNetWorker } from "./net_worker.ts";
 import { ROOT } from "./paths.ts";
 import { freePort, isFree, takenMessage } from "./ports.ts";
 import { bootstrap, databaseUrl } from "./postgres/bootstrap.ts";
+import { connect } from "./postgres/connect.ts";
 import { debianRuntime, embeddedRuntime } from "./postgres/runtime.ts";
 import { removeCluster, startPostgres } from "./postgres/server.ts";
 import { startPostgrest } from "./postgrest.ts";
@@ -104,13 +98,12 @@ const STATE = ["keys.json", "migrations.json", "acontext", "functions", "logs", 
 
 async function choosePorts(kind: StackOptions["ports"], needsAcontext: boolean) {
   if (kind === "free") return { gateway: 0, postgres: freePort(), acontext: freePort() };
-  const purposes = {
-    gateway: "API gateway",
-    postgres: "PostgreSQL",
-    ...(needsAcontext ? { acontext: "Acontext stand-in" } : {}),
-  };
-  for (const [part, purpose] of Object.entries(purposes)) {
-    const port = DEFAULT_PORTS[part as keyof typeof DEFAULT_PORTS];
+  const needed: [number, string][] = [
+    [DEFAULT_PORTS.gateway, "API gateway"],
+    [DEFAULT_PORTS.postgres, "PostgreSQL"],
+  ];
+  if (needsAcontext) needed.push([DEFAULT_PORTS.acontext, "Acontext stand-in"]);
+  for (const [port, purpose] of needed) {
     if (!isFree(port)) throw new Error(await takenMessage(port, purpose));
   }
   return DEFAULT_PORTS;
@@ -159,7 +152,7 @@ async function start(
 
   // Acontext and the functions start while the database does.
   const standIn = options.acontext === undefined
-    ? startAcontext({ port: ports.acontext, dataDir, apiKey: keys.acontextKey, log })
+    ? await startAcontext({ port: ports.acontext, dataDir, apiKey: keys.acontextKey, log })
     : null;
   if (standIn !== null) shutdown.add("acontext", () => standIn.stop());
   const acontext = {
@@ -176,26 +169,21 @@ async function start(
     file: envFile ? await readEnvFile(projectDir) : {},
     extra: options.env ?? {},
   });
-  const routes = new Map<string, Route>();
-  for (const { name, folder } of await findFunctions(projectDir)) {
-    const settings = config.functions[name] ?? { enabled: true, verify_jwt: true };
-    if (!settings.enabled) continue;
-    const pool = startFunction({
-      name,
-      folder,
-      instances: options.instances?.[name] ?? 1,
-      env,
-      allowNet: [
-        hostAndPort(gateway.url),
-        hostAndPort(env["ACONTEXT_BASE_URL"] ?? acontext.baseUrl),
-        hostAndPort(databaseUrl(keys, "postgres", ports.postgres)),
-      ],
-      dataDir,
-      log,
-    });
-    shutdown.add("functions", () => pool.stop());
-    routes.set(name, { pool, verifyJwt: settings.verify_jwt });
-  }
+  const routes = await serveFunctions({
+    projectDir,
+    dataDir,
+    config,
+    env,
+    allowNet: [
+      hostAndPort(gateway.url),
+      hostAndPort(env["ACONTEXT_BASE_URL"] ?? acontext.baseUrl),
+      hostAndPort(databaseUrl(keys, "postgres", ports.postgres)),
+    ],
+    instances: options.instances ?? {},
+    log,
+  });
+  for (const { pool } of routes.values()) shutdown.add("functions", () => pool.stop());
+  checkpoint();
 
   const server = await startPostgres({
     runtime,
@@ -212,7 +200,7 @@ async function start(
 
   const userUrl = databaseUrl(keys, "postgres", ports.postgres);
   const adminUrl = databaseUrl(keys, "supabase_admin", ports.postgres);
-  const sql = postgres(userUrl, { max: 1, onnotice: () => {} });
+  const sql = connect(userUrl, { max: 1, name: "stack" });
   try {
     const applied = await applyMigrations({ projectDir, dataDir, databaseUrl: userUrl, sql, log });
     if (applied > 0) log(`Applied ${applied} migration${applied === 1 ? "" : "s"}`);

@@ -25,6 +25,8 @@ const suites: Record<string, () => Promise<Counts | string>> = {
   stack: () => runDenoTests(["tests/stack"]),
   integration: () =>
     withTestStack(integrationStack, ({ file }) => runDenoTests([integrationTests], { file })),
+  /** Parts of the stack that die while they work. */
+  restarts: () => runDenoTests(["tests/restarts"]),
   /** Structure, rights and functions of the database. */
   async pgtap() {
     const problem = await debianProblem();

@@ -10,7 +10,7 @@ import { z } from "zod";
 import { type FaultRule, faultRuleSchema } from "./fault_rules.ts";
 import { type Version, VERSIONS } from "./options.ts";
 
-export const auditSchema = z.object({
+const auditSchema = z.object({
   sessions: z.array(z.object({
     id: z.string(),
     /** From the `acontext_sessions` mark in the configs; null without one. */
@@ -36,15 +36,16 @@ export const auditSchema = z.object({
 
 export type Audit = z.infer<typeof auditSchema>;
 
+export const ageSchema = z.object({ seconds: z.number() });
 export const versionSchema = z.object({ version: z.enum(VERSIONS) });
 export const skillInputSchema = z.object({
   name: z.string().default("skill"),
   user: z.string().optional(),
 });
-export const skillSchema = z.object({ skillId: z.string(), diskId: z.string() });
+const skillSchema = z.object({ skillId: z.string(), diskId: z.string() });
 export const projectInputSchema = z.object({ apiKey: z.string().min(1) });
-export const projectSchema = z.object({ projectId: z.string() });
-export const activeRulesSchema = z.array(faultRuleSchema.extend({ fired: z.int() }));
+const projectSchema = z.object({ projectId: z.string() });
+const activeRulesSchema = z.array(faultRuleSchema.extend({ fired: z.int() }));
 
 export type SkillInput = z.input<typeof skillInputSchema>;
 export type Skill = z.infer<typeof skillSchema>;
@@ -57,6 +58,8 @@ export interface Control {
   clearFaults(): void;
   /** Forgets all resources, counts and faults; projects, keys and the version stay. */
   reset(): void;
+  /** Makes every resource there is look this much older. */
+  age(seconds: number): void;
   setVersion(version: Version): void;
   /** Makes an agent skill with a disk of its own. */
   createSkill(input?: SkillInput): Skill;
@@ -89,6 +92,7 @@ export function createControlClient(controlUrl: string): ControlClient {
     faults: async () => activeRulesSchema.parse(await call("GET", "/faults")),
     clearFaults: async () => void await call("DELETE", "/faults"),
     reset: async () => void await call("POST", "/reset"),
+    age: async (seconds) => void await call("POST", "/age", { seconds }),
     setVersion: async (version) => void await call("PUT", "/version", { version }),
     createSkill: async (input = {}) => skillSchema.parse(await call("POST", "/skills", input)),
     createProject: async (apiKey) =>

@@ -1,7 +1,13 @@
 /** The control interface over HTTP: `/_control/…`, without a key; the server listens on 127.0.0.1 only. @module */
 
 import { z } from "zod";
-import { type Control, projectInputSchema, skillInputSchema, versionSchema } from "./control.ts";
+import {
+  ageSchema,
+  type Control,
+  projectInputSchema,
+  skillInputSchema,
+  versionSchema,
+} from "./control.ts";
 import { faultRuleSchema } from "./fault_rules.ts";
 
 type Action = (control: Control, body: unknown) => unknown;
@@ -19,6 +25,10 @@ const ACTIONS: Record<string, Action> = {
   },
   "POST /reset": (control) => {
     control.reset();
+    return {};
+  },
+  "POST /age": (control, body) => {
+    control.age(ageSchema.parse(body).seconds);
     return {};
   },
   "PUT /version": (control, body) => {

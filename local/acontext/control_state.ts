@@ -1,7 +1,7 @@
 /** The control interface within the process. @module */
 
 import type { Audit, Control, Skill, SkillInput } from "./control.ts";
-import { emptyDatabase } from "./database.ts";
+import { ageDatabase, emptyDatabase } from "./database.ts";
 import type { FaultPlan } from "./fault_rules.ts";
 import { isObject, type JsonObject } from "./json.ts";
 import type { Version } from "./options.ts";
@@ -28,6 +28,7 @@ export function createControl({ state, faults, calls, setVersion, projectId }: P
       faults.clear();
       calls.clear();
     },
+    age: (seconds) => ageDatabase(state.database, Math.round(seconds * 1_000_000)),
     setVersion,
     createSkill: (input = {}) => createSkill(state, projectId, input),
     createProject: (apiKey) => state.projects.ensure(apiKey),

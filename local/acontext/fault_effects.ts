@@ -6,6 +6,8 @@ import type { Fault } from "./fault_rules.ts";
 export interface Faulty {
   /** Handles the request as if nothing were wrong. */
   handle(): Promise<Response>;
+  /** The same after this long. */
+  handleLate(ms: number): Promise<Response>;
   outage(): Response;
   sleep(ms: number): Promise<void>;
   /** Lets work go on after the answer. */
@@ -23,8 +25,7 @@ export async function applyFault(fault: Fault, faulty: Faulty): Promise<Response
     case "status":
       return statusAnswer(fault.status, fault.body);
     case "delay":
-      await faulty.sleep(fault.ms);
-      return await faulty.handle();
+      return await faulty.handleLate(fault.ms);
     case "drop":
       if (fault.when === "after") await faulty.handle();
       throw dropped();

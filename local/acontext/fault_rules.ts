@@ -4,7 +4,7 @@ import { z } from "zod";
 
 const milliseconds = z.number().min(0);
 
-export const faultSchema = z.discriminatedUnion("kind", [
+const faultSchema = z.discriminatedUnion("kind", [
   /** Answers this status with this body, without any effect. */
   z.object({
     kind: z.literal("status"),

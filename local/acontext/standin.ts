@@ -38,6 +38,12 @@ export interface AcontextStandIn {
   close(): void;
 }
 
+/** What the routes delete on which two requests for one id must never meet. */
+const DELETED: Record<string, string> = {
+  "DELETE /session/:id": "session",
+  "DELETE /disk/:id": "disk",
+};
+
 const BEARER = "Bearer ";
 
 function wallClock(): number {
@@ -97,7 +103,13 @@ export function createAcontextStandIn(options: StandInOptions): AcontextStandIn 
     const projectId = state.projects.byKey(key);
     if (projectId === null && match.route.public === undefined) return unauthorized();
     const call = { request, url, param: match.param, projectId: projectId ?? "" };
-    return await match.route.handle(call, state);
+    try {
+      return await match.route.handle(call, state);
+    } catch (error) {
+      // A row went away between looking and writing, as it does in the real server's database.
+      if (isConstraintError(error)) return match.route.outage();
+      throw error;
+    }
   }
 
   async function answer(request: Request): Promise<Response> {
@@ -109,9 +121,17 @@ export function createAcontextStandIn(options: StandInOptions): AcontextStandIn 
     const { name, outage } = match.route;
     calls.set(name, (calls.get(name) ?? 0) + 1);
     const fault = faults.pick(name, url.pathname + url.search);
-    if (fault === null) return await handle(request, url, match);
+    const work = () => handle(request, url, match);
+    if (fault === null) return await work();
     return await applyFault(fault, {
-      handle: () => handle(request, url, match),
+      handle: work,
+      async handleLate(ms) {
+        const late = () => state.sleep(ms).then(work);
+        const kind = DELETED[name];
+        if (kind === undefined) return await late();
+        // A slow delete is under way while it is slow, too.
+        return await state.deletions.during(`${kind} ${match.param.toLowerCase()}`, request, late);
+      },
       outage,
       sleep: state.sleep,
       background: (work) => void work.catch(() => {}),
@@ -129,6 +149,10 @@ export function createAcontextStandIn(options: StandInOptions): AcontextStandIn 
       database.close();
     },
   };
+}
+
+function isConstraintError(error: unknown): boolean {
+  return error instanceof Error && error.message.includes("constraint failed");
 }
 
 /** Like a real `fetch`, gives up when the signal fires; like a real server, the work goes on. */

@@ -4,10 +4,10 @@
  * @module
  */
 
-import postgres from "postgres";
 import type { JWTPayload } from "jose";
 import { z } from "zod";
 import type { Keys } from "../keys.ts";
+import { connect } from "../postgres/connect.ts";
 import type { AuthConfig } from "../project_config.ts";
 import { AuthError } from "./errors.ts";
 import { createSessions } from "./sessions.ts";
@@ -72,11 +72,7 @@ export function createAuthService(options: {
   log: (line: string) => void;
 }): AuthService {
   const { keys, config } = options;
-  const sql = postgres(options.databaseUrl, {
-    max: 5,
-    connection: { application_name: "auth" },
-    onnotice: () => {},
-  });
+  const sql = connect(options.databaseUrl, { max: 5, name: "auth" });
   const users = createUsers(sql, config);
   const sessions = createSessions(sql, users, {
     keys,

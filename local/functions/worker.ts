@@ -6,6 +6,7 @@
 
 import { join, toFileUrl } from "@std/path/mod.js";
 import { type Child, startChild } from "../child_process.ts";
+import { functionArgs, functionConfig } from "../deno_cache.ts";
 import { ROOT } from "../paths.ts";
 import { LOOPBACK } from "../ports.ts";
 
@@ -29,6 +30,8 @@ interface Instance {
   url: string | null;
   /** Fulfilled when it listens, rejected when it dies before. */
   listening: Promise<string>;
+  /** It is about to end and another has taken its place. */
+  replaced: boolean;
 }
 
 /** A function that is being served. */
@@ -45,6 +48,7 @@ export interface FunctionPool {
 
 const BOOT_TIMEOUT_MS = 60_000;
 const RESTART_DELAY_MS = 100;
+const POLL_MS = 20;
 
 /** Starts the processes of a function. */
 export function startFunction(options: FunctionOptions): FunctionPool {
@@ -61,13 +65,11 @@ export function startFunction(options: FunctionOptions): FunctionPool {
       `host(edgeFunction, ${JSON.stringify({ name, announcement })});\n`,
   );
 
-  const configArgs = exists(join(folder, "deno.json"))
-    ? ["--config", join(folder, "deno.json")]
-    : ["--no-config"];
   let stopping = false;
   let failuresInARow = 0;
   let turn = 0;
   const slots: Instance[] = [];
+  const children = new Set<Child>();
 
   function launch(slot: number) {
     const listening = Promise.withResolvers<string>();
@@ -78,14 +80,10 @@ export function startFunction(options: FunctionOptions): FunctionPool {
       command: Deno.execPath(),
       args: [
         "run",
-        "--quiet",
+        ...functionArgs(functionConfig(folder)),
         "--no-prompt",
-        "--no-lock",
-        // The project's package.json is not the function's business.
-        "--node-modules-dir=none",
         "--allow-env",
         `--allow-net=${[`${LOOPBACK}:0`, ...options.allowNet].join(",")}`,
-        ...configArgs,
         entryFile,
       ],
       env: options.env,
@@ -93,7 +91,13 @@ export function startFunction(options: FunctionOptions): FunctionPool {
       logFile: join(dataDir, "logs", `${name}.log`),
       stopSignal: "SIGTERM",
       onLine: (line, stream) => {
-        if (line.startsWith(announcement)) {
+        if (line === `${announcement} ending`) {
+          instance.url = null;
+          if (stopping) return;
+          // As on the platform: it finishes what it does while another takes the requests.
+          instance.replaced = true;
+          launch(slot);
+        } else if (line.startsWith(announcement)) {
           instance.url = `http://${LOOPBACK}:${line.slice(announcement.length + 1)}`;
           failuresInARow = 0;
           listening.resolve(instance.url);
@@ -102,14 +106,21 @@ export function startFunction(options: FunctionOptions): FunctionPool {
         }
       },
     });
-    const instance: Instance = { child, url: null, listening: listening.promise };
+    const instance: Instance = {
+      child,
+      url: null,
+      listening: listening.promise,
+      replaced: false,
+    };
     slots[slot] = instance;
+    children.add(child);
 
     child.ended.then(({ code, signal }) => {
+      children.delete(child);
       const booted = instance.url !== null;
       instance.url = null;
       listening.reject(new Error(`function ${name} ended while starting`));
-      if (stopping) return;
+      if (stopping || instance.replaced) return;
       failuresInARow = booted ? 0 : failuresInARow + 1;
       log(
         `[${name}] ended (${signal ?? code})${booted ? "" : " while starting"}, starting it again`,
@@ -139,25 +150,13 @@ export function startFunction(options: FunctionOptions): FunctionPool {
         }
         // After a crash the next boot is under way or about to begin; after a failed boot there is no hope.
         if (failuresInARow > 0) break;
-        await Promise.any([
-          ...slots.map(({ listening }) => listening),
-          new Promise((resolve) => setTimeout(resolve, 50)),
-        ]);
+        await new Promise((resolve) => setTimeout(resolve, POLL_MS));
       }
       throw new Error(`Cannot call function "${name}": it does not start`);
     },
     async stop() {
       stopping = true;
-      await Promise.all(slots.map(({ child }) => child.stop(6_000)));
+      await Promise.all([...children].map((child) => child.stop(6_000)));
     },
   };
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false;
-  }
 }

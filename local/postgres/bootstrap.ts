@@ -5,10 +5,10 @@
  */
 
 import { join } from "@std/path/mod.js";
-import postgres from "postgres";
 import type { Keys } from "../keys.ts";
 import { LOOPBACK } from "../ports.ts";
 import { ROOT } from "../paths.ts";
+import { connect } from "./connect.ts";
 import { markReady, type PostgresServer } from "./server.ts";
 
 /** A connection URL for one of the roles that can log in. */
@@ -31,7 +31,7 @@ export async function bootstrap(
   const { uid, gid } = await Deno.stat(server.clusterDir);
   if (Deno.uid() === 0) await Deno.chown(keyFile, uid, gid);
 
-  const sql = postgres(databaseUrl(keys, "supabase_admin", port), { max: 1, onnotice: () => {} });
+  const sql = connect(databaseUrl(keys, "supabase_admin", port), { max: 1, name: "bootstrap" });
   try {
     const files = ["platform_roles.sql", "platform_auth.sql"];
     if (realCron) files.push("platform_cron.sql");

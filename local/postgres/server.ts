@@ -19,7 +19,7 @@ export interface ServerOptions {
   dataDir: string;
   port: number;
   superuserPassword: string;
-  /** False for throwaway data: nothing is forced to disk. */
+  /** False for throwaway data: it survives a crash of the server, but not one of the machine. */
   durable: boolean;
   log: (line: string) => void;
 }
@@ -35,6 +35,7 @@ export interface PostgresServer {
 }
 
 const START_TIMEOUT_MS = 60_000;
+const RELAUNCH_ATTEMPTS = 20;
 
 /** Where the server's files are when the account can, or cannot, reach the data directory. */
 async function clusterFolder(dataDir: string, reaches: boolean): Promise<string> {
@@ -121,9 +122,7 @@ export async function startPostgres(options: ServerOptions): Promise<PostgresSer
     lc_messages: "C",
     log_line_prefix: "%m [%p] %q%u ",
     ...runtime.settings,
-    ...(options.durable
-      ? {}
-      : { fsync: "off", synchronous_commit: "off", full_page_writes: "off" }),
+    ...(options.durable ? {} : { fsync: "off", full_page_writes: "off" }),
   };
 
   let child: Child;
@@ -133,6 +132,7 @@ export async function startPostgres(options: ServerOptions): Promise<PostgresSer
     expectedEnd = false;
     const ready = Promise.withResolvers<void>();
     const tail: string[] = [];
+    let wasReady = false;
     const { command, args } = account.wrap(join(runtime.binDir, "postgres"), [
       "-D",
       clusterDir,
@@ -150,18 +150,18 @@ export async function startPostgres(options: ServerOptions): Promise<PostgresSer
       onLine: (line) => {
         tail.push(line);
         tail.splice(0, tail.length - 10);
-        if (line.includes("database system is ready to accept connections")) ready.resolve();
-        if (/\b(FATAL|PANIC):/.test(line) && !/starting up|shutting down/.test(line)) {
-          options.log(`[postgres] ${line}`);
+        if (line.includes("database system is ready to accept connections")) {
+          wasReady = true;
+          ready.resolve();
         }
+        if (line.includes(" PANIC: ")) options.log(`[postgres] ${line}`);
       },
     });
     started.ended.then(async () => {
       ready.reject(new Error(`Cannot start PostgreSQL: ${tail.join("\n")}`));
-      if (expectedEnd || child !== started) return;
+      if (!wasReady || expectedEnd || child !== started) return;
       options.log("[postgres] ended unexpectedly, starting it again");
-      await new Promise((resolve) => setTimeout(resolve, 300));
-      if (!expectedEnd) await launch().catch((error) => options.log(`[postgres] ${error.message}`));
+      await relaunch();
     });
     const timer = setTimeout(
       () => ready.reject(new Error("Cannot start PostgreSQL: no answer in time")),
@@ -171,6 +171,20 @@ export async function startPostgres(options: ServerOptions): Promise<PostgresSer
       await ready.promise;
     } finally {
       clearTimeout(timer);
+    }
+  }
+
+  /** After a crash: what is left of the old server may take a moment to be gone. */
+  async function relaunch(): Promise<void> {
+    for (let attempt = 1; attempt <= RELAUNCH_ATTEMPTS && !expectedEnd; attempt++) {
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      if (expectedEnd) return;
+      try {
+        await launch();
+        return;
+      } catch (error) {
+        if (attempt === RELAUNCH_ATTEMPTS) options.log(`[postgres] ${error}`);
+      }
     }
   }
 

@@ -42,9 +42,11 @@ comment on column public.session_mappings.ttl is
 comment on column public.session_mappings.expires_at is
   'last_activity_at + ttl, kept by a trigger; null when pinned.';
 
--- Serves the owner's list, newest activity first, and the foreign key.
+-- Serves the owner's list, newest activity first; sessions that wait for their deletion are not in the way.
 create index session_mappings_by_owner
-  on public.session_mappings (user_id, last_activity_at desc, id desc);
+  on public.session_mappings (user_id, last_activity_at desc, id desc) where status = 'active';
+-- Serves the foreign key and the quota.
+create index session_mappings_user_id on public.session_mappings (user_id);
 -- Serves the expiry scan and, nulls included, the breaker.
 create index session_mappings_by_expiry
   on public.session_mappings (expires_at) where status = 'active';

@@ -42,6 +42,8 @@ comment on column private.deletion_queue.first_claimed_at is
   'Set by the first claim. From then on a remote delete may be under way for ever, so nothing restores the session.';
 
 create index deletion_queue_due on private.deletion_queue (next_attempt_at, id);
+-- Serves reconcile: does anybody look after what carries this session's mark?
+create index deletion_queue_origin_id on private.deletion_queue (origin_id);
 create unique index deletion_queue_acontext_session_id
   on private.deletion_queue (acontext_session_id) where acontext_session_id is not null;
 create unique index deletion_queue_acontext_disk_id
@@ -95,7 +97,5 @@ create table private.uncertain_sessions (
 
 comment on table private.uncertain_sessions is
   'Sessions for which an answer from Acontext was lost while they were made: a second disk may exist. Reconcile looks.';
-
-create index uncertain_sessions_by_age on private.uncertain_sessions (since);
 
 grant select, insert, update, delete on private.uncertain_sessions to service_role;

@@ -82,6 +82,31 @@ revoke execute on function private.call_worker(private.run_trigger, boolean, boo
 comment on function private.call_worker(private.run_trigger, boolean, boolean, jsonb) is
   'Asks pg_net to call the cleanup function once this transaction commits. False, and a finished run that says so, when Vault lacks a secret.';
 
+create function private.expiry_is_unfinished()
+returns boolean
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select coalesce((
+    select case
+      when r.status = 'finished' then r.stop_reason not in ('empty', 'breaker', 'disabled', 'not_configured')
+      else coalesce(r.started_at, r.requested_at) <= private.clock() - interval '7 minutes'
+    end
+    from private.cleanup_runs as r
+    where r.expires_sessions and r.trigger in ('nightly', 'chain', 'retry')
+      and r.requested_at > private.clock() - interval '1 day'
+    order by r.requested_at desc
+    limit 1
+  ), false);
+$$;
+
+revoke execute on function private.expiry_is_unfinished() from public, anon, authenticated;
+
+comment on function private.expiry_is_unfinished() is
+  'Whether the last scheduled run that expires sessions was interrupted, so that the next retry goes on with it instead of waiting for the night.';
+
 -- Security definer: workers end their run by asking for the next, and may not call themselves.
 create function private.dispatch_cleanup(
   p_trigger private.run_trigger,
@@ -97,6 +122,7 @@ as $$
 declare
   v_now timestamptz := private.clock();
   v_settings private.settings;
+  v_expires_sessions boolean;
   v_due integer;
   v_busy integer;
   v_wanted integer;
@@ -106,11 +132,27 @@ begin
     return 0;
   end if;
 
+  -- A wrong key, a missing function or an unreachable address: the call is over and nobody works. Were it none of these and
+  -- only slow, the worker finds its run finished and leaves the work to the next.
+  update private.cleanup_runs as r
+  set status = 'finished',
+    finished_at = v_now,
+    stop_reason = 'not_delivered',
+    errors = jsonb_build_array(jsonb_build_object(
+      'id', r.id,
+      'error', coalesce('http_' || a.status_code, case when a.timed_out then 'timeout' else 'unreachable' end)
+    ))
+  from net._http_response as a
+  where r.status = 'requested' and a.id = r.request_id
+    and (a.status_code is null or a.status_code not between 200 and 299);
+
+  v_expires_sessions := p_expires_sessions
+    or (p_trigger = 'retry' and private.expiry_is_unfinished());
   v_due := private.count_due(
-    p_expires_sessions, p_force, v_settings.max_workers * v_settings.max_per_run
+    v_expires_sessions, p_force, v_settings.max_workers * v_settings.max_per_run
   );
   -- A tripped breaker hides what would expire; a run has to say so.
-  if v_due = 0 and not (p_expires_sessions and not private.expiry_allowed(p_force)) then
+  if v_due = 0 and not (v_expires_sessions and not private.expiry_allowed(p_force)) then
     return 0;
   end if;
 
@@ -130,7 +172,7 @@ begin
 
   for v_worker in 1..v_wanted loop
     if not private.call_worker(
-      p_trigger, p_expires_sessions, p_force, '{"background": true}'
+      p_trigger, v_expires_sessions, p_force, '{"background": true}'
     ) then
       return 0;
     end if;

@@ -9,6 +9,8 @@ create table private.reconcile_state (
   page_cursor text,
   pass_started_at timestamptz,
   pass_finished_at timestamptz,
+  pass_seen integer not null default 0,
+  pass_unknown integer not null default 0,
   run_id uuid,
   run_until timestamptz,
   constraint reconcile_state_has_one_row check (only_row)
@@ -16,6 +18,9 @@ create table private.reconcile_state (
 
 comment on table private.reconcile_state is
   'Where the walk over Acontext''s lists stands, and which run holds it: exactly one row.';
+
+comment on column private.reconcile_state.pass_unknown is
+  'Queued by this pass so far. However many runs a pass takes, together they queue no more than the share that one may.';
 
 insert into private.reconcile_state default values;
 
@@ -47,6 +52,11 @@ begin
     pass_started_at = case
       when t.phase = 'sessions' and t.page_cursor is null then v_now
       else t.pass_started_at
+    end,
+    pass_seen = case when t.phase = 'sessions' and t.page_cursor is null then 0 else t.pass_seen end,
+    pass_unknown = case
+      when t.phase = 'sessions' and t.page_cursor is null then 0
+      else t.pass_unknown
     end
   where t.run_until is null or t.run_until <= v_now
   returning t.* into v_state;
@@ -57,7 +67,11 @@ begin
     return jsonb_build_object('outcome', 'busy');
   end if;
   return jsonb_build_object(
-    'outcome', 'started', 'phase', v_state.phase, 'cursor', v_state.page_cursor
+    'outcome', 'started',
+    'phase', v_state.phase,
+    'cursor', v_state.page_cursor,
+    'seen', v_state.pass_seen,
+    'unknown', v_state.pass_unknown
   );
 end;
 $$;
@@ -160,7 +174,8 @@ as $$
     join public.session_mappings as s on s.id = u.session_id
     cross join private.settings as t
     where u.session_id > p_after
-      and u.since <= private.clock() - t.orphan_grace
+      -- A request may land up to a grace period late, and its disk has to be past the grace period too.
+      and u.since <= private.clock() - 2 * t.orphan_grace
       and s.status = 'active'
     order by u.session_id
     limit p_limit
@@ -171,7 +186,7 @@ revoke execute on function public.list_uncertain_sessions(uuid, integer) from pu
 grant execute on function public.list_uncertain_sessions(uuid, integer) to service_role;
 
 comment on function public.list_uncertain_sessions(uuid, integer) is
-  'Active sessions, by id after p_after, that may have a second disk and were made longer ago than the grace period.';
+  'Active sessions, by id after p_after, that may have a second disk and were made so long ago that it would be found.';
 
 create function public.save_reconcile_progress(
   p_run_id uuid,
@@ -180,7 +195,9 @@ create function public.save_reconcile_progress(
   p_disks jsonb,
   p_checked uuid[],
   p_finished boolean,
-  p_cursor text default null
+  p_cursor text default null,
+  p_seen integer default 0,
+  p_unknown integer default 0
 )
 returns jsonb
 language plpgsql
@@ -205,11 +222,15 @@ begin
     from (
       select 'session' as kind, s.id, s."originId"
       from jsonb_to_recordset(p_sessions) as s (id uuid, "originId" uuid)
-      where public.find_unknown_sessions(p_sessions) ? s.id::text
+      where s.id in (
+        select u::uuid from jsonb_array_elements_text(public.find_unknown_sessions(p_sessions)) as u
+      )
       union all
       select 'disk', d.id, d."originId"
       from jsonb_to_recordset(p_disks) as d (id uuid, "originId" uuid)
-      where public.find_unknown_disks(p_disks) ? d.id::text
+      where d.id in (
+        select u::uuid from jsonb_array_elements_text(public.find_unknown_disks(p_disks)) as u
+      )
     ) as i
     group by i."originId"
     order by i."originId"
@@ -222,18 +243,20 @@ begin
   update private.reconcile_state as t
   set phase = p_phase,
     page_cursor = p_cursor,
+    pass_seen = t.pass_seen + p_seen,
+    pass_unknown = t.pass_unknown + p_unknown,
     pass_finished_at = case when p_finished then v_now else t.pass_finished_at end
   where t.run_id = p_run_id;
   return jsonb_build_object('outcome', 'saved', 'queued', v_queued);
 end;
 $$;
 
-revoke execute on function public.save_reconcile_progress(uuid, private.reconcile_phase, jsonb, jsonb, uuid[], boolean, text)
+revoke execute on function public.save_reconcile_progress(uuid, private.reconcile_phase, jsonb, jsonb, uuid[], boolean, text, integer, integer)
   from public, anon, authenticated;
-grant execute on function public.save_reconcile_progress(uuid, private.reconcile_phase, jsonb, jsonb, uuid[], boolean, text)
+grant execute on function public.save_reconcile_progress(uuid, private.reconcile_phase, jsonb, jsonb, uuid[], boolean, text, integer, integer)
   to service_role;
 
-comment on function public.save_reconcile_progress(uuid, private.reconcile_phase, jsonb, jsonb, uuid[], boolean, text) is
+comment on function public.save_reconcile_progress(uuid, private.reconcile_phase, jsonb, jsonb, uuid[], boolean, text, integer, integer) is
   'Queues what is still unknown of these resources ([{id, originId, createdAt}]) and moves the walk on, in one step. Outcomes: saved, lost.';
 
 -- Security definer: it calls through Vault, like dispatch_cleanup.

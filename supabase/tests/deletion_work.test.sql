@@ -188,10 +188,13 @@ select is(
 select is(tests.status(10), 'active', 'the session that it once belonged to lives on');
 
 -- What a batch may not contain
+select tests.queue(11);
+select tests.claim();
 select throws_ok(
-  $$select tests.settle(tests.settlement(8, 'perhaps'))$$, '22P02',
+  $$select tests.settle(tests.settlement(11, 'perhaps'))$$, '22P02',
   'invalid input value for enum private.deletion_proof: "perhaps"', 'a proof that does not exist is refused'
 );
+select is(tests.queued(11), 'requested/own/own', 'and the entry is as it was');
 
 select * from finish();
 rollback;

@@ -124,6 +124,28 @@ select tests.queue(2);
 select tests.claim();
 select tests.settle(tests.settlement(2, 'absent', 'absent'));
 
+-- A night that was interrupted
+select tests.make_active(3);
+select tests.pass(interval '31 days');
+select private.dispatch_cleanup('nightly', true, false);
+update private.cleanup_runs set status = 'finished', stop_reason = 'outage';
+select is(private.dispatch_cleanup('retry', false, false), 1, 'a retry goes on with an expiry that an outage interrupted');
+select is(
+  (select expires_sessions from private.cleanup_runs where trigger = 'retry'), true,
+  'and expires sessions, as the night would have done'
+);
+update private.cleanup_runs set status = 'finished', stop_reason = 'empty' where trigger = 'retry';
+select tests.pass(interval '1 minute');
+select is(private.dispatch_cleanup('retry', false, false), 0, 'once one has come to the end, retries expire nothing again');
+select tests.forget();
+insert into private.cleanup_runs (id, trigger, status, requested_at, stop_reason)
+values (gen_random_uuid(), 'manual', 'finished', private.clock(), 'limit');
+select is(private.dispatch_cleanup('retry', false, false), 0, 'and what an operator limited by hand is not gone on with');
+select tests.forget();
+select tests.queue(3);
+select tests.claim();
+select tests.settle(tests.settlement(3, 'absent', 'absent'));
+
 -- The breaker
 update private.settings set breaker_minimum = 2;
 select tests.make_active(n) from generate_series(11, 12) as n;

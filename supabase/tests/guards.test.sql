@@ -157,6 +157,16 @@ select is(
   tests.status(1) || ' ' || tests.queued(1), 'deleting requested/own/own', 'the session is still queued for deletion'
 );
 
+-- A row that is half gone
+select tests.queue(5);
+select tests.claim();
+select tests.settle(tests.settlement(5, p_session => 'deleted'));
+select lives_ok('delete from public.session_mappings where id = tests.session(5)', 'a half-deleted row may be deleted');
+select is(tests.status(5), 'deleting', 'it stays until the other resource is proven gone');
+select throws_ok(
+  'delete from private.deletion_queue where id = tests.session(5)', '23514', null, 'and so does its queue entry'
+);
+
 -- Deleting a user. Session 12 is being deleted already, within a grace period.
 update private.settings set deletion_grace = '1 day';
 select tests.request_deletion(12, tests.bob());

@@ -126,7 +126,7 @@ select bag_eq(
   $$select p.oid::regprocedure::text from pg_proc as p
     where p.pronamespace = 'private'::regnamespace
       and (p.prorettype = 'trigger'::regtype or p.proname in (
-        'call_worker', 'purge_cleanup_history', 'schedule_job', 'schedule_jobs'
+        'call_worker', 'expiry_is_unfinished', 'purge_cleanup_history', 'schedule_job', 'schedule_jobs'
       ))$$,
   'the service role may execute every private function but the triggers and what only definers and cron jobs use'
 );

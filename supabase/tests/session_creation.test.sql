@@ -178,6 +178,19 @@ select is(
 select is(tests.queued(8), 'requested/own/own', 'the queue still names the resources');
 select ok(tests.due_in(8) >= interval '1 minute', 'and gives that worker''s requests time to end');
 
+-- Made after a worker proved the absence of one resource, and before it came to the other
+select tests.begin(11, p_lease_seconds => 10);
+select tests.request_deletion(11);
+select tests.pass(interval '10 seconds');
+select tests.claim();
+select tests.settle(tests.settlement(11, p_session => 'absent', p_error => 'disk: timeout'));
+select is(tests.activate(11), '{"outcome": "deleting"}'::jsonb, 'its maker wakes up between the two');
+select is(
+  (select (session_gone_at, session_proof, disk_gone_at)::text from private.deletion_queue
+   where id = tests.session(11)),
+  (null::timestamptz, null::text, null::timestamptz)::text, 'what was proven before it came to be is proven no more'
+);
+
 -- Proven gone before the maker woke up
 select tests.begin(9, p_lease_seconds => 10);
 select tests.request_deletion(9);

@@ -32,7 +32,8 @@ select columns_are('private', 'message_keys', array[
 ]);
 select columns_are('private', 'uncertain_sessions', array['session_id', 'since']);
 select columns_are('private', 'reconcile_state', array[
-  'only_row', 'phase', 'page_cursor', 'pass_started_at', 'pass_finished_at', 'run_id', 'run_until'
+  'only_row', 'phase', 'page_cursor', 'pass_started_at', 'pass_finished_at', 'pass_seen', 'pass_unknown',
+  'run_id', 'run_until'
 ]);
 select columns_are('private', 'cleanup_runs', array[
   'id', 'trigger', 'status', 'expires_sessions', 'force', 'expiry_allowed', 'requested_at', 'started_at',
@@ -153,7 +154,8 @@ select bag_eq(
   $$select indexrelid::regclass::text from pg_index where indrelid = 'public.session_mappings'::regclass$$,
   array[
     'session_mappings_pkey', 'acontext_session_id_is_not_shared', 'acontext_disk_id_is_not_shared',
-    'session_mappings_by_owner', 'session_mappings_by_expiry', 'session_mappings_provisioning'
+    'session_mappings_by_owner', 'session_mappings_user_id', 'session_mappings_by_expiry',
+    'session_mappings_provisioning'
   ],
   'session_mappings has its indexes, and no more to maintain on every write'
 );
@@ -161,7 +163,7 @@ select bag_eq(
   $$select indexrelid::regclass::text from pg_index where indrelid = 'private.deletion_queue'::regclass$$,
   array[
     'private.deletion_queue_pkey', 'private.deletion_queue_due', 'private.deletion_queue_acontext_session_id',
-    'private.deletion_queue_acontext_disk_id'
+    'private.deletion_queue_acontext_disk_id', 'private.deletion_queue_origin_id'
   ],
   'deletion_queue has its indexes'
 );

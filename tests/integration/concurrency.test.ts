@@ -39,6 +39,22 @@ integrationTest("four sweeps at once on a bad day delete everything once", async
   assertNothingLeft(await world.remote.audit());
 });
 
+integrationTest("four sweeps at once ask for each deletion once", async (world) => {
+  const count = 120;
+  const sessions = await world.createdMany(await world.newUser(), count);
+  await world.database.expire(sessions.map(({ id }) => id));
+  const slow: FaultRule[] = DELETES.map((route) => ({ route, fault: { kind: "delay", ms: 20 } }));
+  const calls = await world.remote.callsOf(() =>
+    world.remote.withFaults(
+      slow,
+      () => Promise.all([1, 2, 3, 4].map(() => world.swept({ force: true }))),
+    )
+  );
+  assertEquals(calls, { "DELETE /disk/:id": count, "DELETE /session/:id": count });
+  assertNothingLeft(await world.remote.audit());
+  assertEquals(await world.database.rowCount(), 0);
+});
+
 integrationTest("users who delete while a sweep expires get in nobody's way", async (world) => {
   const user = await world.newUser();
   const sessions = await world.createdMany(user, 60);

@@ -51,7 +51,7 @@ const FAILING: { name: string; rules: FaultRule[] }[] = [
   },
   {
     name: "it does not answer in time",
-    rules: [{ route: "DELETE /session/:id", fault: { kind: "delay", ms: 3_000 } }],
+    rules: [{ route: "DELETE /session/:id", fault: { kind: "stall" } }],
   },
   {
     name: "it refuses our key",

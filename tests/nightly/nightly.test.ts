@@ -61,7 +61,7 @@ integrationTest("the scheduler itself has expired sessions deleted", async (worl
       const found = await executions(world, "acontext-sessions-cleanup");
       return found.length > 0 && found;
     });
-    assertEquals([execution?.status, execution?.message], ["succeeded", "1 row"]);
+    assertEquals(execution?.status, "succeeded", execution?.message ?? "");
   });
 
   assertEquals(await world.database.statusOf(expired.id), null);

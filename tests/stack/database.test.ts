@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert/mod.js";
 import { join } from "@std/path/mod.js";
 import postgres from "postgres";
+import { exists } from "../../local/json_file.ts";
 import { startStack } from "../../local/stack.ts";
 import { createProject, eventually, shareStack, stackTest } from "./fixture.ts";
 
@@ -128,7 +129,7 @@ stackTest(
     } as const;
 
     const first = await startStack(options);
-    let sql = postgres(first.databaseUrl, { max: 1, onnotice: () => {} });
+    let sql = postgres(first.databaseUrl, { max: 1, fetch_types: false, onnotice: () => {} });
     await sql`insert into public.notes (body) values ('kept')`;
     await assertRejects(() => startStack(options), Error, "already running");
     await sql.end();
@@ -150,14 +151,14 @@ stackTest(
     console.log(`second start: ${Math.round(performance.now() - began)} ms`);
     assertEquals(lines, ["Applied 1 migration", "Applied 1 migration"]);
     assertEquals(second.secretKey, first.secretKey);
-    sql = postgres(second.databaseUrl, { max: 1, onnotice: () => {} });
+    sql = postgres(second.databaseUrl, { max: 1, fetch_types: false, onnotice: () => {} });
     assertEquals([...await sql`select body from public.notes`], [{ body: "kept" }]);
     await sql.end();
     await second.stop();
 
     const third = await startStack({ ...options, reset: true });
     assert(third.secretKey !== first.secretKey);
-    sql = postgres(third.databaseUrl, { max: 1, onnotice: () => {} });
+    sql = postgres(third.databaseUrl, { max: 1, fetch_types: false, onnotice: () => {} });
     assertEquals([...await sql`select body from public.notes`], []);
     await sql.end();
     await third.stop();
@@ -165,6 +166,15 @@ stackTest(
     await Deno.remove(projectDir, { recursive: true });
   },
 );
+
+stackTest("the database comes back when its process is killed", async () => {
+  const pidFile = join(shared.dataDir, "postgres", "postmaster.pid");
+  const before = Number((await Deno.readTextFile(pidFile)).split("\n")[0]);
+  Deno.kill(before, "SIGKILL");
+  const [row] = await eventually(() => shared.sql`select 1 as one`.catch(() => null), 30_000);
+  assertEquals(row, { one: 1 });
+  assert(Number((await Deno.readTextFile(pidFile)).split("\n")[0]) !== before);
+});
 
 stackTest("two stacks run side by side", async () => {
   const dataDir = await Deno.makeTempDir();
@@ -197,4 +207,30 @@ stackTest("a start that is given up leaves nothing", async () => {
   const stack = await startStack({ projectDir: shared.projectDir, dataDir, ports: "free" });
   await stack.stop();
   await Deno.remove(dataDir, { recursive: true });
+});
+
+Deno.test({
+  name: "Debian's PostgreSQL with the real pg_cron takes the same migrations",
+  // Writes the two stand-in extensions to /usr/share.
+  ignore: Deno.uid() !== 0 || !await exists("/usr/share/postgresql/15/extension/pg_cron.control"),
+  sanitizeOps: false,
+  sanitizeResources: false,
+  fn: async () => {
+    const projectDir = await createProject();
+    const dataDir = await Deno.makeTempDir();
+    const stack = await startStack({ projectDir, dataDir, ports: "free", postgres: "debian" });
+    const sql = postgres(stack.databaseUrl, { max: 1, fetch_types: false, onnotice: () => {} });
+    await sql`select cron.schedule('real', '* * * * *', 'select 1')`;
+    const rows = await sql`
+      select j.username, e.extversion ~ '^1\\.4' as real from cron.job as j, pg_extension as e
+      where e.extname = 'pg_cron'`;
+    assertEquals([...rows], [{ username: "postgres", real: true }]);
+    const [row] =
+      await sql`select decrypted_secret from vault.decrypted_secrets where name = 'project_url'`;
+    assertEquals(row?.["decrypted_secret"], stack.apiUrl);
+    await sql.end();
+    await stack.stop();
+    await Deno.remove(dataDir, { recursive: true });
+    await Deno.remove(projectDir, { recursive: true });
+  },
 });

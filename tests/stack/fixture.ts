@@ -125,8 +125,16 @@ export function shareStack(options: Partial<StackOptions> = {}): Shared {
       ports: "free",
       ...options,
     });
-    shared.sql = postgres(shared.stack.databaseUrl, { max: 4, onnotice: () => {} });
-    shared.admin = postgres(shared.stack.adminDatabaseUrl, { max: 2, onnotice: () => {} });
+    shared.sql = postgres(shared.stack.databaseUrl, {
+      max: 4,
+      fetch_types: false,
+      onnotice: () => {},
+    });
+    shared.admin = postgres(shared.stack.adminDatabaseUrl, {
+      max: 2,
+      fetch_types: false,
+      onnotice: () => {},
+    });
   });
 
   Deno.test.afterAll(async () => {

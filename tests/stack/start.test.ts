@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert/mod.js";
 import { join } from "@std/path/mod.js";
 import { ROOT } from "../../local/paths.ts";
+import { commandLine } from "../../local/process_info.ts";
 import { eventually } from "./fixture.ts";
 
 /** What is in a clone and matters for `npm start`. */
@@ -22,8 +23,13 @@ async function cloneProject(): Promise<string> {
 
 /** Command lines of running processes that have to do with `folder`. */
 async function processesOf(folder: string): Promise<string[]> {
-  const { stdout } = await new Deno.Command("ps", { args: ["-eo", "pid=,args="] }).output();
-  return new TextDecoder().decode(stdout).split("\n").filter((line) => line.includes(folder));
+  const pids = Deno.build.os === "linux"
+    ? [...Deno.readDirSync("/proc")].map(({ name }) => Number(name))
+    : new TextDecoder().decode(
+      (await new Deno.Command("ps", { args: ["-eo", "pid="] }).output()).stdout,
+    ).split("\n").map(Number);
+  const lines = await Promise.all(pids.map((pid) => commandLine(pid)));
+  return lines.filter((line) => line !== null).filter((line) => line.includes(folder));
 }
 
 interface Run {

@@ -6,6 +6,7 @@
 
 import { TextLineStream } from "@std/streams/mod.js";
 import { join } from "@std/path/mod.js";
+import postgres from "postgres";
 import { ROOT } from "../../local/paths.ts";
 import type { TestStack } from "./test_stack.ts";
 
@@ -34,28 +35,34 @@ export async function runDenoTests(
 
 /** Runs supabase/tests with pg_prove, as the role that owns the project's objects. */
 export async function runPgTap(stack: TestStack): Promise<Counts> {
+  // Only the superuser may install them, and the tests have no other use for one.
+  const admin = postgres(stack.adminDatabaseUrl, { max: 1, onnotice: () => {} });
+  await admin`create extension if not exists pgtap with schema extensions`;
+  await admin`create extension if not exists plpgsql_check with schema extensions`;
+  await admin.end({ timeout: 1 });
+
   const counts = { passed: 0, failed: 0 };
   const success = await runShown("pg_prove", {
-    args: [
-      "--verbose",
-      "--dbname",
-      stack.databaseUrl,
-      "--recurse",
-      "--ext",
-      ".sql",
-      join(
-        ROOT,
-        "supabase",
-        "tests",
-      ),
-    ],
-    env: { PGOPTIONS: "--search_path=public,extensions" },
+    args: ["--verbose", "--recurse", "--ext", ".sql", join(ROOT, "supabase", "tests")],
+    env: connectionEnvironment(stack.databaseUrl),
     onLine(line) {
       if (/^ok \d/.test(line)) counts.passed += 1;
       if (/^not ok \d/.test(line)) counts.failed += 1;
     },
   });
   return withVerdict(counts.passed + counts.failed === 0 ? null : counts, success);
+}
+
+/** What libpq reads. pg_prove takes a URL as `--dbname`, but none with an `=` in it. */
+function connectionEnvironment(databaseUrl: string): Record<string, string> {
+  const { hostname, port, username, password, pathname } = new URL(databaseUrl);
+  return {
+    PGHOST: hostname,
+    PGPORT: port,
+    PGUSER: decodeURIComponent(username),
+    PGPASSWORD: decodeURIComponent(password),
+    PGDATABASE: pathname.slice(1),
+  };
 }
 
 /** A suite that broke, or ran nothing, failed, whatever it counted. */

@@ -118,6 +118,64 @@ Deno.test("time, ids and waiting come from the options only", () => {
   });
 });
 
+Deno.test("a message stored while its session is deleted is stored or refused, never a broken connection", () =>
+  withStandIn(async (standIn) => {
+    const statuses = new Set<number>();
+    for (let n = 0; n < 30; n += 1) {
+      const id = crypto.randomUUID();
+      await addSession(standIn, id);
+      const deletion = standIn.fetch(request("DELETE", `/session/${id}`));
+      for (let turn = 0; turn < n % 3; turn += 1) await new Promise((go) => setTimeout(go));
+      const stored = await standIn.fetch(messageWithFile(id));
+      statuses.add(stored.status);
+      await deletion;
+    }
+    assertEquals([...statuses].filter((status) => status !== 201), [400]);
+    assertEquals(standIn.control.audit().sessions, []);
+  }));
+
+function messageWithFile(sessionId: string): Request {
+  const blob = { role: "user", parts: [{ type: "file", file_field: "doc" }] };
+  const form = new FormData();
+  form.set("payload", JSON.stringify({ format: "acontext", blob }));
+  form.set("doc", new File(["x"], "a.txt"));
+  return new Request(`http://acontext.test/api/v1/session/${sessionId}/messages`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${KEY}` },
+    body: form,
+  });
+}
+
+Deno.test("an upload whose disk is deleted meanwhile fails and leaves no stored file", async () => {
+  const paused: (() => void)[] = [];
+  await withStandIn(async (standIn) => {
+    const { diskId } = standIn.control.createSkill();
+    const upload = () => {
+      const form = new FormData();
+      form.set("file", new File([crypto.randomUUID()], "a.txt"));
+      const url = `http://acontext.test/api/v1/disk/${diskId}/artifact`;
+      const headers = { authorization: `Bearer ${KEY}` };
+      return standIn.fetch(new Request(url, { method: "POST", headers, body: form }));
+    };
+    assertEquals((await upload()).status, 201);
+    const second = upload(); // pauses after it has deleted the first file
+    while (paused.length === 0) await new Promise((go) => setTimeout(go));
+    const deletion = standIn.fetch(request("DELETE", `/disk/${diskId}`));
+    await resume(paused, 1);
+    await resume(paused, 1);
+    assertEquals((await deletion).status, 200);
+    await resume(paused, 0);
+    assertEquals((await second).status, 500);
+    assertEquals(standIn.control.audit().objects, 0);
+  }, { sleep: () => new Promise((resolve) => paused.push(resolve)) });
+});
+
+/** Ends the sleep at this place in the queue once it is there. */
+async function resume(paused: (() => void)[], index: number): Promise<void> {
+  while (paused.length <= index) await new Promise((go) => setTimeout(go));
+  paused.splice(index, 1)[0]?.();
+}
+
 Deno.test("a closed stand-in drops every connection", async () => {
   const standIn = createAcontextStandIn({ stateFile: ":memory:", apiKey: KEY });
   standIn.close();

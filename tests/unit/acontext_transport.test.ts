@@ -1,3 +1,4 @@
+import { createServer } from "node:http";
 import { AcontextClient } from "@acontext/acontext";
 import { assertEquals, assertStrictEquals } from "@std/assert/mod.js";
 import {
@@ -28,6 +29,30 @@ Deno.test("the SDK's timeout reaches our fetch as an abort signal", async () => 
   Object.defineProperty(client, "getFetch", { value: () => Promise.resolve(transport) });
   const reply: unknown = await client.request("GET", "/ping", { unwrap: false });
   assertEquals(reply instanceof Reply && reply.failure, "timeout");
+});
+
+Deno.test("a POST is not sent again when a kept-alive connection breaks before the answer", async () => {
+  const received: string[] = [];
+  const server = createServer((request, response) => {
+    received.push(request.method ?? "");
+    request.resume().on("end", () => {
+      if (received.length === 2) request.socket.destroy();
+      else response.setHeader("content-type", "application/json").end('{"code":0,"msg":""}');
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  const port = typeof address === "object" ? address?.port : undefined;
+  const transport = createTransport(fetch);
+  try {
+    await transport(`http://127.0.0.1:${port}/`, { method: "GET" });
+    const lost = await transport(`http://127.0.0.1:${port}/`, { method: "POST", body: "{}" });
+    assertEquals(lost.failure, "broken");
+    assertEquals(received, ["GET", "POST"]);
+  } finally {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  }
 });
 
 Deno.test("createTransport() asks fetch not to follow redirects", async () => {

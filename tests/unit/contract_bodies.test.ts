@@ -126,9 +126,18 @@ Deno.test("cleanupBody has safe defaults and bounds the limit", () => {
     limit: 10_000,
   });
   for (
-    const body of [{ limit: 0 }, { limit: 10_001 }, { limit: 1.5 }, { runId: NIL }, { dryRun: 1 }, {
-      dryrun: true,
-    }]
+    const body of [
+      { limit: 0 },
+      { limit: 10_001 },
+      { limit: 1.5 },
+      { runId: NIL },
+      { dryRun: 1 },
+      {
+        dryrun: true,
+      },
+      { dryRun: true, background: true },
+      { task: "reconcile", limit: 5 },
+    ]
   ) {
     assertEquals(cleanupBody.safeParse(body).success, false, JSON.stringify(body));
   }

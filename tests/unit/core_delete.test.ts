@@ -320,3 +320,14 @@ for (const [outcome, removal] of REMOVALS) {
     }
   });
 }
+
+Deno.test("deleteRemote() does not believe in an absent disk when the key is another project's", async () => {
+  const world = new World();
+  const row = one(world);
+  const outcome = { kind: "rejected", status: 403, detail: "http_403" } as const;
+  world.acontext.faults = [{ calls: ["deleteSession"], mishap: { kind: "answer", outcome } }];
+  world.acontext.disks.clear();
+  const attempt = await world.run(deleteRemote(world.deps, deletion(row), 60_000));
+  assertEquals(attempt.session, { kind: "failed", error: "http_403" });
+  assertEquals(attempt.disk, { kind: "failed", error: "wrong_project" });
+});

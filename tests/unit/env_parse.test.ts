@@ -106,7 +106,7 @@ Deno.test("an invalid variable is named, its value is not", () => {
   }
 });
 
-Deno.test("the namespace is the project ref, local on this machine, else the whole host name", () => {
+Deno.test("the namespace is the project ref, local on this machine, else it has to be given", () => {
   const cases: [string, string][] = [
     ["https://abc123.supabase.co", "abc123"],
     ["http://127.0.0.1:54321", "local"],
@@ -114,15 +114,25 @@ Deno.test("the namespace is the project ref, local on this machine, else the who
     ["http://localhost:54321", "local"],
     ["http://app.localhost", "local"],
     ["http://[::1]:54321", "local"],
-    ["http://kong:8000", "kong"],
-    ["https://api.one.example.com", "api-one-example-com"],
-    ["https://127.0.0.1.example.com", "127-0-0-1-example-com"],
-    ["https://abc.supabase.co.evil.test", "abc-supabase-co-evil-test"],
-    ["http://[2001:db8::1]", "2001-db8-1"],
-    [`https://${"a".repeat(60)}.example.com`, `${"a".repeat(60)}-ex`],
   ];
   for (const [url, namespace] of cases) {
     assertEquals(parse({ SUPABASE_URL: url }).namespace, namespace, url);
+  }
+  for (
+    const url of [
+      "http://kong:8000",
+      "https://api.one.example.com",
+      "https://127.0.0.1.example.com",
+      "https://abc.supabase.co.evil.test",
+      "http://[2001:db8::1]",
+    ]
+  ) {
+    const error = assertThrows(() => parse({ SUPABASE_URL: url }), AppError);
+    assertEquals(
+      [error.code, error.message],
+      ["misconfigured", 'Cannot answer: the variable "SESSION_NAMESPACE" is missing'],
+    );
+    assertEquals(parse({ SUPABASE_URL: url, SESSION_NAMESPACE: "mine" }).namespace, "mine");
   }
 });
 
@@ -132,8 +142,12 @@ Deno.test("issuers are the addresses under which the project is known", () => {
       "http://127.0.0.1:54321/auth/v1",
       "http://localhost:54321/auth/v1",
     ]],
-    [{ SUPABASE_URL: "http://kong:8000" }, null],
-    [{ SUPABASE_URL: "http://kong:8000", SUPABASE_PUBLIC_URL: "https://s.example.com/" }, [
+    [{ SUPABASE_URL: "http://kong:8000", SESSION_NAMESPACE: "docker" }, null],
+    [{
+      SUPABASE_URL: "http://kong:8000",
+      SESSION_NAMESPACE: "docker",
+      SUPABASE_PUBLIC_URL: "https://s.example.com/",
+    }, [
       "https://s.example.com/auth/v1",
     ]],
     [{ SUPABASE_PUBLIC_URL: "https://s.example.com" }, ["https://s.example.com/auth/v1", ISSUER]],
@@ -142,7 +156,10 @@ Deno.test("issuers are the addresses under which the project is known", () => {
 });
 
 Deno.test("signing keys are never read over an open connection", () => {
-  assertEquals(parse({ SUPABASE_URL: "http://kong:8000" }).supabase.jwks, null);
+  assertEquals(
+    parse({ SUPABASE_URL: "http://kong:8000", SESSION_NAMESPACE: "docker" }).supabase.jwks,
+    null,
+  );
   assertEquals(
     parse({ SUPABASE_URL: "http://localhost:54321" }).supabase.jwks,
     new URL("http://localhost:54321/auth/v1/.well-known/jwks.json"),

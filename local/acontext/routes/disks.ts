@@ -49,7 +49,7 @@ export async function deleteDisk(call: Call, state: State): Promise<Response> {
   if (id === null) return badRequest(`invalid UUID "${call.param}"`);
   const disk = state.disks.find(call.projectId, id);
   if (disk === null) return diskNotFound();
-  return await state.deletions.during(`disk ${id}`, async () => {
+  return await state.deletions.during(`disk ${id}`, call.request, async () => {
     const keys = state.artifacts.objectKeys(id);
     await state.sleep(0);
     state.disks.delete(id);

@@ -24,7 +24,7 @@ export function sessionNotFound(): Response {
   return failure({ status: 404, msg: "session not found" });
 }
 
-export function sessionForbidden(): Response {
+function sessionForbidden(): Response {
   return failure({ status: 403, msg: "session does not belong to project" });
 }
 

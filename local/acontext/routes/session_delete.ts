@@ -15,7 +15,7 @@ export async function deleteSession(call: Call, state: State): Promise<Response>
     : sessionNotFound;
   const session = requireSession(call, state, missing);
   if (session instanceof Response) return session;
-  return await state.deletions.during(`session ${session.id}`, async () => {
+  return await state.deletions.during(`session ${session.id}`, call.request, async () => {
     const keys = state.messages.objectKeys(session.id);
     await state.sleep(0);
     state.sessions.delete(session.id);

@@ -49,7 +49,7 @@ export function createTransport(fetch: Fetch): (url: string, init: RequestInit) 
   return async function exchange(url, init) {
     let response: Response | undefined;
     try {
-      response = await fetch(url, { ...init, redirect: "manual" });
+      response = await fetch(url, { ...init, ...sentOnce(init.body), redirect: "manual" });
       const text = await readText(response);
       if (text === null) return new Reply(0, undefined, "too_large", 0);
       return new Reply(
@@ -64,6 +64,14 @@ export function createTransport(fetch: Fetch): (url: string, init: RequestInit) 
       return new Reply(0, undefined, refused ? "refused" : "broken", 0);
     }
   };
+}
+
+/**
+ * A body that the runtime cannot send a second time. When a kept-alive connection breaks before the answer, Deno 2.9
+ * silently repeats any request whose body it still has, a POST included: one call would make two disks.
+ */
+function sentOnce(body: RequestInit["body"]): RequestInit {
+  return typeof body === "string" ? { body: new Blob([body]).stream() } : {};
 }
 
 /** Null when the answer is larger than we read. */

@@ -77,6 +77,11 @@ export const cleanupBody = z.strictObject({
     .min(1, { error: "must be at least 1" })
     .max(MAX_PER_RUN, { error: `must be at most ${MAX_PER_RUN}` })
     .nullable().default(null),
+}).superRefine(({ task, dryRun, background, limit }, context) => {
+  const refuse = (name: string, message: string) =>
+    context.addIssue({ code: "custom", path: [name], message });
+  if (dryRun && background) refuse("background", "must be false for a dry run: it has a result");
+  if (task === "reconcile" && limit !== null) refuse("limit", "must be absent for a reconcile");
 });
 
 export type CreateSessionBody = z.output<typeof createSessionBody>;

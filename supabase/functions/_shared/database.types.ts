@@ -133,7 +133,9 @@ export type Database = {
           "p_finished": boolean;
           "p_phase": "sessions" | "labels" | "uncertain";
           "p_run_id": string;
+          "p_seen"?: number;
           "p_sessions": Json;
+          "p_unknown"?: number;
         };
         Returns: Json;
       };

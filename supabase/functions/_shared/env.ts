@@ -40,7 +40,7 @@ const variables = {
   ACONTEXT_BASE_URL: httpUrl.default("https://api.acontext.app/api/v1"),
   ACONTEXT_TIMEOUT_MS: wholeNumber(100, 60_000).default(10_000),
   SESSION_NAMESPACE: z.string().regex(NAMESPACE).optional(),
-  CLEANUP_TIME_BUDGET_MS: wholeNumber(100, 3_600_000).default(100_000),
+  CLEANUP_TIME_BUDGET_MS: wholeNumber(100, 300_000).default(100_000),
   SUPABASE_URL: httpUrl,
   SUPABASE_PUBLIC_URL: httpUrl.optional(),
   SUPABASE_PUBLISHABLE_KEYS: keys.default({}),
@@ -100,13 +100,14 @@ export function misconfigured(variable: string, problem: "missing" | "invalid"):
 }
 
 /**
- * The project ref on the hosted platform, `local` on this machine. Anywhere else the whole host name: its first label
- * (`api`) would let two deployments take each other's resources for their own.
+ * The project ref on the hosted platform, `local` on this machine. Anywhere else no name is safe to guess: two deployments
+ * of one name would take each other's resources for their own.
  */
 function defaultNamespace(url: URL): string {
   if (LOOPBACK.test(url.hostname)) return "local";
   const ref = /^([a-z0-9]+)\.supabase\.co$/.exec(url.hostname)?.[1];
-  return ref ?? url.hostname.replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "").slice(0, 63);
+  if (ref === undefined) throw misconfigured("SESSION_NAMESPACE", "missing");
+  return ref;
 }
 
 /**

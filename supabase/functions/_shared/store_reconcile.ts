@@ -34,7 +34,7 @@ export function createReconcileStore(client: SupabaseClient<Database>): Reconcil
     listUncertain: (after, limit) =>
       ask("list_uncertain_sessions", { p_after: after, p_limit: limit }, idsSchema),
 
-    saveProgress: ({ runId, position, sessions, disks, checked, finished }) =>
+    saveProgress: ({ runId, position, sessions, disks, checked, finished, seen, unknown }) =>
       ask("save_reconcile_progress", {
         p_run_id: runId,
         p_phase: position.phase,
@@ -42,6 +42,8 @@ export function createReconcileStore(client: SupabaseClient<Database>): Reconcil
         p_disks: disks,
         p_checked: checked,
         p_finished: finished,
+        p_seen: seen,
+        p_unknown: unknown,
         ...(position.cursor !== null && { p_cursor: position.cursor }),
       }, reconcileSavedSchema),
 

@@ -109,6 +109,8 @@ export const startReconcileSchema = z.discriminatedUnion("outcome", [
     outcome: z.literal("started"),
     phase: z.enum(["sessions", "labels", "uncertain"]),
     cursor: z.string().nullable(),
+    seen: count,
+    unknown: count,
   }),
   z.object({ outcome: z.literal("duplicate") }),
   z.object({ outcome: z.literal("busy") }),

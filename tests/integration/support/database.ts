@@ -77,6 +77,20 @@ export function openDatabase({ databaseUrl }: StackInfo) {
         where lease_id is not null`;
     },
 
+    /** Runs `work` at a later time, as far as the database tells it. */
+    async later<T>(interval: string, work: () => Promise<T>): Promise<T> {
+      const replaceClock = (now: string) =>
+        sql.unsafe(`
+          create or replace function private.clock() returns timestamptz
+          language sql stable security invoker set search_path = '' as $$ select ${now}; $$`);
+      await replaceClock(`now() + interval '${interval}'`);
+      try {
+        return await work();
+      } finally {
+        await replaceClock("now()");
+      }
+    },
+
     async configure(changes: Record<string, string | number | boolean | null>): Promise<void> {
       await sql`select public.configure_cleanup(${sql.json(changes)})`;
     },
@@ -136,7 +150,9 @@ export type Database = ReturnType<typeof openDatabase>;
  * Makes the database as new. Only the superuser can: everybody else is stopped by the guard triggers, which is what they
  * are for.
  */
-export async function resetDatabase({ adminDatabaseUrl }: StackInfo): Promise<void> {
+export async function resetDatabase(
+  { adminDatabaseUrl }: Pick<StackInfo, "adminDatabaseUrl">,
+): Promise<void> {
   const sql = postgres(adminDatabaseUrl, { max: 1, onnotice: () => {} });
   try {
     await sql.begin(async (tx) => {

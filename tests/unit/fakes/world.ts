@@ -25,7 +25,7 @@ export interface WorldOptions {
 }
 
 /** Ids that count up, so that a failing test reads the same each time, and above those that tests choose. */
-export function countingRandomness(): Randomness {
+function countingRandomness(): Randomness {
   let last = 0;
   return { uuid: () => uuid(0x1_0000_0000 + ++last) };
 }

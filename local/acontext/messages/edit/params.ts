@@ -8,7 +8,7 @@ export class StrategyError extends Error {
 }
 
 /** A whole number; fractions are cut off. */
-export function integerParam(params: JsonObject, name: string, fallback: number): number {
+function integerParam(params: JsonObject, name: string, fallback: number): number {
   const value = Object.hasOwn(params, name) ? params[name] : fallback;
   if (typeof value !== "number") throw new StrategyError(`${name} must be an integer`);
   return Math.trunc(value);

@@ -71,7 +71,14 @@ export async function deleteRemote(
       },
     }, mayDelete),
   ]);
-  return { session, disk };
+  return isForeign(session) && disk?.kind === "gone" && disk.proof === "absent"
+    ? { session, disk: { kind: "failed", error: "wrong_project" } }
+    : { session, disk };
+}
+
+/** The key is that of another Acontext project, where a disk of ours is "not there" and not listed either. */
+function isForeign(session: Removal | null): boolean {
+  return session?.kind === "failed" && session.error === "http_403";
 }
 
 function removeResource(resource: Resource, mayDelete: () => boolean): Promise<Removal> {

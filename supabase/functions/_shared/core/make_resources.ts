@@ -62,8 +62,8 @@ export async function makeResources(
       },
     }),
   ]);
-  if (session.kind !== "done") throw unmade(session);
-  if (disk.kind !== "done") throw unmade(disk);
+  if (session.kind !== "done") throw unmade(session, sessionId);
+  if (disk.kind !== "done") throw unmade(disk, sessionId);
   return {
     sessionId: session.value.id,
     diskId: disk.value.id,
@@ -111,13 +111,19 @@ async function findMade(
   return id === undefined ? null : { kind: "done", value: { id, surplus, uncertain: true } };
 }
 
-function unmade(outcome: Exclude<Outcome<unknown>, { kind: "done" }>): AppError {
+function unmade(
+  outcome: Exclude<Outcome<unknown>, { kind: "done" }>,
+  sessionId: string,
+): AppError {
   switch (outcome.kind) {
     case "throttled":
-      return unavailable("Acontext asks to slow down", Math.ceil(outcome.retryAfterMs / 1000));
+      return unavailable("Acontext asks to slow down", {
+        sessionId,
+        retryAfterSeconds: Math.ceil(outcome.retryAfterMs / 1000),
+      });
     case "unavailable":
     case "unknown":
-      return unavailable("Acontext did not confirm in time", 5);
+      return unavailable("Acontext did not confirm in time", { sessionId, retryAfterSeconds: 5 });
     case "absent":
       return rejected("http_404");
     case "rejected":
@@ -130,10 +136,14 @@ function unmade(outcome: Exclude<Outcome<unknown>, { kind: "done" }>): AppError 
   }
 }
 
-function unavailable(reason: string, retryAfterSeconds: number): AppError {
+function unavailable(
+  reason: string,
+  { sessionId, retryAfterSeconds }: { sessionId: string; retryAfterSeconds: number },
+): AppError {
   return new AppError("acontext_unavailable", {
     message: `Cannot create session: ${reason}`,
-    hint: "Repeat the call with the same id",
+    // A call without an id would begin another session.
+    hint: `Repeat the call with "id": "${sessionId}"`,
     retryAfterSeconds: Math.max(1, retryAfterSeconds),
   });
 }

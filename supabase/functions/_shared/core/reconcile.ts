@@ -11,6 +11,7 @@ import type { Clock, Log } from "./ports.ts";
 import type {
   Catalog,
   Marked,
+  PassCounts,
   ReconcileResult,
   ReconcileStopReason,
   ReconcileStore,
@@ -57,7 +58,7 @@ export async function reconcile(
   // Held a little longer than the budget: calls that began in time may still end.
   const holdSeconds = Math.ceil(options.timeBudgetMs / 1000) + 60;
   const started = dryRun
-    ? { outcome: "started", phase: "sessions", cursor: null } as const
+    ? { outcome: "started", phase: "sessions", cursor: null, seen: 0, unknown: 0 } as const
     : await store.startReconcile(runId, holdSeconds);
   if (started.outcome !== "started") {
     return report(runId, new ReconcileWalk(deps, nowhere), started.outcome, 0);
@@ -71,7 +72,7 @@ export async function reconcile(
   });
   let stopReason = await walk.run();
   let queued = 0;
-  if (!options.force && isSuspicious(walk)) {
+  if (!options.force && isSuspicious(started, walk)) {
     stopReason = "too_many_unknown";
   } else if (!dryRun) {
     const saved = await store.saveProgress({
@@ -81,6 +82,8 @@ export async function reconcile(
       disks: walk.disks,
       checked: walk.checked,
       finished: walk.finished,
+      seen: walk.seen,
+      unknown: options.force ? 0 : unknownTo(walk),
     });
     queued = saved.queued;
     if (saved.outcome === "lost") stopReason = "lost";
@@ -97,8 +100,15 @@ const nowhere = {
   mayRemoveLabels: false,
 } as const;
 
-function isSuspicious({ seen, sessions, disks }: ReconcileWalk): boolean {
-  return sessions.length + disks.length > Math.max(BELIEVED, BELIEVED_SHARE * seen);
+/** Looks at the whole pass: many runs that each find a little must not queue more together than one may. */
+function isSuspicious(before: PassCounts, walk: ReconcileWalk): boolean {
+  const unknown = unknownTo(walk);
+  return unknown > 0 &&
+    before.unknown + unknown > Math.max(BELIEVED, BELIEVED_SHARE * (before.seen + walk.seen));
+}
+
+function unknownTo({ sessions, disks }: ReconcileWalk): number {
+  return sessions.length + disks.length;
 }
 
 function report(
@@ -110,7 +120,7 @@ function report(
   return {
     runId,
     seen: walk.seen,
-    unknown: walk.sessions.length + walk.disks.length,
+    unknown: unknownTo(walk),
     queued,
     labelsRemoved: walk.labelsRemoved,
     stopReason,

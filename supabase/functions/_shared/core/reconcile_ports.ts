@@ -44,8 +44,15 @@ export interface Position {
   cursor: string | null;
 }
 
+/** What the runs of one pass over the lists came across together. */
+export interface PassCounts {
+  seen: number;
+  /** Without what somebody insisted on. */
+  unknown: number;
+}
+
 export type StartReconcileOutcome =
-  | { outcome: "started"; phase: ReconcilePhase; cursor: string | null }
+  | ({ outcome: "started" } & Position & PassCounts)
   | { outcome: "duplicate" }
   | { outcome: "busy" };
 
@@ -91,7 +98,7 @@ export interface ReconcileStore {
       disks: Marked[];
       checked: string[];
       finished: boolean;
-    },
+    } & PassCounts,
   ): Promise<{ outcome: "saved" | "lost"; queued: number }>;
   finishReconcile(runId: string, result: ReconcileResult): Promise<{ dispatched: number }>;
 }

@@ -17,6 +17,8 @@ import type {
 
 /** So that a run's CPU time stays far below the platform's limit. */
 const MAX_PAGES = 100;
+/** Unknown resources that one call can queue well within the database's limit for a statement. */
+const MAX_FOUND = 1000;
 const UNCERTAIN_STEP = 50;
 /** Labels looked into at a time. */
 const CONCURRENCY = 8;
@@ -32,8 +34,9 @@ export interface WalkOptions {
 
 /** Ends the walk early; the page it was on is walked again. */
 class Interrupted extends Error {
-  constructor(readonly reason: ReconcileStopReason, readonly detail: string) {
-    super(detail);
+  /** @param detail What Acontext said; null when the walk ended of its own accord. */
+  constructor(readonly reason: ReconcileStopReason, readonly detail: string | null = null) {
+    super(detail ?? reason);
   }
 }
 
@@ -61,13 +64,13 @@ export class ReconcileWalk {
   }
 
   async run(): Promise<ReconcileStopReason> {
-    const { endsAt, signal } = this.#options;
     try {
       for (let page = 0; !this.finished; page++) {
-        if (signal.aborted) return "shutdown";
-        if (this.#deps.clock.now() >= endsAt) return "time_budget";
-        if (page === MAX_PAGES) return "limit";
-        await this.#step();
+        this.#goOn();
+        if (page === MAX_PAGES || this.sessions.length + this.disks.length >= MAX_FOUND) {
+          return "limit";
+        }
+        await this.#step(page === 0);
       }
       return "complete";
     } catch (error) {
@@ -77,13 +80,28 @@ export class ReconcileWalk {
     }
   }
 
-  async #step(): Promise<void> {
+  #goOn(): void {
+    const { endsAt, signal } = this.#options;
+    if (signal.aborted) throw new Interrupted("shutdown");
+    if (this.#deps.clock.now() >= endsAt) throw new Interrupted("time_budget");
+  }
+
+  async #step(isFirst: boolean): Promise<void> {
+    const { catalog } = this.#deps;
     const { phase, cursor } = this.position;
     switch (phase) {
-      case "sessions":
-        return this.#moveOn(await this.#sessionsPage(cursor), "labels");
-      case "labels":
-        return this.#moveOn(await this.#labelsPage(cursor), "uncertain");
+      case "sessions": {
+        const read = (from: string | null) => catalog.sessionsPage(from);
+        const page = valueOf(await (isFirst ? readOrBeginAnew(read, cursor) : read(cursor)));
+        return this.#moveOn(await this.#sessionsPage(page), "labels");
+      }
+      case "labels": {
+        const read = (from: string | null) => catalog.labelsPage(from);
+        const outcome = await (isFirst ? readOrBeginAnew(read, cursor) : read(cursor));
+        // Servers without this list do not know labels either: nothing can be found by them.
+        const next = isUnsupported(outcome) ? null : await this.#labelsPage(valueOf(outcome));
+        return this.#moveOn(next, "uncertain");
+      }
       case "uncertain":
         return this.#moveOn(await this.#uncertainPage(cursor ?? BEFORE_ALL_IDS), null);
     }
@@ -98,25 +116,18 @@ export class ReconcileWalk {
     }
   }
 
-  async #sessionsPage(cursor: string | null): Promise<string | null> {
-    const { store, catalog } = this.#deps;
-    const { items, next } = valueOf(await catalog.sessionsPage(cursor));
+  async #sessionsPage({ items, next }: Page<Marked>): Promise<string | null> {
     if (items.length > 0) {
-      const unknown = new Set(await store.findUnknownSessions(items));
+      const unknown = new Set(await this.#deps.store.findUnknownSessions(items));
       this.sessions.push(...items.filter(({ id }) => unknown.has(id)));
       this.seen += items.length;
     }
     return next;
   }
 
-  async #labelsPage(cursor: string | null): Promise<string | null> {
-    const { store, catalog } = this.#deps;
-    const outcome = await catalog.labelsPage(cursor);
-    // Servers without this list do not know labels either: nothing can be found by them.
-    if (outcome.kind === "rejected" && outcome.detail === "unsupported") return null;
-    const { items, next }: Page<Label> = valueOf(outcome);
+  async #labelsPage({ items, next }: Page<Label>): Promise<string | null> {
     if (items.length === 0) return next;
-    const unknown = await store.findUnknownLabels(items);
+    const unknown = await this.#deps.store.findUnknownLabels(items);
     this.seen += items.length - unknown.length;
     await this.#each(unknown, (originId) => this.#lookIntoDeadLabel(originId));
     return next;
@@ -144,7 +155,7 @@ export class ReconcileWalk {
   async #lookForDisks(originId: string): Promise<void> {
     const { store, catalog } = this.#deps;
     const outcome = await catalog.disksOf(originId);
-    if (outcome.kind === "rejected" && outcome.detail === "unsupported") return;
+    if (isUnsupported(outcome)) return;
     const disks = valueOf(outcome);
     if (disks.length === 0) return;
     const unknown = new Set(await store.findUnknownDisks(disks));
@@ -155,10 +166,32 @@ export class ReconcileWalk {
   async #each(ids: string[], look: (id: string) => Promise<void>): Promise<void> {
     const left = ids.values();
     const ends = await Promise.allSettled(Array.from({ length: CONCURRENCY }, async () => {
-      for (const id of left) await look(id);
+      for (const id of left) {
+        this.#goOn();
+        await look(id);
+      }
     }));
     for (const end of ends) if (end.status === "rejected") throw end.reason;
   }
+}
+
+/**
+ * The page at a cursor that an earlier run saved. A server that answers the first page but not that one no longer
+ * understands the cursor, which would stop every run at the same place: the list is walked from its start.
+ */
+async function readOrBeginAnew<T>(
+  read: (cursor: string | null) => Promise<Outcome<T>>,
+  cursor: string | null,
+): Promise<Outcome<T>> {
+  const outcome = await read(cursor);
+  const refused = outcome.kind === "rejected" || outcome.kind === "unknown";
+  if (cursor === null || !refused || isUnsupported(outcome)) return outcome;
+  const first = await read(null);
+  return first.kind === "done" ? first : outcome;
+}
+
+function isUnsupported(outcome: Outcome<unknown>): boolean {
+  return outcome.kind === "rejected" && outcome.detail === "unsupported";
 }
 
 function valueOf<T>(outcome: Outcome<T>): T {

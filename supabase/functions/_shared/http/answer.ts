@@ -19,7 +19,7 @@ export function requestIdOf(request: Request): string {
 }
 
 /** Headers of every answer. Any origin may call: what protects a session is the token, which no browser adds by itself. */
-export function baseHeaders(requestId: string): Headers {
+function baseHeaders(requestId: string): Headers {
   return new Headers({
     "access-control-allow-origin": "*",
     "access-control-expose-headers": "x-request-id, retry-after, content-disposition",

@@ -1,0 +1,165 @@
+-- Reconcile: one run at a time, from a saved place; only what nobody knows and is old enough becomes an orphan.
+begin;
+\ir helpers/arrange.psql
+select no_plan();
+
+create function tests.item(p_id uuid, p_origin integer, p_age interval default interval '1 hour')
+returns jsonb language sql
+as $$
+  select jsonb_build_object('id', p_id, 'originId', tests.session(p_origin), 'createdAt', private.clock() - p_age)
+$$;
+create function tests.unknown_disk(p_disk integer, p_origin integer, p_age interval default interval '1 hour')
+returns boolean language sql
+as $$
+  select public.find_unknown_disks(jsonb_build_array(tests.item(tests.disk(p_disk), p_origin, p_age)))
+    = jsonb_build_array(tests.disk(p_disk))
+$$;
+create function tests.unknown_session(p_id uuid, p_origin integer, p_age interval default interval '1 hour')
+returns boolean language sql
+as $$
+  select public.find_unknown_sessions(jsonb_build_array(tests.item(p_id, p_origin, p_age)))
+    = jsonb_build_array(p_id)
+$$;
+create function tests.save(p_run integer, p_sessions jsonb, p_disks jsonb, p_checked uuid[] default '{}')
+returns jsonb language sql
+as $$
+  select public.save_reconcile_progress(
+    tests.run(p_run), 'labels', p_sessions, p_disks, p_checked, false, 'next', 50, 2
+  )
+$$;
+grant execute on all functions in schema tests to service_role;
+
+select tests.make_active(1);
+select tests.begin(2);
+select tests.make_active(3);
+select tests.queue(3);
+select tests.begin(4);
+select tests.queue(4);
+set local role service_role;
+
+-- What is unknown
+select ok(not tests.unknown_disk(1, 1), 'a disk that a session holds is known');
+select ok(tests.unknown_disk(101, 1), 'a second disk with the mark of an active session is unknown');
+select ok(not tests.unknown_disk(102, 2), 'a disk of a session that is being made is looked after by its maker');
+select ok(not tests.unknown_disk(3, 3), 'a disk in the queue is known');
+select ok(not tests.unknown_disk(104, 4), 'a disk of a half-made session in the queue is looked after by the worker');
+select ok(tests.unknown_disk(105, 99), 'a disk of a session that does not exist is unknown');
+select ok(
+  not tests.unknown_disk(105, 99, interval '59 minutes 59 seconds'), 'but not before orphan_grace has passed'
+);
+select ok(not tests.unknown_session(tests.session(1), 1), 'a remote session that a session holds is known');
+select ok(tests.unknown_session(tests.session(101), 1), 'a second one with its mark is unknown');
+select ok(not tests.unknown_session(tests.session(2), 2), 'one that is being made is known');
+select ok(not tests.unknown_session(tests.session(3), 3), 'one in the queue is known');
+select ok(not tests.unknown_session(tests.session(4), 4), 'one whose id the queue will look for is known');
+select ok(tests.unknown_session(tests.session(99), 99), 'one without a row is unknown');
+select is(public.find_unknown_disks('[]'), '[]'::jsonb, 'nothing seen, nothing unknown');
+select is(
+  public.find_unknown_labels(jsonb_build_array(
+    tests.item(null, 1), tests.item(null, 2), tests.item(null, 3), tests.item(null, 98),
+    tests.item(null, 97, interval '59 minutes')
+  )),
+  jsonb_build_array(tests.session(98)), 'a label is unknown when it is old and names no session'
+);
+
+-- Runs
+select is(
+  public.start_reconcile_run(tests.run(1), 60), 
+  '{"outcome": "started", "phase": "sessions", "cursor": null, "seen": 0, "unknown": 0}'::jsonb,
+  'a run starts where the last one stopped'
+);
+select is(
+  public.start_reconcile_run(tests.run(1), 60), '{"outcome": "duplicate"}'::jsonb, 'delivered twice, it starts once'
+);
+select is(
+  public.start_reconcile_run(tests.run(2), 60), '{"outcome": "busy"}'::jsonb, 'another one finds it at work'
+);
+select is(
+  (select stop_reason from private.cleanup_runs where id = tests.run(2)), 'busy', 'and says so'
+);
+
+-- Saving
+select is(
+  tests.save(
+    1, jsonb_build_array(tests.item(tests.session(1), 1), tests.item(tests.session(99), 99)),
+    jsonb_build_array(tests.item(tests.disk(1), 1), tests.item(tests.disk(101), 1), tests.item(tests.disk(105), 99))
+  ),
+  '{"outcome": "saved", "queued": 3}'::jsonb, 'what is unknown is queued, what a session holds is not'
+);
+select bag_eq(
+  $$select reason::text, origin_id, acontext_session_id, acontext_disk_id from private.deletion_queue
+    where id not in (tests.session(3), tests.session(4))$$,
+  $$values ('orphan', tests.session(1), null::uuid, tests.disk(101)), ('orphan', tests.session(99), null, tests.disk(105)),
+    ('orphan', tests.session(99), tests.session(99), null)$$,
+  'each as an orphan under the session id of its mark'
+);
+select is(tests.status(1), 'active', 'the session with the second disk lives on');
+select is(
+  (select (phase, page_cursor)::text from private.reconcile_state), '(labels,next)', 'the place is saved in the same step'
+);
+select is(
+  tests.save(1, '[]', jsonb_build_array(tests.item(tests.disk(101), 1))), '{"outcome": "saved", "queued": 0}'::jsonb,
+  'saving twice queues nothing twice'
+);
+select tests.pass(interval '60 seconds');
+select is(
+  public.start_reconcile_run(tests.run(3), 60), 
+  '{"outcome": "started", "phase": "labels", "cursor": "next", "seen": 100, "unknown": 4}'::jsonb,
+  'a run that does not end loses the walk; the next learns what the pass has come across'
+);
+select is(
+  tests.save(1, '[]', jsonb_build_array(tests.item(tests.disk(106), 99))), '{"outcome": "lost", "queued": 0}'::jsonb,
+  'what it reports after that changes nothing'
+);
+select is_empty(
+  'select 1 from private.deletion_queue where acontext_disk_id = tests.disk(106)', 'and queues nothing'
+);
+
+-- Uncertain sessions
+reset role;
+insert into private.uncertain_sessions (session_id, since)
+values
+  (tests.session(1), private.clock() - interval '1 hour 59 minutes'), (tests.session(2), private.clock() - interval '1 day');
+set local role service_role;
+select is(
+  public.list_uncertain_sessions('00000000-0000-0000-0000-000000000000', 10), '[]'::jsonb,
+  'a second disk may land late, and has to be old enough to be found: so long nobody looks'
+);
+select tests.pass(interval '1 minute');
+select is(
+  public.list_uncertain_sessions('00000000-0000-0000-0000-000000000000', 10), jsonb_build_array(tests.session(1)),
+  'then active sessions that may have one are listed'
+);
+select is(public.list_uncertain_sessions(tests.session(1), 10), '[]'::jsonb, 'page by page');
+select tests.save(3, '[]', '[]', array[tests.session(1)]);
+select is(
+  public.list_uncertain_sessions('00000000-0000-0000-0000-000000000000', 10), '[]'::jsonb,
+  'those that were looked at are certain'
+);
+
+-- Finishing
+select is(
+  public.finish_reconcile_run(tests.run(3), '{"unknown": 3, "stopReason": "empty"}'), '{"dispatched": 0}'::jsonb,
+  'a run ends'
+);
+select is(
+  (select (status, stop_reason, total)::text from private.cleanup_runs where id = tests.run(3)), '(finished,empty,3)',
+  'with its result'
+);
+select is(
+  public.start_reconcile_run(tests.run(4), 60) ->> 'outcome', 'started', 'and lets go of the walk at once'
+);
+select public.save_reconcile_progress(tests.run(4), 'sessions', '[]', '[]', '{}', true);
+select ok(
+  (select pass_finished_at = private.clock() and page_cursor is null from private.reconcile_state), 'a pass ends'
+);
+select public.finish_reconcile_run(tests.run(4), '{"stopReason": "complete"}');
+select is(
+  public.start_reconcile_run(tests.run(5), 60),
+  '{"outcome": "started", "phase": "sessions", "cursor": null, "seen": 0, "unknown": 0}'::jsonb,
+  'and the next begins with nothing seen'
+);
+reset role;
+
+select * from finish();
+rollback;
