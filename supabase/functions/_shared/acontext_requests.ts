@@ -75,8 +75,7 @@ export function createRequests(options: AcontextOptions): Requests {
     }
   }
 
-  // Not through the SDK, which sends text and forms only. Deno sends a request again, a POST too, when a reused connection
-  // closes before the answer (https://github.com/denoland/deno/issues/32566); a body that can be read once stops it.
+  // Not through the SDK, which copies files and leaves a form's body for the runtime to send again.
   function post(path: string, { type, chunks }: Payload, timeoutMs: number): Promise<Reply> {
     return transport(`${options.baseUrl}${path}`, {
       method: "POST",
