@@ -67,6 +67,7 @@ create table private.message_keys (
   session_id uuid not null references public.session_mappings (id) on delete cascade,
   key_hash text not null,
   body_hash text not null,
+  mark uuid not null default gen_random_uuid(),
   lease_id uuid not null,
   leased_until timestamptz not null,
   attempts integer not null default 1,
@@ -82,6 +83,8 @@ create table private.message_keys (
 
 comment on table private.message_keys is
   'One row per idempotency key of a message: who is storing it, or which message it became. Kept for two days.';
+comment on column private.message_keys.mark is
+  'Goes into the meta of the message. Not the hash of the key: a key that is used again after its row was purged must not find the old message.';
 comment on column private.message_keys.attempts is
   'Above 1: what became of an earlier attempt is not known, so Acontext is searched before anything is stored.';
 comment on column private.message_keys.counted is 'Whether the session''s message_count includes this message.';
@@ -164,9 +167,10 @@ begin
         set lease_id = excluded.lease_id,
           leased_until = excluded.leased_until,
           attempts = k.attempts + case when k.lease_id = excluded.lease_id then 0 else 1 end,
-          counted = true;
+          counted = true
+      returning k.mark into v_key.mark;
   end case;
-  return v_used || jsonb_build_object('outcome', v_outcome);
+  return v_used || jsonb_build_object('outcome', v_outcome, 'mark', v_key.mark);
 end;
 $$;
 

@@ -37,7 +37,7 @@ as $$ select s.message_count from public.session_mappings as s where s.id = test
 
 -- A life without accidents
 select is(
-  pg_temp.begin(1),
+  pg_temp.begin(1) - 'mark',
   jsonb_build_object('outcome', 'started', 'acontextSessionId', tests.session(1), 'acontextDiskId', tests.disk(1)),
   'the first call with a key stores'
 );
@@ -66,6 +66,11 @@ select tests.pass(interval '59 seconds');
 select is(pg_temp.begin(3, 2) ->> 'outcome', 'busy', 'nobody takes over before the lease has ended');
 select tests.pass(interval '1 second');
 select is(pg_temp.begin(3, 2) ->> 'outcome', 'resumed', 'then one call does, and is told to look first');
+select is(
+  pg_temp.begin(3, 2) ->> 'mark',
+  (select mark::text from private.message_keys where session_id = tests.session(3)),
+  'by the mark of the first attempt'
+);
 select is(pg_temp.begin(3, 3) ->> 'outcome', 'busy', 'and only one');
 select is(pg_temp.begin(3, 2) ->> 'outcome', 'resumed', 'sent again by the network it still has to look');
 select is(pg_temp.count(3), 1, 'its message was counted by the first');

@@ -27,7 +27,7 @@ select columns_are('private', 'deletion_log', array[
 ]);
 select columns_are('private', 'provisioning_leases', array['session_id', 'lease_id', 'leased_until']);
 select columns_are('private', 'message_keys', array[
-  'session_id', 'key_hash', 'body_hash', 'lease_id', 'leased_until', 'attempts', 'counted', 'message_id',
+  'session_id', 'key_hash', 'body_hash', 'mark', 'lease_id', 'leased_until', 'attempts', 'counted', 'message_id',
   'message_created_at', 'created_at'
 ]);
 select columns_are('private', 'uncertain_sessions', array['session_id', 'since']);

@@ -61,9 +61,9 @@ export function createConversations(options: AcontextOptions): Conversations {
   }
 
   return {
-    async store(remoteId, message, keyHash) {
+    async store(remoteId, message, mark) {
       if (!isId(remoteId)) return BAD_ID;
-      const { type, chunks } = payloadOf(message, keyHash);
+      const { type, chunks } = payloadOf(message, mark);
       const timeoutMs = options.timeoutMs *
         (message.attachments.size > 0 ? UPLOAD_TIMEOUT_FACTOR : 1);
       const reply = await post(`/session/${remoteId}/messages`, { type, chunks }, timeoutMs);
@@ -72,7 +72,7 @@ export function createConversations(options: AcontextOptions): Conversations {
       return stored.kind === "done" ? { kind: "done", value: toStored(stored.value) } : stored;
     },
 
-    async find(remoteId, keyHash) {
+    async find(remoteId, mark) {
       if (!isId(remoteId)) return BAD_ID;
       // From the oldest on: asked for the newest, the server may leave out the one that we look for.
       let limit = PAGE_SIZE;
@@ -90,7 +90,7 @@ export function createConversations(options: AcontextOptions): Conversations {
         }
         if (page.kind === "too_large") return { kind: "unavailable", detail: "too_large" };
         if (page.kind !== "done") return page;
-        const found = findMarked(page.value, keyHash);
+        const found = findMarked(page.value, mark);
         if (found !== null) return found;
         if (!page.value.has_more) return { kind: "done", value: null };
         cursor = page.value.next_cursor ?? null;
@@ -139,11 +139,11 @@ function isDoubtful({ httpStatus, content }: Reply): boolean {
   return httpStatus === 400 && isEnvelope(content) && content.code >= 500;
 }
 
-function payloadOf({ format, message, meta, attachments }: NewMessage, keyHash: string | null) {
+function payloadOf({ format, message, meta, attachments }: NewMessage, mark: string | null) {
   const json = JSON.stringify({
     blob: message,
     format,
-    meta: keyHash === null ? meta : { ...meta, [MARK]: { key: keyHash } },
+    meta: mark === null ? meta : { ...meta, [MARK]: { mark } },
   });
   return attachments.size > 0
     ? multipart({ payload: json }, attachments)
@@ -156,10 +156,10 @@ function toStored({ id, created_at: createdAt }: z.infer<typeof storedSchema>): 
 
 function findMarked(
   { items, ids, metas }: Page,
-  keyHash: string,
+  mark: string,
 ): RemoteOutcome<StoredMessage> | null {
-  const index = (metas ?? []).findIndex(({ [MARK]: mark }) =>
-    typeof mark === "object" && mark !== null && "key" in mark && mark["key"] === keyHash
+  const index = (metas ?? []).findIndex(({ [MARK]: notes }) =>
+    typeof notes === "object" && notes !== null && "mark" in notes && notes["mark"] === mark
   );
   if (index < 0) return null;
   const stored = storedSchema.safeParse({ ...datedItem(items[index]), id: ids[index] });

@@ -20,7 +20,7 @@ const useSchema = z.discriminatedUnion("outcome", [
 ]);
 
 const beginMessageSchema = z.discriminatedUnion("outcome", [
-  z.object({ outcome: z.enum(["started", "resumed"]), ...ids }),
+  z.object({ outcome: z.enum(["started", "resumed"]), mark: z.string(), ...ids }),
   z.object({
     outcome: z.literal("stored"),
     message: z.object({ id: z.string(), createdAt: z.string() }),

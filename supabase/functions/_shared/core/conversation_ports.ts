@@ -40,8 +40,9 @@ export interface StoredMessage {
   createdAt: string;
 }
 
+/** `mark` goes with the message, so that it can be found again. */
 export type BeginMessageOutcome =
-  | ({ outcome: "started" | "resumed" } & RemoteIds)
+  | ({ outcome: "started" | "resumed"; mark: string } & RemoteIds)
   | { outcome: "stored"; message: StoredMessage }
   | { outcome: "busy"; retryAfterMs: number }
   | { outcome: "mismatch" }
@@ -123,14 +124,14 @@ export interface MessagePage {
 
 /** The messages of remote sessions. */
 export interface Conversations {
-  /** Stores a message; `keyHash` marks it, so that {@link find} can tell it. Not idempotent. */
+  /** Stores a message, with a mark by which {@link find} can tell it. Not idempotent. */
   store(
     remoteId: string,
     message: NewMessage,
-    keyHash: string | null,
+    mark: string | null,
   ): Promise<RemoteOutcome<StoredMessage>>;
   /** The message with this mark; null is a complete search in vain. */
-  find(remoteId: string, keyHash: string): Promise<RemoteOutcome<StoredMessage | null>>;
+  find(remoteId: string, mark: string): Promise<RemoteOutcome<StoredMessage | null>>;
   page(
     remoteId: string,
     query: PageQuery,

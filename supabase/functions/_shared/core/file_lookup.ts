@@ -60,34 +60,40 @@ export async function readDirectory(
   context: FileContext,
   path: string,
 ): Promise<{ files: FileView[]; directories: string[] }> {
-  const diskId = context.ids.acontextDiskId;
-  const { files, directories } = await must(deps, context, deps.files.list(diskId, path));
-  const views = files.map(viewOf);
+  const list = (where: string) =>
+    must(deps, context, deps.files.list(context.ids.acontextDiskId, where));
+  const { files, directories } = await list(path);
+  const views = new Map<string, FileView>();
   if (directories.includes(STAGING)) {
-    const staged = await must(deps, context, deps.files.list(diskId, stagingOf(path)));
-    const present = new Set(files.map(({ filename }) => filename));
-    for (const [filename, copy] of newestCopies(staged)) {
-      if (!present.has(filename)) views.push({ ...viewOf(copy), path, filename });
-    }
+    const staged = newestCopies(await list(stagingOf(path)));
+    for (const [filename, copy] of staged) views.set(filename, { ...copy, path, filename });
+    // A replacement that ended between the two looks left its file here and its copy nowhere.
+    files.push(...(await list(path)).files);
   }
+  for (const file of files) views.set(file.filename, file);
   return {
-    files: views.sort((a, b) => a.filename < b.filename ? -1 : 1),
+    files: [...views.values()].map(viewOf).sort((a, b) => a.filename < b.filename ? -1 : 1),
     directories: directories.filter((name) => name !== STAGING).sort(),
   };
 }
 
-/** The newest staged copy of a file that is not there under its own name. Throws `file_not_found`. */
-export async function findStaged(
+/**
+ * Where the content is of a file that was not found under its name. Throws `file_not_found`, on the word of a list: to a
+ * single look Acontext says "not found" whatever goes wrong.
+ */
+export async function findAgain(
   deps: FileDeps,
   context: FileContext,
-  { path, filename }: FilePlace,
-): Promise<RemoteFile> {
-  // A list that succeeds also proves that "not found" was true.
-  const diskId = context.ids.acontextDiskId;
-  const staged = await must(deps, context, deps.files.list(diskId, stagingOf(path)));
-  const copy = newestCopies(staged).get(filename);
-  if (copy === undefined) throw new AppError("file_not_found");
-  return copy;
+  place: FilePlace,
+): Promise<FilePlace> {
+  const { path, filename } = place;
+  const list = (where: string) =>
+    must(deps, context, deps.files.list(context.ids.acontextDiskId, where));
+  const { files, directories } = await list(path);
+  if (files.some((file) => file.filename === filename)) return place;
+  if (!directories.includes(STAGING)) throw new AppError("file_not_found");
+  // Without a copy, a replacement may have ended between the two looks: then the file is under its name again.
+  return newestCopies(await list(stagingOf(path))).get(filename) ?? place;
 }
 
 function newestCopies({ files }: RemoteDirectory): Map<string, RemoteFile> {

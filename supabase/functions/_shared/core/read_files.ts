@@ -9,7 +9,7 @@ import {
   failed,
   type FileContext,
   type FileDeps,
-  findStaged,
+  findAgain,
   must,
   openFiles,
   readDirectory,
@@ -76,6 +76,8 @@ async function findLink(
   const linked = await deps.files.link(diskId, place, expires);
   if (linked.kind === "done") return linked.value;
   if (linked.kind !== "absent") throw await failed(deps, context, linked);
-  const copy = await findStaged(deps, context, place);
-  return await must(deps, context, deps.files.link(diskId, copy, expires));
+  const found = await findAgain(deps, context, place);
+  const again = await deps.files.link(diskId, found, expires);
+  if (again.kind === "absent") throw new AppError("file_not_found");
+  return await must(deps, context, Promise.resolve(again));
 }

@@ -99,11 +99,11 @@ async function storeOnce(
       throw unusable(begun);
   }
 
-  const { keyHash } = idempotency;
-  const remoteId = begun.acontextSessionId;
-  const attempt = { key, ids: begun, message, claim: { leaseId: lease.leaseId, keyHash } };
+  const { acontextSessionId: remoteId, mark } = begun;
+  const claim = { leaseId: lease.leaseId, keyHash: idempotency.keyHash };
+  const attempt = { key, ids: begun, message, claim };
   if (begun.outcome === "resumed") {
-    const found = await conversations.find(remoteId, keyHash);
+    const found = await conversations.find(remoteId, mark);
     if (found.kind !== "done") throw await giveUp(deps, attempt, { failure: found, sent: false });
     if (found.value !== null) return await keep(deps, attempt, found.value, { created: false });
   }
@@ -112,12 +112,12 @@ async function storeOnce(
     await settle(deps, attempt, "failed");
     throw unavailable(ACTION);
   }
-  const outcome = await conversations.store(remoteId, message, keyHash);
+  const outcome = await conversations.store(remoteId, message, mark);
   if (outcome.kind === "done") return await keep(deps, attempt, outcome.value, { created: true });
   if (outcome.kind !== "unknown") {
     throw await giveUp(deps, attempt, { failure: outcome, sent: true });
   }
-  const found = await conversations.find(remoteId, keyHash);
+  const found = await conversations.find(remoteId, mark);
   if (found.kind === "done" && found.value !== null) {
     return await keep(deps, attempt, found.value, { created: true });
   }
