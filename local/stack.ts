@@ -166,6 +166,7 @@ async function start(
     databaseUrl: databaseUrl(keys, "postgres", ports.postgres),
     keys,
     acontext,
+    realAcontext: options.acontext !== undefined,
     file: envFile ? await readEnvFile(projectDir) : {},
     extra: options.env ?? {},
   });

@@ -9,6 +9,7 @@
 import { reporter } from "../local/check/report.ts";
 import { runChecks } from "../local/check/all.ts";
 import { debianProblem } from "../local/postgres/debian.ts";
+import { chaosTests } from "./chaos/run.ts";
 import { integrationStack, integrationTests } from "./integration/run.ts";
 import { nightlyStack, nightlyTests } from "./nightly/run.ts";
 import { type Counts, runDenoTests, runPgTap } from "./support/suites.ts";
@@ -27,6 +28,8 @@ const suites: Record<string, () => Promise<Counts | string>> = {
     withTestStack(integrationStack, ({ file }) => runDenoTests([integrationTests], { file })),
   /** Parts of the stack that die while they work. */
   restarts: () => runDenoTests(["tests/restarts"]),
+  /** Workers and databases that die while others go on. */
+  chaos: () => runDenoTests([chaosTests]),
   /** Structure, rights and functions of the database. */
   async pgtap() {
     const problem = await debianProblem();

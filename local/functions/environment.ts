@@ -4,6 +4,7 @@
  * @module
  */
 
+import { createHash } from "node:crypto";
 import { join } from "@std/path/mod.js";
 import { parseEnv } from "node:util";
 import { denoEnvironment } from "../deno_environment.ts";
@@ -49,6 +50,8 @@ export function functionEnvironment(options: {
   databaseUrl: string;
   keys: Keys;
   acontext: { baseUrl: string; apiKey: string };
+  /** The real Acontext may serve other developers too, so this stack's resources need a name of their own. */
+  realAcontext: boolean;
   /** From `.env`. */
   file: Record<string, string>;
   /** From whoever starts the stack. */
@@ -57,6 +60,7 @@ export function functionEnvironment(options: {
   const { keys } = options;
   return {
     ...denoEnvironment(),
+    ...(options.realAcontext ? { SESSION_NAMESPACE: ownNamespace(keys) } : {}),
     ...options.file,
     SUPABASE_URL: options.apiUrl,
     SUPABASE_DB_URL: options.databaseUrl,
@@ -67,6 +71,11 @@ export function functionEnvironment(options: {
     ACONTEXT_BASE_URL: options.acontext.baseUrl,
     ...options.extra,
   };
+}
+
+/** Stays the same as long as the data directory, and with it the sessions that bear it. */
+function ownNamespace({ publishableKey }: Keys): string {
+  return `local-${createHash("sha256").update(publishableKey).digest("hex").slice(0, 8)}`;
 }
 
 /** `host:port` of a URL, as Deno's `--allow-net` wants it. */

@@ -124,7 +124,7 @@ export function startClients({ cleanup }: World, body: CleanupBody) {
 }
 
 /** The stop reason of a report, or the status of what is none. */
-export function endOf({ status, body }: Answer): string {
+function endOf({ status, body }: Answer): string {
   return typeof body === "object" && body !== null && "stopReason" in body
     ? String(body.stopReason)
     : String(status);

@@ -6,7 +6,7 @@ import { type Chaos, chaosTest, chooseSeed, slowDeletes, startClients, WORKERS }
 
 const KILLS = 50;
 const SLOW_MS = 100;
-const BATCH = 300;
+const BATCH = 200;
 const FUNCTION = "cleanup-sessions";
 
 /** Kills one of four workers at a random moment, while the others work on. */
@@ -16,7 +16,7 @@ async function killOne({ stack }: Chaos, random: () => number): Promise<void> {
     return Promise.resolve(listening.length === WORKERS && listening);
   }, 30_000);
   // The moment is what is random; nothing is waited for.
-  await delay(random() * 3 * SLOW_MS);
+  await delay(random() * 2 * SLOW_MS);
   const victim = pids[Math.floor(random() * pids.length)] ?? 0;
   Deno.kill(victim, "SIGKILL");
   await eventually("it is dead", () => {
@@ -29,7 +29,7 @@ chaosTest("workers that are killed 50 times midway leak nothing", async (chaos) 
   const seed = chooseSeed();
   console.log(`CHAOS_SEED=${seed}`);
   const random = createSeededRandom(seed);
-  await world.database.configure({ concurrency: 2 });
+  await world.database.configure({ concurrency: 1 });
   await world.database.silenceJobs();
   const started = performance.now();
   await world.remote.control.setFaults(slowDeletes(SLOW_MS));
@@ -39,7 +39,7 @@ chaosTest("workers that are killed 50 times midway leak nothing", async (chaos) 
   while (kills < KILLS) {
     if (await world.database.rowCount() < BATCH / 2) await chaos.addExpired(BATCH);
     // Small runs: a worker dies while it claims, deletes, settles and ends.
-    const clients = startClients(world, { limit: 6 });
+    const clients = startClients(world, { limit: 4 });
     for (let kill = 0; kill < 10 && kills < KILLS; kill++) {
       await killOne(chaos, random);
       kills += 1;

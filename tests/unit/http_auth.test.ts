@@ -99,7 +99,11 @@ Deno.test("user() refuses valid tokens that are not a user's", async () => {
 Deno.test("user() says when signing keys cannot be had", async () => {
   const { SUPABASE_JWKS: _none, ...rest } = ENV_SOURCE;
   const token = await signToken();
-  const open = parseEnv({ ...rest, SUPABASE_URL: "http://kong:8000" });
+  const open = parseEnv({
+    ...rest,
+    SUPABASE_URL: "http://kong:8000",
+    SESSION_NAMESPACE: "local",
+  });
   assertEquals(await refusal(user(bearer(token), open)), "misconfigured");
   const unreachable = parseEnv({ ...rest, SUPABASE_URL: "http://127.0.0.1:1" });
   assertEquals(await refusal(user(bearer(token), unreachable)), "auth_unavailable");
