@@ -85,6 +85,19 @@ select is(
 );
 reset role;
 
+select tests.make_active(10);
+create temporary table updates as
+select n_tup_upd, n_tup_hot_upd from pg_stat_xact_user_tables where relid = 'public.session_mappings'::regclass;
+set local role service_role;
+select pg_temp.use(10, p_new_messages => 1) from generate_series(1, 5);
+reset role;
+select results_eq(
+  $$select s.n_tup_upd - u.n_tup_upd, s.n_tup_hot_upd - u.n_tup_hot_upd
+    from pg_stat_xact_user_tables as s, updates as u where s.relid = 'public.session_mappings'::regclass$$,
+  'values (5::bigint, 5::bigint)',
+  'counting writes no index'
+);
+
 -- Every index is left alone by a counted message: the update can stay within its page.
 select is_empty(
   $$select i.indexrelid::regclass from pg_index as i
