@@ -1,6 +1,7 @@
 /** How the server binds a request body: by its content type, and nothing without one. @module */
 
 import { badRequest } from "./answer.ts";
+import { parseMultipart } from "./multipart.ts";
 import { isObject, type JsonObject, parseJson } from "./json.ts";
 
 /** The media type without its parameters. */
@@ -39,7 +40,8 @@ export function textField(body: JsonObject, name: string): string | null {
 export async function readForm(request: Request): Promise<FormData | null> {
   if (contentTypeOf(request) !== "multipart/form-data") return null;
   try {
-    return await request.formData();
+    const type = request.headers.get("content-type") ?? "";
+    return parseMultipart(type, await request.bytes());
   } catch {
     return null;
   }

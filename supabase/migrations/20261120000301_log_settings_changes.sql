@@ -93,6 +93,14 @@ begin
   get diagnostics v_count = row_count;
   v_total := v_total + v_count;
 
+  -- A client that repeats a call does so within hours.
+  delete from private.message_keys as k where (k.session_id, k.key_hash) in (
+    select d.session_id, d.key_hash from private.message_keys as d
+    where d.created_at < private.clock() - interval '2 days' order by d.created_at limit v_limit
+  );
+  get diagnostics v_count = row_count;
+  v_total := v_total + v_count;
+
   -- Other jobs of the project may want a longer history than a week; ours do not.
   delete from cron.job_run_details as d where d.runid in (
     -- By command: a job that was made anew has another id. What a crash ended has no end.
@@ -108,4 +116,4 @@ end;
 $$;
 
 comment on function private.purge_cleanup_history() is
-  'Removes receipts, runs and changes of settings older than log_retention, and our cron history older than a week; at most a million of each at a time.';
+  'Removes receipts, runs and changes of settings older than log_retention, message keys older than two days and our cron history older than a week; at most a million of each at a time.';

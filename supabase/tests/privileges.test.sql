@@ -18,7 +18,7 @@ select bag_eq(
   array[
     'public.session_mappings', 'private.settings', 'private.deletion_queue', 'private.deletion_log',
     'private.provisioning_leases', 'private.uncertain_sessions', 'private.cleanup_runs', 'private.reconcile_state',
-    'private.settings_log'
+    'private.settings_log', 'private.message_keys'
   ],
   'the privilege tests below know every table'
 );

@@ -26,6 +26,10 @@ select columns_are('private', 'deletion_log', array[
   'session_gone_at', 'disk_proof', 'disk_gone_at', 'attempts', 'requested_at', 'finished_at'
 ]);
 select columns_are('private', 'provisioning_leases', array['session_id', 'lease_id', 'leased_until']);
+select columns_are('private', 'message_keys', array[
+  'session_id', 'key_hash', 'body_hash', 'mark', 'lease_id', 'leased_until', 'attempts', 'counted', 'message_id',
+  'message_created_at', 'created_at'
+]);
 select columns_are('private', 'uncertain_sessions', array['session_id', 'since']);
 select columns_are('private', 'reconcile_state', array[
   'only_row', 'phase', 'page_cursor', 'pass_started_at', 'pass_finished_at', 'pass_seen', 'pass_unknown',

@@ -201,3 +201,25 @@ standInTest("two deletes of one disk at once drop a shared file too early", asyn
   const got = await api.call("GET", `/disk/${two}/artifact`, { query });
   assertEquals(dataOf(got, gotArtifactSchema).artifact.filename, "a.txt");
 });
+
+contractTest(
+  "a file name in the form is a quoted string, in which only backslashes escape",
+  async (api) => {
+    const id = await api.disk();
+    const body = [
+      "--b",
+      'Content-Disposition: form-data; name="file"; filename="a \\"b\\"; c=1 %22 é.txt"',
+      "Content-Type: text/plain",
+      "",
+      "x",
+      "--b--",
+      "",
+    ].join("\r\n");
+    const headers = { "content-type": "multipart/form-data; boundary=b" };
+    const stored = dataOf(
+      await api.call("POST", `/disk/${id}/artifact`, { body, headers }),
+      artifactSchema,
+    );
+    assertEquals(stored.filename, 'a "b"; c=1 %22 é.txt');
+  },
+);

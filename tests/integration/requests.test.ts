@@ -170,6 +170,18 @@ const UNKNOWN: { name: FunctionName; method: string; path: string; refusal: [num
   },
   { name: "cleanup-sessions", method: "GET", path: "", refusal: [405, "method_not_allowed"] },
   { name: "cleanup-sessions", method: "POST", path: "/all", refusal: [404, "not_found"] },
+  { name: "session-messages", method: "GET", path: "", refusal: [404, "not_found"] },
+  { name: "session-messages", method: "GET", path: "/a", refusal: [400, "invalid_id"] },
+  { name: "session-messages", method: "DELETE", path: "/a", refusal: [405, "method_not_allowed"] },
+  { name: "session-messages", method: "GET", path: `/${NIL}`, refusal: [400, "invalid_id"] },
+  { name: "session-files", method: "PUT", path: "/a", refusal: [405, "method_not_allowed"] },
+  { name: "session-files", method: "GET", path: "/a/b", refusal: [404, "not_found"] },
+  {
+    name: "session-files",
+    method: "POST",
+    path: `/${crypto.randomUUID()}`,
+    refusal: [415, "unsupported_media_type"],
+  },
 ];
 
 for (const { name, method, path, refusal } of UNKNOWN) {
@@ -183,11 +195,17 @@ for (const { name, method, path, refusal } of UNKNOWN) {
   });
 }
 
-const FUNCTIONS: FunctionName[] = ["create-session", "delete-session", "cleanup-sessions"];
+const FUNCTIONS: FunctionName[] = [
+  "create-session",
+  "delete-session",
+  "cleanup-sessions",
+  "session-messages",
+  "session-files",
+];
 
 for (const name of FUNCTIONS) {
   integrationTest(`a browser may call ${name} from any page`, async (world) => {
-    const answer = await world.call(name, name === "delete-session" ? `/${NIL}` : "", {
+    const answer = await world.call(name, /^(create|cleanup)/.test(name) ? "" : `/${NIL}`, {
       method: "OPTIONS",
       headers: {
         origin: "https://app.example",

@@ -95,8 +95,16 @@ for (const { name, status, token } of BAD_TOKENS) {
         await world.call("delete-session", `/${id}`, { method: "DELETE", headers }),
         await world.call("delete-session", `/${id}`, { method: "POST", headers }),
         await world.call("delete-session", `/${id}/restore`, { method: "POST", headers }),
+        await world.call("session-messages", `/${id}`, { headers }),
+        await world.call("session-messages", `/${id}`, { method: "POST", headers }),
+        await world.call("session-messages", `/${id}/token-counts`, { headers }),
+        await world.call("session-files", `/${id}`, { headers }),
+        await world.call("session-files", `/${id}`, { method: "POST", headers }),
+        await world.call("session-files", `/${id}?filename=a`, { method: "DELETE", headers }),
+        await world.call("session-files", `/${id}/url?filename=a`, { headers }),
+        await world.call("session-files", `/${id}/content?filename=a`, { headers }),
       ];
-      assertEquals(attempts.map((answer) => answer.status), [status, status, status, status]);
+      assertEquals(attempts.map((answer) => answer.status), attempts.map(() => status));
     });
     assertEquals(calls, {});
     assertEquals(await world.database.statusOf(id), "active");

@@ -1,6 +1,14 @@
 import { assert, assertEquals } from "@std/assert/mod.js";
 
-const NAMES = ["create-session", "delete-session", "cleanup-sessions", "session-health"];
+const NAMES = [
+  "create-session",
+  "delete-session",
+  "cleanup-sessions",
+  "session-messages",
+  "session-files",
+  "session-health",
+];
+const WITH_ID = NAMES.filter((name) => !/^(create|cleanup)|health$/.test(name));
 const FUNCTIONS = new URL("../../supabase/functions/", import.meta.url);
 const ROOT = new URL("../../deno.json", import.meta.url);
 
@@ -20,9 +28,7 @@ Deno.test("each function exports a fetch that answers even when nothing is confi
         new Request(`http://x.test/${name}`, { method: "OPTIONS" }),
       );
       assertEquals(preflight.status, 204);
-      const path = name === "delete-session"
-        ? `${name}/11111111-2222-4333-8444-555555555555`
-        : name;
+      const path = WITH_ID.includes(name) ? `${name}/11111111-2222-4333-8444-555555555555` : name;
       const response = await entry.fetch(
         new Request(`http://x.test/${path}`, {
           method: name === "session-health" ? "GET" : "POST",

@@ -283,10 +283,11 @@ Deno.test("a run that cannot even be finished leaves a log line and no unhandled
         handlers["POST /"]?.({
           caller: null,
           requestId: "r",
-          query: new URLSearchParams(),
-          header: () => null,
           id: () => ID,
           body: (schema) => schema.parseAsync({}),
+          query: (schema) => schema.parse({}),
+          header: () => null,
+          form: () => Promise.resolve(null),
         }),
       ),
     Error,

@@ -33,9 +33,17 @@ interface RequestOptions {
   jsonData?: unknown;
 }
 
+/** A body and its `Content-Type`. */
+export interface Payload {
+  type: string;
+  chunks: Uint8Array<ArrayBuffer>[];
+}
+
 export interface Requests {
   /** One request; whatever happens to it is in the reply. */
   request(method: string, path: string, init?: RequestOptions): Promise<Reply>;
+  /** A POST that reaches the server once at most, within `timeoutMs`. */
+  post(path: string, payload: Payload, timeoutMs: number): Promise<Reply>;
   /** Reads a list to its end. Anything short of that is not a list: "not found" would be a lie. */
   walk<Item>(
     path: string,
@@ -67,6 +75,21 @@ export function createRequests(options: AcontextOptions): Requests {
     }
   }
 
+  // Not through the SDK, which copies files and leaves a form's body for the runtime to send again.
+  function post(path: string, { type, chunks }: Payload, timeoutMs: number): Promise<Reply> {
+    return transport(`${options.baseUrl}${path}`, {
+      method: "POST",
+      headers: {
+        authorization: `Bearer ${options.apiKey}`,
+        accept: "application/json",
+        "content-type": type,
+        "user-agent": "acontext-sessions",
+      },
+      body: ReadableStream.from(chunks),
+      signal: AbortSignal.timeout(timeoutMs),
+    });
+  }
+
   async function walk<Item>(
     path: string,
     { filter, schema, visit }: {
@@ -91,7 +114,7 @@ export function createRequests(options: AcontextOptions): Requests {
     return { kind: "unavailable", detail: "list_too_long" };
   }
 
-  return { request, walk };
+  return { request, post, walk };
 }
 
 /** The outcome of an answer that carries `data`. */

@@ -74,6 +74,17 @@ export type Database = {
         };
         Returns: Json;
       };
+      "begin_message": {
+        Args: {
+          "p_body_hash": string;
+          "p_key_hash": string;
+          "p_lease_id": string;
+          "p_lease_seconds": number;
+          "p_session_id": string;
+          "p_user_id": string;
+        };
+        Returns: Json;
+      };
       "begin_session": {
         Args: {
           "p_lease_id": string;
@@ -134,9 +145,29 @@ export type Database = {
       };
       "session_health": { Args: { "p_runs": number }; Returns: Json };
       "settle_deletions": { Args: { "p_lease_id": string; "p_settlements": Json }; Returns: Json };
+      "settle_message": {
+        Args: {
+          "p_key_hash"?: string;
+          "p_lease_id"?: string;
+          "p_message_created_at"?: string;
+          "p_message_id"?: string;
+          "p_result": string;
+          "p_session_id": string;
+        };
+        Returns: Json;
+      };
       "start_cleanup_run": { Args: { "p_force": boolean; "p_run_id": string }; Returns: Json };
       "start_reconcile_run": {
         Args: { "p_hold_seconds": number; "p_run_id": string };
+        Returns: Json;
+      };
+      "use_session": {
+        Args: {
+          "p_new_messages"?: number;
+          "p_session_id": string;
+          "p_touch": boolean;
+          "p_user_id": string;
+        };
         Returns: Json;
       };
     };

@@ -28,6 +28,10 @@ export const ERRORS = {
     message: "Cannot authenticate: the credential is missing, invalid or expired",
   },
   forbidden: { status: 403, message: "Cannot allow this: the credential does not permit it" },
+  invalid_multipart: {
+    status: 400,
+    message: "Cannot read the body: it is not a complete multipart/form-data body",
+  },
   not_found: { status: 404, message: "Cannot find the route: this function has no such path" },
   session_not_found: {
     status: 404,
@@ -37,6 +41,7 @@ export const ERRORS = {
     status: 405,
     message: "Cannot use this method: the path does not support it",
   },
+  file_not_found: { status: 404, message: "Cannot find the file: the session has no such file" },
   session_deleting: {
     status: 409,
     message: "Cannot use the session: it is being deleted",
@@ -51,6 +56,24 @@ export const ERRORS = {
     status: 409,
     message: "Cannot create the session: another request is creating it",
     hint: "Send the same request again",
+    retryAfterSeconds: 1,
+  },
+  session_not_ready: {
+    status: 409,
+    message: "Cannot use the session: it is still being created",
+    hint: "Send the create-session request again with its id, then this one",
+    retryAfterSeconds: 1,
+  },
+  session_expired: {
+    status: 409,
+    message: "Cannot use the session: it has expired and is about to be deleted",
+    hint: "Create another session",
+  },
+  idempotency_busy: {
+    status: 409,
+    message:
+      "Cannot store the message: an earlier request with this Idempotency-Key may not be over",
+    hint: "Send the same request again with the same Idempotency-Key",
     retryAfterSeconds: 1,
   },
   id_taken: {
@@ -73,8 +96,27 @@ export const ERRORS = {
     message: 'Cannot read the body: its type is not "application/json"',
     hint: 'Send the header "Content-Type: application/json"',
   },
+  history_too_large: {
+    status: 422,
+    message: "Cannot load the messages: together they are too large for one answer",
+    hint: 'Load pages with a smaller "limit", or with edit strategies',
+  },
+  idempotency_mismatch: {
+    status: 422,
+    message: "Cannot store the message: its Idempotency-Key came with another message before",
+    hint: "Use a new key for each message",
+  },
+  message_rejected: {
+    status: 422,
+    message: "Cannot store the message: Acontext does not accept it in this conversation",
+  },
   internal: { status: 500, message: "Cannot answer: something unexpected went wrong" },
   misconfigured: { status: 500, message: "Cannot answer: the function is not configured" },
+  acontext_inconsistent: {
+    status: 502,
+    message: "Cannot use the session: Acontext no longer has what belongs to it",
+    hint: "Delete the session; what is missing cannot be brought back from here",
+  },
   acontext_rejected: { status: 502, message: "Cannot go on: Acontext rejected the request" },
   acontext_unavailable: {
     status: 503,
@@ -87,6 +129,11 @@ export const ERRORS = {
     message: "Cannot check the access token: the signing keys cannot be read",
     hint: "Send the same request again",
     retryAfterSeconds: 5,
+  },
+  message_uncertain: {
+    status: 503,
+    message: "Cannot tell whether the message was stored: Acontext did not answer",
+    hint: "Send the same request again with the same Idempotency-Key",
   },
   database_unavailable: {
     status: 503,

@@ -6,8 +6,12 @@
 import { createAdminClient } from "@supabase/server/core";
 import { createAcontext } from "./acontext.ts";
 import { createCatalog } from "./acontext_catalog.ts";
+import { createFiles } from "./acontext_files.ts";
+import { createConversations } from "./acontext_conversations.ts";
 import { systemClock, systemRandomness } from "./clock.ts";
+import type { Conversations, ConversationStore } from "./core/conversation_ports.ts";
 import type { Acontext, Clock, Log, Randomness, Store } from "./core/ports.ts";
+import type { Files } from "./core/file_ports.ts";
 import type { Catalog, ReconcileStore } from "./core/reconcile_ports.ts";
 import type { HealthFacts } from "./core/health_facts.ts";
 import type { Database } from "./database.types.ts";
@@ -15,6 +19,7 @@ import { type Env, readEnv } from "./env.ts";
 import { createLog } from "./log.ts";
 import { createHealthReader } from "./store_health.ts";
 import { createStore } from "./store.ts";
+import { createConversationStore } from "./store_conversations.ts";
 import { createReconcileStore } from "./store_reconcile.ts";
 
 export interface Deps {
@@ -23,6 +28,9 @@ export interface Deps {
   reconcileStore: ReconcileStore;
   catalog: Catalog;
   readHealth: () => Promise<HealthFacts>;
+  sessions: ConversationStore;
+  conversations: Conversations;
+  files: Files;
   clock: Clock;
   random: Randomness;
   log: Log;
@@ -50,6 +58,9 @@ function assemble(env: Env, log: Log): Deps {
     reconcileStore: createReconcileStore(supabaseAdmin),
     catalog: createCatalog(acontext),
     readHealth: createHealthReader(supabaseAdmin),
+    sessions: createConversationStore(supabaseAdmin),
+    conversations: createConversations(acontext),
+    files: createFiles(acontext),
     clock: systemClock,
     random: systemRandomness,
     log,

@@ -1,14 +1,19 @@
+import { z } from "zod";
 import { assess, type Assessment, type HealthStatus } from "../_shared/core/health.ts";
 import type { HealthFacts } from "../_shared/core/health_facts.ts";
 import type { Outcome } from "../_shared/core/ports.ts";
-import { AppError } from "../_shared/errors.ts";
 import { healthMetrics, METRICS_TYPE, statusMetrics } from "../_shared/health_metrics.ts";
 import type { Answer } from "../_shared/http/answer.ts";
 import type { Operator } from "../_shared/http/auth.ts";
-import type { Call, Routes } from "../_shared/http/serve.ts";
+import type { Routes } from "../_shared/http/serve.ts";
 
 /** Anybody may ask, so anybody's questions cost the database at most one call in this time. */
 const PUBLIC_MAX_AGE_MS = 10_000;
+
+const healthQuery = z.strictObject({
+  format: z.enum(["json", "prometheus"], { error: 'must be "json" or "prometheus"' }).optional(),
+  probe: z.literal("acontext", { error: 'must be "acontext"' }).optional(),
+});
 
 /** What the routes call. */
 export interface Actions {
@@ -39,24 +44,19 @@ export function routes({ read, probe, namespace, now }: Actions): Routes<Operato
 
   return {
     async "GET /"({ caller, query, header }): Promise<Answer> {
-      const metrics = wantsMetrics({ query, header });
+      const { format, probe: probed } = query(healthQuery);
+      const metrics = (format ?? preferred(header("accept", z.string()))) === "prometheus";
       if (caller === null) {
         const status = await publicStatus();
-        return metrics
-          ? { status: 200, text: statusMetrics(status), contentType: METRICS_TYPE }
-          : { status: 200, body: { status } };
+        return metrics ? asMetrics(statusMetrics(status)) : { status: 200, body: { status } };
       }
-      const probing = wantsProbe(query);
       const facts = await read();
       const assessment = assess(facts);
-      if (metrics) {
-        const text = healthMetrics(assessment, facts);
-        return { status: 200, text, contentType: METRICS_TYPE };
-      }
+      if (metrics) return asMetrics(healthMetrics(assessment, facts));
       const body: HealthAnswer = {
         ...assessment,
         namespace: namespace(),
-        ...(probing ? { acontext: describe(await probe()) } : {}),
+        ...(probed === "acontext" ? { acontext: describe(await probe()) } : {}),
         ...facts,
       };
       return { status: 200, body };
@@ -64,26 +64,15 @@ export function routes({ read, probe, namespace, now }: Actions): Routes<Operato
   };
 }
 
-/** `?format=` decides; without it, `Accept`, as Prometheus sends it. */
-function wantsMetrics({ query, header }: Pick<Call<null>, "query" | "header">): boolean {
-  const format = query.get("format");
-  if (format !== null && format !== "json" && format !== "prometheus") {
-    throw refused("format", 'must be "json" or "prometheus"');
-  }
-  if (format !== null) return format === "prometheus";
-  return /(^|,)\s*(text\/plain|application\/openmetrics-text)\s*(;|,|$)/i.test(
-    header("accept") ?? "",
-  );
+function asMetrics(text: string): Answer {
+  return { status: 200, text, headers: { "content-type": METRICS_TYPE } };
 }
 
-function wantsProbe(query: URLSearchParams): boolean {
-  const probe = query.get("probe");
-  if (probe !== null && probe !== "acontext") throw refused("probe", 'must be "acontext"');
-  return probe !== null;
-}
-
-function refused(path: string, message: string): AppError {
-  return new AppError("invalid_request", { details: [{ path, message }] });
+/** As Prometheus asks for its format; a browser asks for HTML and gets JSON. */
+function preferred(accept: string | null): "json" | "prometheus" {
+  return /(^|,)\s*(text\/plain|application\/openmetrics-text)\s*(;|,|$)/i.test(accept ?? "")
+    ? "prometheus"
+    : "json";
 }
 
 function describe(outcome: Outcome<null>): { reachable: boolean; problem: string | null } {

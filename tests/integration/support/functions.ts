@@ -1,4 +1,4 @@
-/** Calls of the three functions over HTTP, as plain as a client can make them. @module */
+/** Calls of the functions over HTTP, as plain as a client can make them. @module */
 
 import { assertEquals } from "@std/assert/mod.js";
 import { z } from "zod";
@@ -16,7 +16,9 @@ export type FunctionName =
   | "create-session"
   | "delete-session"
   | "cleanup-sessions"
-  | "session-health";
+  | "session-health"
+  | "session-messages"
+  | "session-files";
 
 const sessionSchema = z.strictObject({
   id: z.uuid(),
@@ -103,6 +105,7 @@ export function createCalls({ apiUrl, secretKey }: StackInfo) {
 
   return {
     call,
+    bearer,
     create,
     remove,
     cleanup,

@@ -5,10 +5,11 @@
  */
 import { AppError } from "../errors.ts";
 
-/** What a handler gives back: JSON, or text of its own kind. */
+/** What a handler gives back: a body to send as JSON, or a text or a stream with its own headers. */
 export type Answer =
   | { status: number; body: unknown }
-  | { status: number; text: string; contentType: string };
+  | { status: number; text: string; headers: Record<string, string> }
+  | { status: number; stream: ReadableStream<Uint8Array>; headers: Record<string, string> };
 
 const REQUEST_ID = /^[A-Za-z0-9._:-]{1,128}$/;
 
@@ -22,7 +23,7 @@ export function requestIdOf(request: Request): string {
 function baseHeaders(requestId: string): Headers {
   return new Headers({
     "access-control-allow-origin": "*",
-    "access-control-expose-headers": "x-request-id, retry-after",
+    "access-control-expose-headers": "x-request-id, retry-after, content-disposition",
     "cache-control": "no-store",
     "x-request-id": requestId,
   });
@@ -43,8 +44,8 @@ export function toResponse(answer: Answer, requestId: string): Response {
   const { status } = answer;
   const headers = baseHeaders(requestId);
   if ("body" in answer) return Response.json(answer.body, { status, headers });
-  headers.set("content-type", answer.contentType);
-  return new Response(answer.text, { status, headers });
+  for (const [name, value] of Object.entries(answer.headers)) headers.set(name, value);
+  return new Response("text" in answer ? answer.text : answer.stream, { status, headers });
 }
 
 export function toErrorResponse(error: AppError, requestId: string): Response {

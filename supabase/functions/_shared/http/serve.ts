@@ -14,19 +14,24 @@ import { createLog, describeError } from "../log.ts";
 import { type Answer, preflight, requestIdOf, toErrorResponse, toResponse } from "./answer.ts";
 import type { Auth } from "./auth.ts";
 import { readBody } from "./body.ts";
+import { type Form, isMultipart, readForm } from "./form.ts";
+import { readQuery, readValue } from "./query.ts";
 import { createRouter, type RouteName } from "./routes.ts";
 
 /** What a handler knows about the request. */
 export interface Call<Caller> {
   caller: Caller;
   requestId: string;
-  query: URLSearchParams;
-  /** A request header; null when absent. */
-  header(name: string): string | null;
   /** The id in the path. Throws `invalid_id` when it is none. */
   id(): string;
   /** The body as `schema` gives it out; an absent body is read as `{}`. Throws 400, 413 and 415. */
   body<Schema extends z.ZodType>(schema: Schema): Promise<z.output<Schema>>;
+  /** The query as `schema` gives it out. Throws `invalid_request`. */
+  query<Schema extends z.ZodType>(schema: Schema): z.output<Schema>;
+  /** A header as `schema` gives it out; null when it is absent. Throws `invalid_request`. */
+  header<Schema extends z.ZodType>(name: string, schema: Schema): z.output<Schema> | null;
+  /** The multipart body, of so many bytes at most; null when the body is none. Throws 400 and 413. */
+  form(maxBytes: number): Promise<Form | null>;
 }
 
 export type Handler<Caller> = (call: Call<Caller>) => Promise<Answer>;
@@ -73,17 +78,22 @@ export function serve<Caller>(
     let response: Response;
     let problem: AppError | null = null;
     try {
-      const { pathname, searchParams } = new URL(request.url);
+      const { pathname } = new URL(request.url);
       const { handler, template, segment } = router.match(request.method, pathname);
       route = template;
       const caller = await auth(request, env());
       const answer = await handler({
         caller,
         requestId,
-        query: searchParams,
-        header: (name) => request.headers.get(name),
         id: () => requireId(segment),
         body: (schema) => readBody(request, { schema, maxBytes: maxBodyBytes }),
+        query: (schema) => readQuery(request.url, schema),
+        header: (name, schema) => {
+          const value = request.headers.get(name);
+          return value === null ? null : readValue(value, { schema, path: name });
+        },
+        form: async (maxBytes) =>
+          isMultipart(request.headers) ? await readForm(request, maxBytes) : null,
       });
       response = toResponse(answer, requestId);
     } catch (error) {

@@ -1,0 +1,401 @@
+import { assert, assertEquals } from "@std/assert/mod.js";
+import { converse, createConversation, textsOf } from "./support/conversations.ts";
+import { assertRefused } from "./support/functions.ts";
+import { integrationTest, type World } from "./support/world.ts";
+
+async function row(world: World, id: string) {
+  const [found] = await world.database.sql<
+    { message_count: number; last_activity_at: Date; version: string }[]
+  >`
+    select message_count, last_activity_at, xmin::text || ctid::text as version
+    from public.session_mappings where id = ${id}`;
+  if (found === undefined) throw new Error("no row");
+  return found;
+}
+
+/** As if the session had last been used so long ago. */
+async function age(world: World, id: string, interval: string): Promise<void> {
+  await world.database.sql`
+    update public.session_mappings set last_activity_at = private.clock() - ${interval}::interval
+    where id = ${id}`;
+}
+
+integrationTest("a message is stored, counted and loaded", async (world) => {
+  const { session, chat } = await converse(world);
+  const answer = await chat.store({
+    message: { role: "user", content: "Hello", name: "Ann" },
+    meta: { client: 7 },
+  });
+  assertEquals(answer.status, 201);
+  const page = await chat.page();
+  assertEquals(page.messages.map(({ message, meta }) => ({ message, meta })), [
+    { message: { role: "user", content: "Hello", name: "Ann" }, meta: { client: 7 } },
+  ]);
+  assertEquals([page.hasMore, page.nextCursor], [false, null]);
+  assert(page.tokens !== null && page.tokens > 0);
+  assertEquals((await row(world, session.id)).message_count, 1);
+  assertEquals((await chat.tokens()).body, { totalTokens: page.tokens });
+});
+
+const CALL_ID = "call_1";
+const ROUND_TRIPS: Record<string, unknown[]> = {
+  openai: [
+    { role: "user", content: [{ type: "text", text: "a" }, { type: "text", text: "b" }] },
+    {
+      role: "assistant",
+      content: "Let me look",
+      tool_calls: [
+        { id: CALL_ID, type: "function", function: { name: "look", arguments: '{"at":"it"}' } },
+      ],
+    },
+    { role: "tool", tool_call_id: CALL_ID, content: "seen" },
+    { role: "system", content: "Be kind" },
+  ],
+  anthropic: [
+    { role: "user", content: [{ type: "text", text: "a" }] },
+    {
+      role: "assistant",
+      content: [
+        { type: "thinking", thinking: "hm", signature: "s" },
+        { type: "tool_use", id: CALL_ID, name: "look", input: { at: "it" } },
+      ],
+    },
+    {
+      role: "user",
+      content: [{
+        type: "tool_result",
+        tool_use_id: CALL_ID,
+        content: [{ type: "text", text: "seen" }],
+        is_error: false,
+      }],
+    },
+  ],
+  gemini: [
+    { role: "user", parts: [{ text: "a" }] },
+    { role: "model", parts: [{ functionCall: { id: CALL_ID, name: "look", args: { at: "it" } } }] },
+    {
+      role: "user",
+      parts: [{ functionResponse: { id: CALL_ID, name: "look", response: { saw: "it" } } }],
+    },
+  ],
+};
+
+for (const [format, messages] of Object.entries(ROUND_TRIPS)) {
+  integrationTest(`tool calls and results come back as they were in ${format}`, async (world) => {
+    const { chat } = await converse(world);
+    for (const message of messages) {
+      const answer = await chat.store({ format, message });
+      assertEquals(answer.status, 201, JSON.stringify(answer.body));
+    }
+    const { messages: loaded } = await chat.page({ format, editStrategies: "[]" });
+    assertEquals(loaded.map(({ message }) => message), messages);
+    assert(loaded.every(({ id }) => id !== null));
+  });
+}
+
+integrationTest("tool calls and results come back as they were in acontext", async (world) => {
+  const { chat } = await converse(world);
+  const messages = [
+    { role: "user", parts: [{ type: "text", text: "a" }] },
+    {
+      role: "assistant",
+      parts: [{ type: "tool-call", meta: { id: CALL_ID, name: "look", arguments: "{}" } }],
+    },
+    {
+      role: "user",
+      parts: [{ type: "tool-result", text: "seen", meta: { tool_call_id: CALL_ID } }],
+    },
+  ];
+  for (const message of messages) {
+    assertEquals(
+      (await chat.store({ format: "acontext", message }, crypto.randomUUID())).status,
+      201,
+    );
+  }
+  const { messages: loaded } = await chat.page({ format: "acontext" });
+  assertEquals(
+    loaded.map(({ message }) => {
+      if (typeof message !== "object" || message === null || Array.isArray(message)) return message;
+      const { role, parts, meta } = message;
+      return meta === undefined ? { role, parts } : { role, parts, meta };
+    }),
+    messages,
+    "and our mark does not show",
+  );
+  assertEquals(loaded.map(({ meta }) => meta), [{}, {}, {}]);
+});
+
+integrationTest("a walk over 450 messages neither loses nor repeats one", async (world) => {
+  const { session, chat } = await converse(world);
+  const wanted = Array.from({ length: 450 }, (_, index) => `message ${index}`);
+  for (const text of wanted) await chat.said(text);
+  assertEquals((await row(world, session.id)).message_count, 450);
+  for (const limit of [7, 200]) {
+    const seen: unknown[] = [];
+    let cursor: string | null = null;
+    do {
+      const page: Awaited<ReturnType<typeof chat.page>> = await chat.page({
+        limit,
+        ...(cursor === null ? {} : { cursor }),
+      });
+      seen.push(...textsOf(page));
+      cursor = page.nextCursor;
+      assertEquals(page.hasMore, cursor !== null);
+    } while (cursor !== null);
+    assertEquals(seen, wanted, `limit ${limit}`);
+  }
+  assertEquals(textsOf(await chat.page()), wanted, "everything at once");
+  for (const last of [1, 2, 199, 200]) {
+    for (
+      const editStrategies of ["[]", '[{"type":"token_limit","params":{"limit_tokens":70000}}]']
+    ) {
+      assertEquals(textsOf(await chat.page({ last, editStrategies })), wanted.slice(-last));
+    }
+  }
+  const short = await chat.page({
+    editStrategies: '[{"type":"middle_out","params":{"token_reduce_to":100}}]',
+  });
+  assert(short.messages.length < 450 && (short.tokens ?? 1000) <= 100);
+});
+
+integrationTest("the default strategies keep the last five tool results", async (world) => {
+  const { chat } = await converse(world);
+  for (let index = 0; index < 7; index++) {
+    const id = `call_${index}`;
+    await chat.store({
+      message: {
+        role: "assistant",
+        tool_calls: [{ id, type: "function", function: { name: "f", arguments: "{}" } }],
+      },
+    });
+    await chat.store({ message: { role: "tool", tool_call_id: id, content: `result ${index}` } });
+  }
+  const results = (texts: unknown[]) => texts.filter((text) => typeof text === "string");
+  const kept = [2, 3, 4, 5, 6].map((index) => `result ${index}`);
+  assertEquals(results(textsOf(await chat.page())), ["Done", "Done", ...kept]);
+  assertEquals(results(textsOf(await chat.page({ editStrategies: "[]" })))[0], "result 0");
+});
+
+integrationTest("an attachment is stored with its message", async (world) => {
+  const { chat } = await converse(world);
+  const payload = {
+    format: "acontext",
+    message: {
+      role: "user",
+      parts: [{ type: "text", text: "look" }, { type: "image", file_field: "photo" }],
+    },
+  };
+  const form = () => {
+    const made = new FormData();
+    made.set("payload", JSON.stringify(payload));
+    made.set(
+      "photo",
+      new File([new Uint8Array([0, 255, 137, 80])], 'a "b"; c=1 é.png', {
+        type: "image/png",
+      }),
+    );
+    return made;
+  };
+  assertEquals((await chat.storeForm(form(), "photo-1")).status, 201);
+  assertEquals((await chat.storeForm(form(), "photo-1")).status, 200, "the same bytes again");
+  const { messages, publicUrls } = await chat.page({ format: "acontext" });
+  assertEquals(messages.length, 1);
+  assert(JSON.stringify(messages).includes('a \\"b\\"; c=1 é.png'));
+  const [link] = Object.values(publicUrls);
+  assertEquals(await (await fetch(link?.url ?? "")).bytes(), new Uint8Array([0, 255, 137, 80]));
+
+  const missing = new FormData();
+  missing.set("payload", JSON.stringify(payload));
+  assertRefused(await chat.storeForm(missing), 400, "invalid_request");
+  const extra = form();
+  extra.set("other", new File(["x"], "x"));
+  assertRefused(await chat.storeForm(extra), 400, "invalid_request");
+  const large = form();
+  large.set("photo", new File([new Uint8Array(16 * 1024 * 1024 + 1)], "x.png"));
+  assertRefused(await chat.storeForm(large), 413, "body_too_large");
+  const cut = new Request("http://x.test", { method: "POST", body: form() });
+  const bytes = await cut.clone().bytes();
+  const answer = await world.call("session-messages", `/${chat.id}`, {
+    method: "POST",
+    headers: {
+      authorization: world.bearer((await converse(world)).user).authorization,
+      "content-type": cut.headers.get("content-type") ?? "",
+    },
+    body: bytes.subarray(0, bytes.length - 20),
+  });
+  assertRefused(answer, 400, "invalid_multipart");
+});
+
+integrationTest(
+  "what Acontext could not keep is refused before anything happens",
+  async (world) => {
+    const { session, chat } = await converse(world);
+    const bad: [string, unknown][] = [
+      ["no message", {}],
+      ["an unknown field", { message: { role: "user", content: "x" }, blob: 1 }],
+      ["an unknown format", { format: "cohere", message: { role: "user", content: "x" } }],
+      ["an unknown role", { message: { role: "robot", content: "x" } }],
+      ["no content", { message: { role: "user" } }],
+      ["an empty text", { message: { role: "user", content: "" } }],
+      ["an empty assistant", { message: { role: "assistant", content: "" } }],
+      ["a part without its field", { message: { role: "user", content: [{ type: "text" }] } }],
+      ["a call without arguments", {
+        message: {
+          role: "assistant",
+          tool_calls: [{ id: "1", type: "function", function: { name: "f" } }],
+        },
+      }],
+      ["a result without its call", { message: { role: "tool", content: "x" } }],
+      ["an unknown block", {
+        format: "anthropic",
+        message: { role: "user", content: [{ type: "search_result" }] },
+      }],
+      ["an image in a result", {
+        format: "anthropic",
+        message: {
+          role: "user",
+          content: [{ type: "tool_result", tool_use_id: "1", content: [{ type: "image" }] }],
+        },
+      }],
+      ["two kinds in a part", {
+        format: "gemini",
+        message: {
+          role: "user",
+          parts: [{ text: "a", inlineData: { mimeType: "a/b", data: "x" } }],
+        },
+      }],
+      ["a file that is not sent", {
+        format: "acontext",
+        message: { role: "user", parts: [{ type: "image", file_field: "photo" }] },
+      }],
+      ["our own meta", {
+        message: { role: "user", content: "x" },
+        meta: { acontext_sessions: { key: "x" } },
+      }],
+      ["a large meta", {
+        message: { role: "user", content: "x" },
+        meta: { a: "x".repeat(70_000) },
+      }],
+      ["a lone surrogate", { message: { role: "user", content: "\ud800" } }],
+    ];
+    const calls = await world.remote.callsOf(async () => {
+      for (const [name, body] of bad) {
+        const error = assertRefused(await chat.store(body), 400, "invalid_request");
+        assert((error.details?.length ?? 0) > 0, name);
+      }
+      assertRefused(await chat.say("x", "a key"), 400, "invalid_request");
+      assertRefused(await chat.say("x".repeat(2_300_000)), 413, "body_too_large");
+      for (
+        const query of [
+          { limit: 0 },
+          { limit: 201 },
+          { limit: "x" },
+          { last: 0 },
+          { last: 5, limit: 5 },
+          { format: "x" },
+          { editStrategies: "{" },
+          { editStrategies: "{}" },
+          { editStrategies: '[{"type":"forget"}]' },
+          { editStrategies: '[{"type":"token_limit"}]' },
+          { editStrategies: '[{"type":"token_limit","params":{"limit_tokens":0}}]' },
+          { sort: "up" },
+          { withAssetPublicUrl: "yes" },
+        ]
+      ) {
+        assertRefused(await chat.get(query), 400, "invalid_request");
+      }
+    });
+    assertEquals(calls, {});
+    assertEquals((await row(world, session.id)).message_count, 0);
+  },
+);
+
+integrationTest("a Gemini response without its call is refused and not counted", async (world) => {
+  const { session, chat } = await converse(world);
+  const body = {
+    format: "gemini",
+    message: { role: "user", parts: [{ functionResponse: { name: "f", response: {} } }] },
+  };
+  assertRefused(await chat.store(body), 422, "message_rejected");
+  assertRefused(await chat.store(body, "key"), 422, "message_rejected");
+  assertEquals((await row(world, session.id)).message_count, 0);
+});
+
+integrationTest("a cursor that is none of ours is refused", async (world) => {
+  const { chat } = await converse(world);
+  const error = assertRefused(await chat.get({ cursor: "x" }), 400, "invalid_request");
+  assertEquals(error.details?.map(({ path }) => path), ["cursor"]);
+});
+
+integrationTest(
+  "use is recorded once per granularity, and looking at tokens is none",
+  async (world) => {
+    const { session, chat } = await converse(world);
+    const fresh = await row(world, session.id);
+    await chat.page();
+    assertEquals((await row(world, session.id)).version, fresh.version, "nothing was written");
+    await chat.said("x");
+    assertEquals((await row(world, session.id)).last_activity_at, fresh.last_activity_at);
+
+    await age(world, session.id, "2 minutes");
+    const old = await row(world, session.id);
+    await chat.tokens();
+    assertEquals((await row(world, session.id)).version, old.version);
+    await chat.page();
+    assert((await row(world, session.id)).last_activity_at > old.last_activity_at);
+  },
+);
+
+integrationTest("a short life is prolonged by use before a minute has passed", async (world) => {
+  const { session, chat } = await converse(world, { ttl: 60 });
+  await age(world, session.id, "30 seconds");
+  const before = await row(world, session.id);
+  await chat.page();
+  assert((await row(world, session.id)).last_activity_at > before.last_activity_at);
+});
+
+integrationTest(
+  "a session that is expired, deleting or foreign is not used at all",
+  async (world) => {
+    await world.database.configure({ deletion_grace: "1 hour" });
+    const { user, session, chat } = await converse(world);
+    const stranger = createConversation(world, await world.newUser(), session.id);
+    const gone = createConversation(world, user, crypto.randomUUID());
+    const deleting = createConversation(world, user, (await world.created(user)).id);
+    await world.remove(user, deleting.id);
+    await age(world, session.id, "31 days");
+    const calls = await world.remote.callsOf(async () => {
+      for (
+        const [conversation, status, code] of [
+          [chat, 409, "session_expired"],
+          [deleting, 409, "session_deleting"],
+          [stranger, 404, "session_not_found"],
+          [gone, 404, "session_not_found"],
+        ] as const
+      ) {
+        assertRefused(await conversation.say("x"), status, code);
+        assertRefused(await conversation.say("x", "key"), status, code);
+        assertRefused(await conversation.get(), status, code);
+        assertRefused(await conversation.tokens(), status, code);
+        assertRefused(await conversation.getFiles(), status, code);
+        assertRefused(await conversation.upload("x"), status, code);
+        assertRefused(await conversation.getUrl({ filename: "a" }), status, code);
+        assertRefused(await conversation.removeFile({ filename: "a" }), status, code);
+      }
+    });
+    assertEquals(calls, {});
+    assertEquals((await row(world, session.id)).message_count, 0);
+  },
+);
+
+integrationTest("a half-made session is not ready", async (world) => {
+  const user = await world.newUser();
+  const id = crypto.randomUUID();
+  await world.remote.withFaults(
+    [{ route: "*", fault: { kind: "outage" } }],
+    () => world.create(user, { id }),
+  );
+  const answer = await createConversation(world, user, id).say("x");
+  assertRefused(answer, 409, "session_not_ready");
+  assertEquals(answer.headers.get("retry-after"), "1");
+});
