@@ -10,7 +10,7 @@ import { reporter } from "../local/check/report.ts";
 import { runChecks } from "../local/check/all.ts";
 import { debianProblem } from "../local/postgres/debian.ts";
 import { chaosTests } from "./chaos/run.ts";
-import { drainStack, drainTests } from "./drain/run.ts";
+import { enduranceStack, enduranceTests } from "./endurance/run.ts";
 import { integrationStack, integrationTests } from "./integration/run.ts";
 import { nightlyStack, nightlyTests } from "./nightly/run.ts";
 import { type Counts, runDenoTests, runPgTap } from "./support/suites.ts";
@@ -31,8 +31,9 @@ const suites: Record<string, () => Promise<Counts | string>> = {
   restarts: () => runDenoTests(["tests/restarts"]),
   /** Workers and databases that die while others go on. */
   chaos: () => runDenoTests([chaosTests]),
-  /** A backlog of 20,000, and the schedule alone. */
-  drain: () => withTestStack(drainStack, ({ file }) => runDenoTests([drainTests], { file })),
+  /** A backlog of 20,000 that the schedule drains alone, and a year of history. */
+  endurance: () =>
+    withTestStack(enduranceStack, ({ file }) => runDenoTests([enduranceTests], { file })),
   /** Structure, rights and functions of the database. */
   async pgtap() {
     const problem = await debianProblem();
