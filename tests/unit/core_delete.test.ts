@@ -174,6 +174,18 @@ Deno.test("restoreSession() takes a deletion back when the grace period runs", a
   assertEquals([world.acontext.sessions.size, world.acontext.disks.size], [1, 1]);
 });
 
+Deno.test("restoreSession() respects the quota", async () => {
+  const world = new World({ settings: { deletionGraceMs: DAY, maxSessionsPerUser: 1 } });
+  const row = one(world);
+  await remove(world, row);
+  const [other] = world.active(1);
+  const error = await assertRejects(() => restore(world, row), AppError);
+  assertEquals([error.code, row.status], ["quota_exceeded", "deleting"]);
+
+  await remove(world, other ?? row);
+  assertEquals((await restore(world, row)).status, "active");
+});
+
 Deno.test("restoreSession() refuses when there is nothing to restore", async () => {
   const world = new World();
   const row = one(world);

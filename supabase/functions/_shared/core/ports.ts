@@ -161,7 +161,8 @@ export type RestoreOutcome =
   | { outcome: "restored"; session: SessionView }
   | { outcome: "not_found" }
   | { outcome: "not_deleting" }
-  | { outcome: "too_late" };
+  | { outcome: "too_late" }
+  | { outcome: "quota_exceeded"; limit: number };
 
 export interface RunSettings {
   maxPerRun: number;
