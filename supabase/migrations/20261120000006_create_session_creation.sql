@@ -168,7 +168,7 @@ begin
       select l.user_id into v_deleted_owner
       from private.deletion_log as l
       where l.origin_id = p_session_id
-      order by l.log_id
+      order by l.user_id is null, l.log_id
       limit 1;
       if found then
         raise sqlstate 'PT410';

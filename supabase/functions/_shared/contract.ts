@@ -15,11 +15,12 @@ const MAX_METADATA_BYTES = 8192;
 const MAX_PER_RUN = 10_000;
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-const NIL_UUID = "00000000-0000-0000-0000-000000000000";
+/** No session ever has it: Acontext reads it as "no id". */
+export const NIL_ID = "00000000-0000-0000-0000-000000000000";
 
 /** True for a lower-case UUID of any version, the nil UUID excepted: Acontext reads that one as "no id". */
 export function isId(text: string): boolean {
-  return UUID.test(text) && text !== NIL_UUID;
+  return UUID.test(text) && text !== NIL_ID;
 }
 
 /** The id in its one spelling, or null when `text` is not an id. */

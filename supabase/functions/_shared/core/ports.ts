@@ -118,6 +118,8 @@ export type Settlement = {
   otherwise: "failed" | "deferred" | "released";
   /** Short machine word, kept as `last_error`. */
   error?: string;
+  /** Acontext may still be working on a request that was given up: nothing is tried again within a minute. */
+  underWay?: boolean;
 };
 
 export interface NewSession {
