@@ -46,6 +46,13 @@ begin
     return jsonb_build_object('outcome', 'duplicate');
   end if;
 
+  if not (select s.cleanup_enabled from private.settings as s) then
+    update private.cleanup_runs as r
+    set status = 'finished', finished_at = v_now, stop_reason = 'disabled'
+    where r.id = p_run_id;
+    return jsonb_build_object('outcome', 'disabled');
+  end if;
+
   update private.reconcile_state as t
   set run_id = p_run_id,
     run_until = v_now + make_interval(secs => p_hold_seconds),
@@ -80,7 +87,7 @@ revoke execute on function public.start_reconcile_run(uuid, integer) from public
 grant execute on function public.start_reconcile_run(uuid, integer) to service_role;
 
 comment on function public.start_reconcile_run(uuid, integer) is
-  'Starts a reconcile run where the last one stopped; only one runs at a time. Outcomes: started, duplicate, busy.';
+  'Starts a reconcile run where the last one stopped; only one runs at a time. Outcomes: started, duplicate, disabled, busy.';
 
 create function public.find_unknown_sessions(p_items jsonb)
 returns jsonb

@@ -78,6 +78,15 @@ select is(
   (select stop_reason from private.cleanup_runs where id = tests.run(2)), 'busy', 'and says so'
 );
 
+select public.configure_cleanup('{"cleanup_enabled": false}');
+select is(
+  public.start_reconcile_run(tests.run(9), 60), '{"outcome": "disabled"}'::jsonb, 'a disabled cleanup walks nowhere'
+);
+select is(
+  (select stop_reason from private.cleanup_runs where id = tests.run(9)), 'disabled', 'and says so as well'
+);
+select public.configure_cleanup('{"cleanup_enabled": true}');
+
 -- Saving
 select is(
   tests.save(

@@ -161,3 +161,25 @@ contractTest("a conversation stored in one format is loaded in another", async (
     parts: [{ functionResponse: { id: "call_1", name: "weather", response: { sky: "blue" } } }],
   });
 });
+
+contractTest(
+  "acontext: what finds a lost message is there: ids, metas and times in order",
+  async (api) => {
+    const id = await api.session();
+    for (const meta of [{}, { wanted: { mark: "x" } }, { other: 1 }]) {
+      const json = { blob: { role: "user", content: "hi" }, meta };
+      assertEquals((await api.call("POST", `/session/${id}/messages`, { json })).status, 201);
+    }
+    const query = { format: "acontext", limit: 200, with_asset_public_url: false };
+    const page = dataOf(
+      await api.call("GET", `/session/${id}/messages`, { query }),
+      z.object({
+        ids: z.array(z.uuid()).length(3),
+        metas: z.array(z.record(z.string(), z.unknown())),
+        items: z.array(z.object({ id: z.uuid(), created_at: z.iso.datetime({ offset: true }) })),
+      }),
+    );
+    assertEquals(page.items.map((item) => item.id), page.ids);
+    assertEquals(page.metas, [{}, { wanted: { mark: "x" } }, { other: 1 }]);
+  },
+);

@@ -159,7 +159,11 @@ integrationTest(
     const { chat } = await converse(world);
     await world.remote.withFaults(
       [{ route: STORE, times: 1, fault: { kind: "drop", when: "before" } }],
-      async () => assertRefused(await chat.say("x"), 503, "message_uncertain"),
+      async () => {
+        const answer = await chat.say("x");
+        assertRefused(answer, 503, "message_uncertain");
+        assertEquals(answer.headers.get("retry-after"), null, "nobody repeats it blindly");
+      },
     );
     assertEquals(await countOf(world, chat.id), 1, "it may be there");
     await world.remote.withFaults(

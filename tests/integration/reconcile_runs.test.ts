@@ -228,6 +228,17 @@ integrationTest(
   },
 );
 
+integrationTest("a disabled cleanup does not reconcile either, by hand or not", async (world) => {
+  const orphan = await orphanSession(world);
+  await world.remote.control.age(2 * HOUR);
+  await world.database.configure({ cleanup_enabled: false });
+  assertEquals((await reconciled(world)).stopReason, "disabled");
+  assertEquals(await queuedRemoteIds(world), []);
+  await world.database.configure({ cleanup_enabled: true });
+  assertEquals((await reconciled(world)).stopReason, "complete");
+  assertEquals(await queuedRemoteIds(world), [orphan]);
+});
+
 integrationTest("one walk at a time, and each run once", async (world) => {
   const orphans = [await orphanSession(world), await orphanSession(world)];
   await world.remote.control.age(2 * HOUR);

@@ -92,6 +92,7 @@ Deno.test("storeMessage() never stores twice, whichever answers are lost", async
     [{ route: STORE, times: 1, fault: { kind: "status", status: 500 } }],
     [{ route: STORE, times: 2, fault: { kind: "drop", when: "before" } }],
     [{ route: STORE, times: 1, fault: { kind: "outage" } }],
+    [{ route: STORE, times: 1, fault: { kind: "status", status: 503, body: "try later" } }],
     [{ route: STORE, times: 1, fault: { kind: "throttle", retryAfterSeconds: 1 } }],
   ] as const;
   for (const rules of losses) {
@@ -119,6 +120,26 @@ Deno.test("storeMessage() with a key that was purged does not take the old messa
     const fresh = await store(world, "k");
     assertEquals([fresh.created, fresh.message.id === old.message.id], [true, false]);
     assertCounts(world, 2);
+  });
+});
+
+Deno.test("storeMessage() looks first after a failure that is not Acontext's own word", async () => {
+  let lie = false;
+  await withConversation(async (world) => {
+    lie = true;
+    await assertCode("acontext_unavailable", () => store(world, "k"));
+    assertEquals([storedCount(world), world.sessions.messageCount], [1, 0]);
+    assertEquals((await store(world, "k")).created, false);
+    assertCounts(world, 1);
+  }, {
+    // A gateway that loses the answer and says that it is busy.
+    wrap: (fetch) => async (url, init) => {
+      const answer = await fetch(url, init);
+      if (!lie || init.method !== "POST") return answer;
+      lie = false;
+      await answer.body?.cancel();
+      return new Response("busy", { status: 503 });
+    },
   });
 });
 

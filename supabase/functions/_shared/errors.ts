@@ -134,7 +134,6 @@ export const ERRORS = {
     status: 503,
     message: "Cannot tell whether the message was stored: Acontext did not answer",
     hint: "Send the same request again with the same Idempotency-Key",
-    retryAfterSeconds: 60,
   },
   database_unavailable: {
     status: 503,

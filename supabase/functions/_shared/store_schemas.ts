@@ -113,6 +113,7 @@ export const startReconcileSchema = z.discriminatedUnion("outcome", [
     unknown: count,
   }),
   z.object({ outcome: z.literal("duplicate") }),
+  z.object({ outcome: z.literal("disabled") }),
   z.object({ outcome: z.literal("busy") }),
 ]);
 

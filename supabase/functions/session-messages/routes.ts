@@ -85,7 +85,9 @@ async function readMessage(call: Call<User>): Promise<NewMessage> {
     requireFiles(body, new Set());
     return { ...body, attachments: new Map() };
   }
-  const body = readValue(parseJsonText(form.fields.get("payload") ?? ""), {
+  const payload = form.fields.get("payload") ?? "";
+  if (payload.length > MAX_BODY_BYTES) throw new AppError("body_too_large");
+  const body = readValue(parseJsonText(payload), {
     schema: storeMessageBody,
     path: "payload",
   });

@@ -54,6 +54,7 @@ export interface PassCounts {
 export type StartReconcileOutcome =
   | ({ outcome: "started" } & Position & PassCounts)
   | { outcome: "duplicate" }
+  | { outcome: "disabled" }
   | { outcome: "busy" };
 
 export type ReconcileStopReason =
@@ -66,6 +67,7 @@ export type ReconcileStopReason =
   | "too_many_unknown"
   | "lost"
   | "duplicate"
+  | "disabled"
   | "busy"
   | "error";
 

@@ -151,8 +151,9 @@ async function giveUp(
   attempt: Attempt,
   { failure, sent }: { failure: Failure; sent: boolean },
 ): Promise<AppError> {
-  const doubtful = failure.kind === "doubtful" || failure.kind === "unknown";
-  const active = await settle(deps, attempt, doubtful ? "failed" : "refused");
+  // Only these are Acontext's own word that nothing was stored. After anything else the next call with the key looks first.
+  const certain = failure.kind === "rejected" || failure.kind === "throttled";
+  const active = await settle(deps, attempt, certain ? "refused" : "failed");
   if (!active) return new AppError("session_deleting");
   return await explain(deps, failure, {
     ...attempt,
