@@ -56,7 +56,7 @@ export function openApiDocument(): Node {
 }
 
 /** The errors of an operation by their status. */
-export function errorsByStatus({ errors }: Operation): Map<number, string[]> {
+function errorsByStatus({ errors }: Operation): Map<number, string[]> {
   const byStatus = new Map<number, string[]>();
   for (const code of new Set(errors)) {
     const { status } = ERRORS[code];
