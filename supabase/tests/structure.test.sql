@@ -32,7 +32,7 @@ select columns_are('private', 'message_keys', array[
 ]);
 select columns_are('private', 'uncertain_sessions', array['session_id', 'since']);
 select columns_are('private', 'reconcile_state', array[
-  'only_row', 'phase', 'page_cursor', 'pass_started_at', 'pass_finished_at', 'pass_seen', 'pass_unknown',
+  'only_row', 'phase', 'page_cursor', 'pass_started_at', 'pass_finished_at', 'reconciled_until', 'pass_seen', 'pass_unknown',
   'run_id', 'run_until'
 ]);
 select columns_are('private', 'cleanup_runs', array[
