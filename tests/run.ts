@@ -11,6 +11,7 @@ import { runChecks } from "../local/check/all.ts";
 import { debianProblem } from "../local/postgres/debian.ts";
 import { chaosTests } from "./chaos/run.ts";
 import { clientTests } from "./client/run.ts";
+import { enduranceStack, enduranceTests } from "./endurance/run.ts";
 import { integrationStack, integrationTests } from "./integration/run.ts";
 import { nightlyStack, nightlyTests } from "./nightly/run.ts";
 import { type Counts, runDenoTests, runPgTap } from "./support/suites.ts";
@@ -33,6 +34,9 @@ const suites: Record<string, () => Promise<Counts | string>> = {
   restarts: () => runDenoTests(["tests/restarts"]),
   /** Workers and databases that die while others go on. */
   chaos: () => runDenoTests([chaosTests]),
+  /** A backlog of 20,000 that the schedule drains alone, and a year of history. */
+  endurance: () =>
+    withTestStack(enduranceStack, ({ file }) => runDenoTests([enduranceTests], { file })),
   /** Structure, rights and functions of the database. */
   async pgtap() {
     const problem = await debianProblem();

@@ -44,10 +44,16 @@ export const skillInputSchema = z.object({
 });
 const skillSchema = z.object({ skillId: z.string(), diskId: z.string() });
 export const projectInputSchema = z.object({ apiKey: z.string().min(1) });
+/** Sessions as this project makes them: the remote session has the session's id, the disk an id of its own. */
+export const markedInputSchema = z.object({
+  namespace: z.string(),
+  sessions: z.array(z.object({ id: z.uuid(), diskId: z.uuid() })),
+});
 const projectSchema = z.object({ projectId: z.string() });
 const activeRulesSchema = z.array(faultRuleSchema.extend({ fired: z.int() }));
 
 export type SkillInput = z.input<typeof skillInputSchema>;
+export type MarkedInput = z.infer<typeof markedInputSchema>;
 export type Skill = z.infer<typeof skillSchema>;
 
 export interface Control {
@@ -63,6 +69,8 @@ export interface Control {
   setVersion(version: Version): void;
   /** Makes an agent skill with a disk of its own. */
   createSkill(input?: SkillInput): Skill;
+  /** Makes many sessions with their disks at once, marked as this project marks them. */
+  createMarked(input: MarkedInput): void;
   /** Makes a second project with its own key, or finds it. */
   createProject(apiKey: string): string;
 }
@@ -95,6 +103,7 @@ export function createControlClient(controlUrl: string): ControlClient {
     age: async (seconds) => void await call("POST", "/age", { seconds }),
     setVersion: async (version) => void await call("PUT", "/version", { version }),
     createSkill: async (input = {}) => skillSchema.parse(await call("POST", "/skills", input)),
+    createMarked: async (input) => void await call("POST", "/sessions", input),
     createProject: async (apiKey) =>
       projectSchema.parse(await call("POST", "/projects", { apiKey })).projectId,
   };

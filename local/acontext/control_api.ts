@@ -4,6 +4,7 @@ import { z } from "zod";
 import {
   ageSchema,
   type Control,
+  markedInputSchema,
   projectInputSchema,
   skillInputSchema,
   versionSchema,
@@ -37,6 +38,10 @@ const ACTIONS: Record<string, Action> = {
     return { version };
   },
   "POST /skills": (control, body) => control.createSkill(skillInputSchema.parse(body ?? {})),
+  "POST /sessions": (control, body) => {
+    control.createMarked(markedInputSchema.parse(body));
+    return {};
+  },
   "POST /projects": (control, body) => ({
     projectId: control.createProject(projectInputSchema.parse(body).apiKey),
   }),

@@ -1,6 +1,6 @@
 /** The control interface within the process. @module */
 
-import type { Audit, Control, Skill, SkillInput } from "./control.ts";
+import type { Audit, Control, MarkedInput, Skill, SkillInput } from "./control.ts";
 import { ageDatabase, emptyDatabase } from "./database.ts";
 import type { FaultPlan } from "./fault_rules.ts";
 import { isObject, type JsonObject } from "./json.ts";
@@ -31,6 +31,7 @@ export function createControl({ state, faults, calls, setVersion, projectId }: P
     age: (seconds) => ageDatabase(state.database, Math.round(seconds * 1_000_000)),
     setVersion,
     createSkill: (input = {}) => createSkill(state, projectId, input),
+    createMarked: (input) => createMarked(state, projectId, input),
     createProject: (apiKey) => state.projects.ensure(apiKey),
   };
 }
@@ -41,6 +42,34 @@ function createSkill(state: State, projectId: string, { name = "skill", user }: 
   const id = state.uuid();
   state.disks.insertSkill({ id, name, disk });
   return { skillId: id, diskId: disk.id };
+}
+
+function createMarked(
+  state: State,
+  projectId: string,
+  { namespace, sessions }: MarkedInput,
+): void {
+  state.database.exec("begin");
+  try {
+    for (const { id, diskId } of sessions) {
+      const createdAt = state.micros();
+      state.sessions.insert({
+        id,
+        projectId,
+        userId: null,
+        disableTaskTracking: false,
+        configs: { acontext_sessions: { namespace, session_id: id } },
+        createdAt,
+        updatedAt: createdAt,
+      });
+      const userId = state.users.getOrCreate(projectId, `${namespace}:${id}`);
+      state.disks.insert({ id: diskId, projectId, userId, createdAt: state.micros() });
+    }
+    state.database.exec("commit");
+  } catch (error) {
+    state.database.exec("rollback");
+    throw error;
+  }
 }
 
 function takeAudit(state: State, calls: Map<string, number>): Audit {

@@ -39,7 +39,9 @@ export async function checkSource(report: Report, { fix }: { fix: boolean }): Pr
       ),
     );
   }
-  const roots = ["local", "tests", "bench", "client"].filter((root) => exists(join(ROOT, root)));
+  const roots = ["local", "ops", "tests", "bench", "client"].filter((root) =>
+    exists(join(ROOT, root))
+  );
   report.add(`types of ${roots.join(", ")}`, await deno("check", "--quiet", ...roots));
 }
 

@@ -18,7 +18,7 @@ select bag_eq(
   array[
     'public.session_mappings', 'private.settings', 'private.deletion_queue', 'private.deletion_log',
     'private.provisioning_leases', 'private.uncertain_sessions', 'private.cleanup_runs', 'private.reconcile_state',
-    'private.message_keys'
+    'private.settings_log', 'private.message_keys'
   ],
   'the privilege tests below know every table'
 );
@@ -61,10 +61,11 @@ select table_privs_are(
 select table_privs_are('private', t.name, r.name, '{}'::text[], r.name || ' has no right on private.' || t.name)
 from unnest(array[
   'settings', 'deletion_queue', 'deletion_log', 'provisioning_leases', 'uncertain_sessions', 'cleanup_runs',
-  'reconcile_state'
+  'reconcile_state', 'settings_log'
 ]) as t (name)
 cross join unnest(array['anon', 'authenticated']) as r (name);
 select table_privs_are('private', 'settings', 'service_role', array['SELECT']);
+select table_privs_are('private', 'settings_log', 'service_role', array['SELECT']);
 select table_privs_are(
   'private', 'deletion_queue', 'service_role', array['SELECT', 'INSERT', 'UPDATE', 'DELETE']
 );
@@ -144,7 +145,8 @@ select bag_eq(
     'private.stamp_session()', 'private.guard_session_change()', 'private.follow_session_status()',
     'private.guard_session_delete()', 'private.guard_queue_change()', 'private.apply_settings(jsonb)',
     'private.dispatch_cleanup(private.run_trigger,boolean,boolean)', 'private.dispatch_reconcile()',
-    'private.call_worker(private.run_trigger,boolean,boolean,jsonb)'
+    'private.call_worker(private.run_trigger,boolean,boolean,jsonb)', 'private.platform_facts()',
+    'private.last_call()'
   ],
   'the functions that run with the owner''s rights are the known ones'
 );

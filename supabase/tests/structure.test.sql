@@ -33,8 +33,9 @@ select columns_are('private', 'message_keys', array[
 select columns_are('private', 'uncertain_sessions', array['session_id', 'since']);
 select columns_are('private', 'reconcile_state', array[
   'only_row', 'phase', 'page_cursor', 'pass_started_at', 'pass_finished_at', 'reconciled_until', 'pass_seen', 'pass_unknown',
-  'run_id', 'run_until'
+  'run_id', 'run_until', 'watched_since'
 ]);
+select columns_are('private', 'settings_log', array['log_id', 'changed_at', 'changed_by', 'old', 'new']);
 select columns_are('private', 'cleanup_runs', array[
   'id', 'trigger', 'status', 'expires_sessions', 'force', 'expiry_allowed', 'requested_at', 'started_at',
   'finished_at', 'request_id', 'total', 'deleted', 'failed', 'deferred', 'expired', 'stale', 'errors', 'stop_reason'
@@ -163,7 +164,7 @@ select bag_eq(
   $$select indexrelid::regclass::text from pg_index where indrelid = 'private.deletion_queue'::regclass$$,
   array[
     'private.deletion_queue_pkey', 'private.deletion_queue_due', 'private.deletion_queue_acontext_session_id',
-    'private.deletion_queue_acontext_disk_id', 'private.deletion_queue_origin_id'
+    'private.deletion_queue_acontext_disk_id', 'private.deletion_queue_origin_id', 'private.deletion_queue_stuck'
   ],
   'deletion_queue has its indexes'
 );

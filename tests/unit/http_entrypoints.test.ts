@@ -6,8 +6,9 @@ const NAMES = [
   "cleanup-sessions",
   "session-messages",
   "session-files",
+  "session-health",
 ];
-const WITH_ID = NAMES.filter((name) => !/^(create|cleanup)/.test(name));
+const WITH_ID = NAMES.filter((name) => !/^(create|cleanup)|health$/.test(name));
 const FUNCTIONS = new URL("../../supabase/functions/", import.meta.url);
 const ROOT = new URL("../../deno.json", import.meta.url);
 
@@ -29,7 +30,9 @@ Deno.test("each function exports a fetch that answers even when nothing is confi
       assertEquals(preflight.status, 204);
       const path = WITH_ID.includes(name) ? `${name}/11111111-2222-4333-8444-555555555555` : name;
       const response = await entry.fetch(
-        new Request(`http://x.test/${path}`, { method: "POST" }),
+        new Request(`http://x.test/${path}`, {
+          method: name === "session-health" ? "GET" : "POST",
+        }),
       );
       const { code, message } = await response.json();
       assertEquals([response.status, code], [500, "misconfigured"]);

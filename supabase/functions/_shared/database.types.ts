@@ -103,11 +103,14 @@ export type Database = {
         Returns: Json;
       };
       "configure_cleanup": { Args: { "p_changes": Json }; Returns: Json };
+      "count_user_data": { Args: { "p_user_id": string }; Returns: Json };
       "find_unknown_disks": { Args: { "p_items": Json }; Returns: Json };
       "find_unknown_labels": { Args: { "p_items": Json }; Returns: Json };
       "find_unknown_sessions": { Args: { "p_items": Json }; Returns: Json };
       "finish_cleanup_run": { Args: { "p_result": Json; "p_run_id": string }; Returns: Json };
       "finish_reconcile_run": { Args: { "p_result": Json; "p_run_id": string }; Returns: Json };
+      "list_runs": { Args: { "p_limit": number }; Returns: Json };
+      "list_stuck": { Args: { "p_limit": number }; Returns: Json };
       "list_uncertain_sessions": { Args: { "p_after": string; "p_limit": number }; Returns: Json };
       "preview_cleanup": { Args: { "p_force": boolean; "p_limit": number }; Returns: Json };
       "queue_due_sessions": { Args: { "p_limit": number; "p_run_id": string }; Returns: Json };
@@ -125,6 +128,7 @@ export type Database = {
         Returns: Json;
       };
       "restore_session": { Args: { "p_session_id": string; "p_user_id": string }; Returns: Json };
+      "retry_deletion": { Args: { "p_id": string }; Returns: Json };
       "save_reconcile_progress": {
         Args: {
           "p_checked": (string)[];
@@ -139,6 +143,7 @@ export type Database = {
         };
         Returns: Json;
       };
+      "session_health": { Args: { "p_runs": number }; Returns: Json };
       "settle_deletions": { Args: { "p_lease_id": string; "p_settlements": Json }; Returns: Json };
       "settle_message": {
         Args: {

@@ -13,9 +13,11 @@ import type { Conversations, ConversationStore } from "./core/conversation_ports
 import type { Acontext, Clock, Log, Randomness, Store } from "./core/ports.ts";
 import type { Files } from "./core/file_ports.ts";
 import type { Catalog, ReconcileStore } from "./core/reconcile_ports.ts";
+import type { HealthFacts } from "./core/health_facts.ts";
 import type { Database } from "./database.types.ts";
 import { type Env, readEnv } from "./env.ts";
 import { createLog } from "./log.ts";
+import { createHealthReader } from "./store_health.ts";
 import { createStore } from "./store.ts";
 import { createConversationStore } from "./store_conversations.ts";
 import { createReconcileStore } from "./store_reconcile.ts";
@@ -25,6 +27,7 @@ export interface Deps {
   acontext: Acontext;
   reconcileStore: ReconcileStore;
   catalog: Catalog;
+  readHealth: () => Promise<HealthFacts>;
   sessions: ConversationStore;
   conversations: Conversations;
   files: Files;
@@ -54,6 +57,7 @@ function assemble(env: Env, log: Log): Deps {
     acontext: createAcontext(acontext),
     reconcileStore: createReconcileStore(supabaseAdmin),
     catalog: createCatalog(acontext),
+    readHealth: createHealthReader(supabaseAdmin),
     sessions: createConversationStore(supabaseAdmin),
     conversations: createConversations(acontext),
     files: createFiles(acontext),

@@ -95,6 +95,15 @@ export function openDatabase({ databaseUrl }: StackInfo) {
       await sql`select public.configure_cleanup(${sql.json(changes)})`;
     },
 
+    /** Jobs that are there and active, and run half an hour and half a day from now. */
+    async quietSchedule(): Promise<void> {
+      const now = new Date();
+      const minute = (now.getUTCMinutes() + 30) % 60;
+      const hour = (now.getUTCHours() + 12) % 24;
+      const changes = { retry_schedule: `${minute} * * * *`, cleanup_schedule: `0 ${hour} * * *` };
+      await sql`select public.configure_cleanup(${sql.json(changes)})`;
+    },
+
     /** Stops the jobs, which would be unwanted actors in most tests, until settings change. */
     async silenceJobs(): Promise<void> {
       await sql`select cron.alter_job(job_id := j.jobid, active := false) from cron.job as j`;
@@ -159,14 +168,16 @@ export async function resetDatabase(
       await tx`set local session_replication_role = replica`;
       await tx`
         truncate auth.users, public.session_mappings, private.deletion_queue, private.deletion_log,
-          private.cleanup_runs, private.provisioning_leases, private.uncertain_sessions cascade`;
+          private.cleanup_runs, private.provisioning_leases, private.uncertain_sessions,
+          private.settings_log cascade`;
       await tx`delete from net.http_request_queue`;
       await tx`delete from net._http_response`;
       await tx`delete from private.settings`;
       await tx`insert into private.settings default values`;
       await tx`
         update private.reconcile_state
-        set phase = 'sessions', page_cursor = null, run_id = null, run_until = null
+        set phase = 'sessions', page_cursor = null, run_id = null, run_until = null,
+          pass_finished_at = null
         where only_row`;
     });
   } finally {

@@ -16,6 +16,7 @@ export type FunctionName =
   | "create-session"
   | "delete-session"
   | "cleanup-sessions"
+  | "session-health"
   | "session-messages"
   | "session-files";
 

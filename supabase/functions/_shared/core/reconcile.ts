@@ -54,7 +54,8 @@ export async function reconcile(
 ): Promise<ReconcileReport> {
   const { store, clock } = deps;
   const { runId, dryRun } = options;
-  const endsAt = clock.now() + options.timeBudgetMs;
+  const startedAt = clock.now();
+  const endsAt = startedAt + options.timeBudgetMs;
   // Held a little longer than the budget: calls that began in time may still end.
   const holdSeconds = Math.ceil(options.timeBudgetMs / 1000) + 60;
   const started = dryRun
@@ -89,7 +90,21 @@ export async function reconcile(
     if (saved.outcome === "lost") stopReason = "lost";
   }
   const result = report(runId, walk, stopReason, queued);
-  if (!dryRun) await store.finishReconcile(runId, resultOf(result));
+  if (!dryRun) {
+    const { dispatched } = await store.finishReconcile(runId, resultOf(result));
+    const { seen, unknown, labelsRemoved } = result;
+    deps.log.info("run", {
+      runId,
+      task: "reconcile",
+      stopReason,
+      seen,
+      unknown,
+      queued,
+      labelsRemoved,
+      dispatched,
+      ms: Math.round(clock.now() - startedAt),
+    });
+  }
   return result;
 }
 

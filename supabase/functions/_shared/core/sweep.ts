@@ -61,7 +61,8 @@ export async function sweep(deps: SweepDeps, options: SweepOptions): Promise<Swe
   const { runId, force } = options;
   if (options.dryRun) return await preview(store, options);
 
-  const endsAt = clock.now() + options.timeBudgetMs;
+  const startedAt = clock.now();
+  const endsAt = startedAt + options.timeBudgetMs;
   const started = await store.startRun({ runId, force });
   if (started.outcome !== "started") {
     return { ...emptyResult(started.outcome), runId, remaining: 0 };
@@ -74,7 +75,16 @@ export async function sweep(deps: SweepDeps, options: SweepOptions): Promise<Swe
     signal: options.signal,
   });
   const result = await run.work();
-  const { remaining } = await store.finishRun(runId, result);
+  const { remaining, dispatched } = await store.finishRun(runId, result);
+  const { errors: _errors, ...counts } = result;
+  deps.log.info("run", {
+    runId,
+    task: "sweep",
+    ...counts,
+    remaining,
+    dispatched,
+    ms: Math.round(clock.now() - startedAt),
+  });
   return { ...result, runId, remaining };
 }
 

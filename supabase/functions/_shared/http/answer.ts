@@ -5,9 +5,10 @@
  */
 import { AppError } from "../errors.ts";
 
-/** What a handler gives back: a body to send as JSON, or a stream with its own headers. */
+/** What a handler gives back: a body to send as JSON, or a text or a stream with its own headers. */
 export type Answer =
   | { status: number; body: unknown }
+  | { status: number; text: string; headers: Record<string, string> }
   | { status: number; stream: ReadableStream<Uint8Array>; headers: Record<string, string> };
 
 const REQUEST_ID = /^[A-Za-z0-9._:-]{1,128}$/;
@@ -42,9 +43,9 @@ export function preflight(requestId: string, methods: string[]): Response {
 export function toResponse(answer: Answer, requestId: string): Response {
   const { status } = answer;
   const headers = baseHeaders(requestId);
-  if (!("stream" in answer)) return Response.json(answer.body, { status, headers });
+  if ("body" in answer) return Response.json(answer.body, { status, headers });
   for (const [name, value] of Object.entries(answer.headers)) headers.set(name, value);
-  return new Response(answer.stream, { status, headers });
+  return new Response("text" in answer ? answer.text : answer.stream, { status, headers });
 }
 
 export function toErrorResponse(error: AppError, requestId: string): Response {

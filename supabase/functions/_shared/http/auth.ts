@@ -59,6 +59,21 @@ export async function secretKey(request: Request, env: Env): Promise<null> {
   return null;
 }
 
+/** Whoever has a secret key. */
+export interface Operator {
+  operator: true;
+}
+
+/**
+ * An operator, or null for everybody else: what this is for shows the former more. Clients of the project send its
+ * publishable key by themselves; a secret key that is wrong is refused, since its sender expects more.
+ */
+export async function secretKeyOrNobody(request: Request, env: Env): Promise<Operator | null> {
+  if (!request.headers.get("apikey")?.startsWith("sb_secret_")) return null;
+  await secretKey(request, env);
+  return { operator: true };
+}
+
 function refusal(error: AuthFailure, message: string, { hint }: { hint: string }): AppError {
   if (error.status < 500) return new AppError("unauthorized", { message, hint, cause: error });
   switch (error.code) {

@@ -78,10 +78,8 @@ export function serve<Caller>(
     let response: Response;
     let problem: AppError | null = null;
     try {
-      const { handler, template, segment } = router.match(
-        request.method,
-        new URL(request.url).pathname,
-      );
+      const { pathname } = new URL(request.url);
+      const { handler, template, segment } = router.match(request.method, pathname);
       route = template;
       const caller = await auth(request, env());
       const answer = await handler({

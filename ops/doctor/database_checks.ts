@@ -1,0 +1,108 @@
+/**
+ * The link to the project, and what is in its database.
+ *
+ * @module
+ */
+
+import { join } from "@std/path/mod.js";
+import { healthFactsSchema } from "../../supabase/functions/_shared/core/health_facts.ts";
+import { OpsError } from "../ops_error.ts";
+import { refOf, type Target } from "../target.ts";
+import { type Check, ill, type Patient, well } from "./check.ts";
+
+/** Where `supabase link` keeps the ref. */
+const REF_FILE = join("supabase", ".temp", "project-ref");
+
+export const linked: Check = {
+  name: "CLI linked",
+  applies: ({ target }) => !target.local,
+  async examine({ target, projectDir }) {
+    const wanted = refOf(target);
+    const next = `npx supabase link ${wanted ?? "<ref>"}`;
+    const ref = await Deno.readTextFile(join(projectDir, REF_FILE)).catch(() => "");
+    if (ref.trim() === "") return ill("the CLI is not linked to a project", next);
+    if (wanted !== null && ref.trim() !== wanted) {
+      return ill(`the CLI is linked to "${ref.trim()}", SUPABASE_URL is "${wanted}"`, next);
+    }
+    return well(ref.trim());
+  },
+};
+
+export const migrations: Check = {
+  name: "migrations applied",
+  async examine(patient) {
+    const { api, target, projectDir } = patient;
+    const next = target.local ? "npm start" : "npx supabase db push --remote";
+    try {
+      patient.facts = await api.rpc("session_health", { p_runs: 10 }, healthFactsSchema);
+    } catch (error) {
+      if (!(error instanceof OpsError)) throw error;
+      if (error.status === null || error.status >= 500) {
+        return ill(
+          error.message,
+          target.local ? "npm start" : "export SUPABASE_URL=https://<ref>.supabase.co",
+        );
+      }
+      if (error.status === 401 || error.status === 403) {
+        return ill("the project refuses the secret key", keyCommand(target));
+      }
+      // Unknown function, or one that answers in another shape.
+      return ill("the database lacks migrations of this project", next);
+    }
+    const newest = await newestMigration(projectDir);
+    const applied = patient.facts.migration;
+    if (applied !== null && newest !== null && applied < newest) {
+      return ill(`the newest migration is ${newest}, applied is ${applied}`, next);
+    }
+    return well(applied ?? "applied in another way");
+  },
+};
+
+export const vault: Check = {
+  name: "Vault set",
+  examine({ facts, target }) {
+    const { projectUrl = null, secretKey = false } = facts?.vault ?? {};
+    const missing = (name: string, value: string) =>
+      ill(
+        `Vault lacks ${name}`,
+        target.local ? "npm start" : `select vault.create_secret('${value}', '${name}');`,
+      );
+    if (projectUrl === null) return Promise.resolve(missing("project_url", target.url));
+    if (!secretKey) return Promise.resolve(missing("cleanup_secret_key", "sb_secret_…"));
+    if (projectUrl.replace(/\/+$/, "") !== target.url) {
+      return Promise.resolve(ill(
+        `project_url in Vault is "${projectUrl}", this project is "${target.url}"`,
+        target.local
+          ? "npm start"
+          : `select vault.update_secret(id, '${target.url}') from vault.secrets where name = 'project_url';`,
+      ));
+    }
+    return Promise.resolve(well("project_url, cleanup_secret_key"));
+  },
+};
+
+export const jobs: Check = {
+  name: "cron jobs active",
+  examine({ facts }) {
+    const idle = facts?.jobs.filter(({ active }) => !active).map(({ name }) => name) ?? [];
+    return Promise.resolve(
+      idle.length === 0
+        ? well(facts?.jobs.map(({ name }) => name).join(", ") ?? "")
+        : ill(`missing or switched off: ${idle.join(", ")}`, "npm run ops -- settings set"),
+    );
+  },
+};
+
+function keyCommand(target: Target): string {
+  if (target.local) return "npm start";
+  return `npx supabase projects api-keys --reveal --project-ref ${refOf(target) ?? "<ref>"}`;
+}
+
+async function newestMigration(projectDir: Patient["projectDir"]): Promise<string | null> {
+  const versions: string[] = [];
+  for await (const { name } of Deno.readDir(join(projectDir, "supabase", "migrations"))) {
+    const version = /^(\d+)_.*\.sql$/.exec(name)?.[1];
+    if (version !== undefined) versions.push(version);
+  }
+  return versions.toSorted().at(-1) ?? null;
+}

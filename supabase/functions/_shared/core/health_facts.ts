@@ -1,0 +1,98 @@
+/**
+ * What the database tells about its health: `public.session_health`. Times are ISO 8601, durations seconds.
+ *
+ * @module
+ */
+import { z } from "zod";
+
+const count = z.number().int().nonnegative();
+
+/** Exact up to 10,000, an estimate above. */
+const cappedCount = z.object({ count, estimated: z.boolean() });
+
+/** Negative when the clock of the database was set back. */
+const seconds = z.number().int();
+
+export const runSchema = z.object({
+  id: z.string(),
+  trigger: z.string(),
+  status: z.enum(["requested", "running", "finished"]),
+  stopReason: z.string().nullable(),
+  requestedAt: z.string(),
+  startedAt: z.string().nullable(),
+  finishedAt: z.string().nullable(),
+  total: count,
+  deleted: count,
+  failed: count,
+  deferred: count,
+  expired: count,
+  stale: count,
+  errors: z.array(z.object({ id: z.string(), error: z.string() })),
+});
+
+export const healthFactsSchema = z.object({
+  time: z.string(),
+  sessions: z.object({ provisioning: cappedCount, active: cappedCount, deleting: cappedCount }),
+  queue: z.object({
+    entries: cappedCount,
+    due: cappedCount,
+    /** Active sessions past their expiry, which the next nightly run takes up. */
+    expired: cappedCount,
+    /** Failed ten times or more. */
+    stuck: cappedCount,
+    /** How long the longest due has been due; null when nothing is. */
+    dueForSeconds: seconds.nullable(),
+    expiredForSeconds: seconds.nullable(),
+    /** Age of the oldest request, looked for among the 10,000 entries that are due first. */
+    oldestSeconds: seconds.nullable(),
+  }),
+  runs: z.object({
+    recent: z.array(runSchema),
+    lastSuccessSeconds: seconds.nullable(),
+    /** Stop reasons. */
+    lastFinished: z.string().nullable(),
+    lastExpiry: z.string().nullable(),
+    lastReconcile: z.string().nullable(),
+    /** The last run that was called through pg_net. */
+    lastCall: z.object({
+      id: z.string(),
+      trigger: z.string(),
+      requestedAt: z.string(),
+      problem: z.string().nullable(),
+    }).nullable(),
+  }),
+  reconcile: z.object({
+    phase: z.string(),
+    startedAt: z.string().nullable(),
+    finishedAt: z.string().nullable(),
+    running: z.boolean(),
+    /** Since the last pass ended. */
+    quietForSeconds: seconds,
+    seen: count,
+    unknown: count,
+  }),
+  /** Receipts of resources whose absence the server could not prove. */
+  unproven: cappedCount,
+  settings: z.looseObject({ cleanup_enabled: z.boolean(), breaker_minimum: z.number() }),
+  /** How long each schedule may pause, in seconds. */
+  pauses: z.object({ cleanup: count, retry: count, reconcile: count }),
+  settingsLog: z.array(z.object({
+    at: z.string(),
+    by: z.string(),
+    old: z.record(z.string(), z.json()),
+    new: z.record(z.string(), z.json()),
+  })),
+  vault: z.object({ projectUrl: z.string().nullable(), secretKey: z.boolean() }),
+  jobs: z.array(z.object({
+    /** Without its prefix `acontext-sessions-`. */
+    name: z.string(),
+    schedule: z.string().nullable(),
+    active: z.boolean(),
+    lastStatus: z.string().nullable(),
+    lastStart: z.string().nullable(),
+  })),
+  /** Version of the newest migration; null where the CLI keeps no record. */
+  migration: z.string().nullable(),
+});
+
+export type HealthFacts = z.infer<typeof healthFactsSchema>;

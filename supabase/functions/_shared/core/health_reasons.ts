@@ -1,0 +1,82 @@
+/**
+ * Everything that health may find wrong: one table. `docs/operations.md` has a runbook for each, and a test compares them.
+ *
+ * @module
+ */
+
+interface ReasonKind {
+  /** `failing`: nothing is deleted until somebody does something. `degraded`: it works, but not as it should. */
+  severity: "degraded" | "failing";
+  /** What to do, in one sentence; the runbook has more. */
+  remedy: string;
+}
+
+export const HEALTH_REASONS = {
+  not_configured: {
+    severity: "failing",
+    remedy:
+      "Put the project's URL and a secret key into Vault, as project_url and cleanup_secret_key",
+  },
+  job_missing: {
+    severity: "failing",
+    remedy:
+      "Make the cron jobs anew: npm run ops -- settings set, or select public.configure_cleanup('{}')",
+  },
+  job_failing: {
+    severity: "failing",
+    remedy:
+      "Read the error in cron.job_run_details, and apply the migrations that are missing: npx supabase db push --remote",
+  },
+  worker_unreachable: {
+    severity: "failing",
+    remedy:
+      "http_401: put a valid secret key into Vault. http_404: deploy cleanup-sessions. http_500: set the variable that its log names. Else: correct project_url in Vault",
+  },
+  acontext_unreachable: {
+    severity: "failing",
+    remedy:
+      "Check that Acontext is up and that ACONTEXT_API_KEY is valid: npm run doctor; the next run goes on by itself",
+  },
+  cleanup_overdue: {
+    severity: "failing",
+    remedy: "Look why no run succeeds: npm run ops -- runs; then start one: npm run ops -- sweep",
+  },
+  run_failed: {
+    severity: "degraded",
+    remedy: "Look for run_failed in the log of cleanup-sessions; the next run goes on by itself",
+  },
+  backlog_growing: {
+    severity: "degraded",
+    remedy:
+      "Let more be done at a time: npm run ops -- settings set max_workers=8 concurrency=32; until then: npm run ops -- sweep",
+  },
+  stuck_sessions: {
+    severity: "degraded",
+    remedy: "See what Acontext says of each: npm run ops -- stuck; then npm run ops -- retry <id>",
+  },
+  breaker_tripped: {
+    severity: "degraded",
+    remedy:
+      "Look what would go: npm run ops -- sweep --dry-run --force; correct session_ttl, or insist: npm run ops -- sweep --force",
+  },
+  reconcile_overdue: {
+    severity: "degraded",
+    remedy: "Start the search for unknown resources: npm run ops -- reconcile",
+  },
+  too_many_unknown: {
+    severity: "degraded",
+    remedy:
+      "Look at what is unknown before anything is deleted: npm run ops -- reconcile --dry-run; is this the right database and namespace?",
+  },
+  unproven_resources: {
+    severity: "degraded",
+    remedy:
+      "Upgrade the Acontext server, which cannot tell whose a disk is, and look for the disks in private.deletion_log by hand",
+  },
+  cleanup_disabled: {
+    severity: "degraded",
+    remedy: "Allow the cleanup again: npm run ops -- settings set cleanup_enabled=true",
+  },
+} as const satisfies Record<string, ReasonKind>;
+
+export type ReasonCode = keyof typeof HEALTH_REASONS;

@@ -1,0 +1,22 @@
+/** Tells everybody whether the cleanup works, and operators everything about it. Changes nothing. */
+import { secretKeyOrNobody } from "../_shared/http/auth.ts";
+import { serve } from "../_shared/http/serve.ts";
+import { wire } from "../_shared/wiring.ts";
+import { routes } from "./routes.ts";
+
+const name = "session-health";
+const { log, deps, env } = wire(name);
+
+export default {
+  fetch: serve({
+    name,
+    auth: secretKeyOrNobody,
+    routes: routes({
+      read: () => deps().readHealth(),
+      probe: () => deps().acontext.probe(),
+      namespace: () => env().namespace,
+      now: () => deps().clock.now(),
+    }),
+    log,
+  }),
+};

@@ -1,0 +1,88 @@
+import { z } from "zod";
+import { assess, type Assessment, type HealthStatus } from "../_shared/core/health.ts";
+import type { HealthFacts } from "../_shared/core/health_facts.ts";
+import type { Outcome } from "../_shared/core/ports.ts";
+import { healthMetrics, METRICS_TYPE, statusMetrics } from "../_shared/health_metrics.ts";
+import type { Answer } from "../_shared/http/answer.ts";
+import type { Operator } from "../_shared/http/auth.ts";
+import type { Routes } from "../_shared/http/serve.ts";
+
+/** Anybody may ask, so anybody's questions cost the database at most one call in this time. */
+const PUBLIC_MAX_AGE_MS = 10_000;
+
+const healthQuery = z.strictObject({
+  format: z.enum(["json", "prometheus"], { error: 'must be "json" or "prometheus"' }).optional(),
+  probe: z.literal("acontext", { error: 'must be "acontext"' }).optional(),
+});
+
+/** What the routes call. */
+export interface Actions {
+  read(): Promise<HealthFacts>;
+  /** Asks Acontext whether it answers us. */
+  probe(): Promise<Outcome<null>>;
+  namespace(): string;
+  /** Milliseconds, monotonic. */
+  now(): number;
+}
+
+/** What a secret key gets to see. */
+interface HealthAnswer extends Assessment, HealthFacts {
+  namespace: string;
+  /** With `?probe=acontext`. */
+  acontext?: { reachable: boolean; problem: string | null };
+}
+
+export function routes({ read, probe, namespace, now }: Actions): Routes<Operator | null> {
+  let known: { status: HealthStatus; at: number } | undefined;
+
+  async function publicStatus(): Promise<HealthStatus> {
+    if (known === undefined || now() - known.at >= PUBLIC_MAX_AGE_MS) {
+      known = { status: assess(await read()).status, at: now() };
+    }
+    return known.status;
+  }
+
+  return {
+    async "GET /"({ caller, query, header }): Promise<Answer> {
+      const { format, probe: probed } = query(healthQuery);
+      const metrics = (format ?? preferred(header("accept", z.string()))) === "prometheus";
+      if (caller === null) {
+        const status = await publicStatus();
+        return metrics ? asMetrics(statusMetrics(status)) : { status: 200, body: { status } };
+      }
+      const facts = await read();
+      const assessment = assess(facts);
+      if (metrics) return asMetrics(healthMetrics(assessment, facts));
+      const body: HealthAnswer = {
+        ...assessment,
+        namespace: namespace(),
+        ...(probed === "acontext" ? { acontext: describe(await probe()) } : {}),
+        ...facts,
+      };
+      return { status: 200, body };
+    },
+  };
+}
+
+function asMetrics(text: string): Answer {
+  return { status: 200, text, headers: { "content-type": METRICS_TYPE } };
+}
+
+/** As Prometheus asks for its format; a browser asks for HTML and gets JSON. */
+function preferred(accept: string | null): "json" | "prometheus" {
+  return /(^|,)\s*(text\/plain|application\/openmetrics-text)\s*(;|,|$)/i.test(accept ?? "")
+    ? "prometheus"
+    : "json";
+}
+
+function describe(outcome: Outcome<null>): { reachable: boolean; problem: string | null } {
+  switch (outcome.kind) {
+    case "done":
+    case "throttled":
+      return { reachable: true, problem: null };
+    case "absent":
+      return { reachable: false, problem: "http_404" };
+    default:
+      return { reachable: false, problem: outcome.detail };
+  }
+}

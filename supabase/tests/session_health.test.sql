@@ -1,0 +1,190 @@
+-- session_health: counts, the backlog and its age, how the last runs ended, what the platform says.
+begin;
+\ir helpers/arrange.psql
+select no_plan();
+delete from private.cleanup_runs where true;
+update private.reconcile_state set watched_since = private.clock() where only_row;
+
+create function tests.health(variadic p_path text[]) returns jsonb language sql
+as $$ select public.session_health(10) #> p_path $$;
+grant execute on function tests.health(text[]) to service_role;
+create function tests.run_ended(
+  p_number integer, p_stop_reason text, p_trigger private.run_trigger default 'nightly',
+  p_expires_sessions boolean default true
+) returns void language sql
+as $$
+  insert into private.cleanup_runs (
+    id, trigger, status, expires_sessions, requested_at, started_at, finished_at, stop_reason
+  )
+  values (
+    tests.run(p_number), p_trigger, 'finished', p_expires_sessions, private.clock(), private.clock(),
+    private.clock(), p_stop_reason
+  )
+$$;
+
+-- A new project
+set local role service_role;
+select is(
+  tests.health('sessions'),
+  '{"active": {"count": 0, "estimated": false}, "provisioning": {"count": 0, "estimated": false},
+    "deleting": {"count": 0, "estimated": false}}'::jsonb,
+  'the service role may ask; a new project has no session'
+);
+select is(
+  tests.health('queue') - array['entries', 'due', 'expired', 'stuck'],
+  '{"dueForSeconds": null, "expiredForSeconds": null, "oldestSeconds": null}'::jsonb, 'and no backlog'
+);
+select is(
+  tests.health('runs'),
+  '{"recent": [], "lastSuccessSeconds": null, "lastFinished": null, "lastExpiry": null, "lastReconcile": null,
+    "lastCall": null}'::jsonb,
+  'and no run'
+);
+select is(tests.health('pauses'), '{"cleanup": 93600, "retry": 3900, "reconcile": 691200}'::jsonb, 'pauses of the schedules');
+reset role;
+
+-- Sessions and queue
+select tests.make_active(n) from generate_series(1, 4) as n;
+select tests.begin(5);
+select tests.queue(1);
+select tests.queue(2);
+select is(
+  array[tests.health('sessions', 'active', 'count'), tests.health('sessions', 'provisioning', 'count'),
+    tests.health('sessions', 'deleting', 'count'), tests.health('queue', 'entries', 'count')],
+  array['2', '1', '2', '2']::jsonb[], 'sessions are counted by status'
+);
+select tests.pass(interval '10 minutes');
+update private.deletion_queue set attempts = 10, next_attempt_at = private.clock() + interval '1 hour'
+where id = tests.session(1);
+select is(
+  tests.health('queue') - array['entries', 'expired'],
+  '{"due": {"count": 1, "estimated": false}, "stuck": {"count": 1, "estimated": false}, "dueForSeconds": 600,
+    "expiredForSeconds": null, "oldestSeconds": 600}'::jsonb,
+  'the backlog tells what is due, stuck and how old'
+);
+select tests.pass(interval '31 days');
+select is(
+  array[tests.health('queue', 'expired', 'count'), tests.health('queue', 'expiredForSeconds')],
+  array['2', to_jsonb(87000)]::jsonb[], 'expired sessions are counted and timed'
+);
+
+-- Runs
+select tests.run_ended(1, 'empty');
+select tests.pass(interval '1 minute');
+select tests.run_ended(2, 'outage', 'retry', false);
+select tests.pass(interval '1 minute');
+select tests.run_ended(3, 'breaker');
+select tests.pass(interval '1 minute');
+select tests.run_ended(4, 'too_many_unknown', 'reconcile', false);
+select tests.pass(interval '1 minute');
+select tests.run_ended(5, 'not_configured');
+select tests.run_ended(6, 'busy', 'reconcile', false);
+select is(
+  tests.health('runs') - 'recent',
+  '{"lastSuccessSeconds": 240, "lastFinished": "too_many_unknown", "lastExpiry": "breaker",
+    "lastReconcile": "too_many_unknown", "lastCall": null}'::jsonb,
+  'the last run of each kind is told; those that did not run do not count'
+);
+select is(jsonb_array_length(tests.health('runs', 'recent')), 6, 'recent runs are listed');
+select is(jsonb_array_length(public.session_health(2) #> '{runs,recent}'), 2, 'as many as asked for');
+
+-- The last call
+create function tests.call_answered(p_number integer, p_status integer, p_timed_out boolean default false)
+returns void language sql
+as $$
+  insert into private.cleanup_runs (id, trigger, status, requested_at, request_id)
+  values (tests.run(p_number), 'retry', 'requested', private.clock(), p_number);
+  insert into net._http_response (id, status_code, timed_out)
+  select p_number, p_status, p_timed_out where p_status is distinct from 0
+$$;
+select tests.pass(interval '1 minute');
+select tests.call_answered(11, 0);
+select is(tests.health('runs', 'lastCall', 'problem'), 'null'::jsonb, 'a call that is under way is no problem');
+select tests.pass(interval '7 minutes');
+select is(tests.health('runs', 'lastCall', 'problem'), '"no_answer"'::jsonb, 'one without an answer is');
+select tests.call_answered(12, 401);
+select is(tests.health('runs', 'lastCall', 'problem'), '"http_401"'::jsonb, 'and one that was refused');
+select tests.pass(interval '1 minute');
+select tests.call_answered(13, null, true);
+select is(tests.health('runs', 'lastCall', 'problem'), '"timeout"'::jsonb, 'and one that took too long');
+select tests.pass(interval '1 minute');
+select tests.call_answered(14, null);
+select is(tests.health('runs', 'lastCall', 'problem'), '"unreachable"'::jsonb, 'and one that reached nobody');
+select tests.pass(interval '1 minute');
+select tests.call_answered(15, 202);
+select is(tests.health('runs', 'lastCall', 'problem'), 'null'::jsonb, 'a call that was accepted is well');
+
+-- Reconcile, receipts, platform
+select is(tests.health('reconcile', 'finishedAt'), 'null'::jsonb, 'no pass has ended');
+select is(
+  tests.health('reconcile', 'quietForSeconds'), to_jsonb(extract(epoch from interval '31 days 25 minutes')::bigint),
+  'the pause is counted from the upgrade'
+);
+update private.reconcile_state set pass_finished_at = private.clock() - interval '1 hour' where only_row;
+select is(tests.health('reconcile', 'quietForSeconds'), '3600'::jsonb, 'and then from the last pass');
+insert into private.deletion_log (
+  id, origin_id, reason, session_proof, session_gone_at, disk_proof, disk_gone_at, attempts, requested_at
+)
+select tests.session(n), tests.session(n), 'requested', 'deleted', private.clock(), p.proof::private.deletion_proof,
+  private.clock(), 1, private.clock()
+from (values (91, 'absent'), (92, 'unproven')) as p (n, proof);
+select is(tests.health('unproven', 'count'), '1'::jsonb, 'receipts without a proof are counted');
+
+select is(
+  (select jsonb_agg(j - array['lastStatus', 'lastStart']) from jsonb_array_elements(tests.health('jobs')) as j),
+  '[{"name": "cleanup", "schedule": "0 0 * * *", "active": true}, {"name": "purge", "schedule": "17 3 * * *", "active": true},
+    {"name": "reconcile", "schedule": "0 4 * * 0", "active": true}, {"name": "retry", "schedule": "*/5 * * * *", "active": true}]'::jsonb,
+  'the cron jobs are listed'
+);
+select cron.unschedule('acontext-sessions-retry');
+select cron.alter_job(j.jobid, active => false) from cron.job as j where j.jobname = 'acontext-sessions-purge';
+insert into cron.job_run_details (runid, jobid, command, username, status, start_time, end_time)
+select v.runid, j.jobid, j.command, 'postgres', v.status, private.clock(), private.clock()
+from cron.job as j, (values (2000000001, 'succeeded'), (2000000002, 'failed'), (2000000003, 'running')) as v (runid, status)
+where j.jobname = 'acontext-sessions-cleanup';
+select is(
+  (select jsonb_agg(j - 'lastStart') from jsonb_array_elements(tests.health('jobs')) as j),
+  '[{"name": "cleanup", "schedule": "0 0 * * *", "active": true, "lastStatus": "failed"},
+    {"name": "purge", "schedule": "17 3 * * *", "active": false, "lastStatus": null},
+    {"name": "reconcile", "schedule": "0 4 * * 0", "active": true, "lastStatus": null},
+    {"name": "retry", "schedule": null, "active": false, "lastStatus": null}]'::jsonb,
+  'also those that are missing, switched off or failed'
+);
+
+select ok((tests.health('vault', 'secretKey'))::boolean, 'Vault has the key');
+select ok(tests.health('vault', 'projectUrl') #>> '{}' like 'http://127.0.0.1:%', 'Vault has the address');
+select unalike(public.session_health(10)::text, '%sb_secret_%', 'no key is told');
+delete from vault.secrets where name in ('project_url', 'cleanup_secret_key');
+select is(tests.health('vault'), '{"projectUrl": null, "secretKey": false}'::jsonb, 'what Vault lacks is told');
+select matches(tests.health('migration') #>> '{}', '^20261120\d{6}$', 'the newest migration is told');
+select is(tests.health('settings', 'max_workers'), '4'::jsonb, 'settings are told');
+select public.configure_cleanup('{"max_workers": 8}');
+select is(
+  tests.health('settingsLog', '0') - 'at',
+  jsonb_build_object('by', session_user, 'old', '{"max_workers": 4}'::jsonb, 'new', '{"max_workers": 8}'::jsonb),
+  'and their last changes'
+);
+
+-- The pauses that schedules make
+select is(private.longest_pause(p.schedule), p.pause::interval, p.schedule || ' pauses for ' || p.pause)
+from (values
+  ('*/5 * * * *', '65 minutes'), ('* * * * *', '65 minutes'), ('10 seconds', '65 minutes'), ('@hourly', '65 minutes'),
+  ('0 0 * * *', '26 hours'), ('0 */2 * * *', '26 hours'), ('@daily', '26 hours'), ('0 4 * * 0', '8 days'),
+  ('@weekly', '8 days'), ('0 4 1 * *', '32 days'), ('@monthly', '32 days'), ('0 4 1 1 *', '367 days'), ('@yearly', '367 days')
+) as p (schedule, pause);
+
+-- Above 10,000 counts are estimates
+insert into private.deletion_queue (id, origin_id, reason, next_attempt_at)
+select gen_random_uuid(), gen_random_uuid(), 'orphan', private.clock() from generate_series(1, 10050);
+select is(
+  tests.health('queue', 'due'), '{"count": 10001, "estimated": true}'::jsonb,
+  'without statistics the estimate is what was counted'
+);
+analyze private.deletion_queue;
+select is(
+  tests.health('queue', 'entries'), '{"count": 10052, "estimated": true}'::jsonb, 'with statistics it is theirs'
+);
+select is(tests.health('sessions', 'deleting'), '{"count": 2, "estimated": false}'::jsonb, 'orphans are no sessions');
+
+select * from finish();
+rollback;

@@ -1,0 +1,113 @@
+import { assert, assertEquals } from "@std/assert/mod.js";
+import postgres from "postgres";
+import { integrationTest } from "../integration/support/world.ts";
+
+const NIGHTS = 365;
+const SESSIONS_A_DAY = 1_000;
+/** By then every table has reached what its retention keeps: 90 days at most. */
+const SETTLED = 120;
+/** Of the size on night 120: pages are filled differently from one day to the next. */
+const TOLERANCE = 1.15;
+
+/** What outlives a session. Its own rows, in the table and in the queue, leave with it. */
+const TABLES = [
+  "private.deletion_log",
+  "private.cleanup_runs",
+  "private.settings_log",
+  "private.message_keys",
+  "cron.job_run_details",
+];
+
+/** The traces of one day: deletions, messages with a key, runs, a changed setting, the jobs; and then the purge. */
+const NIGHT = `
+create function pg_temp.night() returns integer language plpgsql as $$
+declare
+  v_now timestamptz := private.clock();
+begin
+  insert into private.deletion_log (
+    id, origin_id, reason, user_id, acontext_session_id, acontext_disk_id, session_proof, session_gone_at,
+    disk_proof, disk_gone_at, attempts, requested_at, finished_at
+  )
+  select i.id, i.id, 'expired', gen_random_uuid(), i.id, gen_random_uuid(), 'deleted', v_now,
+    'deleted', v_now, 1, v_now, v_now
+  from (select gen_random_uuid() as id from generate_series(1, ${SESSIONS_A_DAY})) as i;
+  insert into private.message_keys (session_id, key_hash, body_hash, lease_id, leased_until, created_at)
+  select i.id, encode(sha256(i.id::text::bytea), 'hex'), encode(sha256('body'), 'hex'), i.id, v_now, v_now
+  from (select gen_random_uuid() as id from generate_series(1, ${SESSIONS_A_DAY})) as i;
+  insert into private.cleanup_runs (id, trigger, status, requested_at, finished_at, stop_reason)
+  select gen_random_uuid(), 'retry', 'finished', v_now, v_now, 'empty' from generate_series(1, 50);
+  insert into private.settings_log (changed_at, changed_by, old, new)
+  values (v_now, 'postgres', '{"max_workers": 4}', '{"max_workers": 8}');
+  insert into cron.job_run_details (jobid, command, username, status, start_time, end_time)
+  select 1, 'select private.dispatch_cleanup(''retry'', false, false)', 'postgres', 'succeeded',
+    v_now, v_now
+  from generate_series(1, 290);
+  return private.purge_cleanup_history();
+end $$`;
+
+interface Size {
+  name: string;
+  rows: number;
+  bytes: number;
+}
+
+async function sizes(admin: postgres.Sql): Promise<Map<string, Size>> {
+  const rows = await admin<Size[]>`
+    select t.name, pg_total_relation_size(t.name::regclass)::float8 as bytes,
+      (xpath('/row/n/text()', query_to_xml('select count(*) as n from ' || t.name, false, true, '')))[1]::text::integer as rows
+    from jsonb_array_elements_text(${admin.json(TABLES)}) as t (name)`;
+  return new Map(rows.map((row) => [row.name, row]));
+}
+
+integrationTest(
+  "nothing of ours grows without bound: a year of 1,000 sessions a day",
+  async ({ info }) => {
+    const admin = postgres(info.adminDatabaseUrl, {
+      max: 1,
+      fetch_types: false,
+      onnotice: () => {},
+    });
+    try {
+      // The messages' sessions are of no interest here.
+      await admin`set session_replication_role = replica`;
+      await admin.unsafe(NIGHT);
+      let settled = new Map<string, Size>();
+      for (let night = 1; night <= NIGHTS; night++) {
+        await setClock(admin, `now() + interval '${night} days'`);
+        await admin`select pg_temp.night()`;
+        // What autovacuum does by itself in the course of a day.
+        if (night % 5 === 0) {
+          for (const table of TABLES) await admin.unsafe(`vacuum (analyze) ${table}`);
+        }
+        if (night === SETTLED) settled = await sizes(admin);
+      }
+      const atEnd = await sizes(admin);
+      console.table(
+        [...atEnd.values()].map(({ name, rows, bytes }) => ({
+          table: name,
+          rows,
+          "KiB on night 120": Math.round((settled.get(name)?.bytes ?? 0) / 1024),
+          "KiB on night 365": Math.round(bytes / 1024),
+        })),
+      );
+      for (const { name, rows, bytes } of atEnd.values()) {
+        const before = settled.get(name) ?? { rows: 0, bytes: 0 };
+        assert(rows <= before.rows * TOLERANCE, `${name}: ${rows} rows`);
+        // A few pages more or less mean nothing in a small table.
+        assert(bytes <= before.bytes * TOLERANCE + 65_536, `${name}: ${bytes} bytes`);
+      }
+      assertEquals(atEnd.get("private.deletion_log")?.rows, 90 * SESSIONS_A_DAY);
+    } finally {
+      await setClock(admin, "now()");
+      // Its history lies in the future.
+      await admin`delete from cron.job_run_details where start_time > now()`;
+      await admin.end({ timeout: 1 });
+    }
+  },
+);
+
+function setClock(admin: postgres.Sql, now: string) {
+  return admin.unsafe(`
+    create or replace function private.clock() returns timestamptz
+    language sql stable security invoker set search_path = '' as $$ select ${now}; $$`);
+}

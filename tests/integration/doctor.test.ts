@@ -1,0 +1,285 @@
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert/mod.js";
+import { join } from "@std/path/mod.js";
+import { ROOT } from "../../local/paths.ts";
+import { diagnose, type Diagnosis } from "../../ops/doctor/diagnose.ts";
+import { runDoctor } from "../../ops/doctor.ts";
+import { HEALTH_REASONS } from "../../supabase/functions/_shared/core/health_reasons.ts";
+import { misconfigured } from "../../supabase/functions/_shared/env.ts";
+import { toErrorResponse } from "../../supabase/functions/_shared/http/answer.ts";
+import { integrationTest, type World } from "./support/world.ts";
+
+const ALL = [
+  "CLI linked",
+  "migrations applied",
+  "Vault set",
+  "cron jobs active",
+  "functions answer",
+  "secrets present",
+  "key accepted by Acontext",
+  "healthy",
+];
+
+interface Options {
+  /** Seen as a hosted project, so that the commands are those of one. */
+  hosted?: boolean;
+  projectDir?: string;
+  url?: string;
+  secretKey?: string;
+}
+
+function examine({ info }: World, options: Options = {}): Promise<Diagnosis> {
+  const { hosted = false, projectDir = ROOT, url = info.apiUrl, secretKey = info.secretKey } =
+    options;
+  return diagnose({ url, secretKey, local: !hosted }, projectDir);
+}
+
+/** The check that is red, and what the doctor says to do. */
+function verdict({ checks, next }: Diagnosis): [name: string | undefined, next: string | null] {
+  const red = checks.findIndex(({ finding }) => finding?.ok === false);
+  assertEquals(checks.slice(0, red).every(({ finding }) => finding?.ok === true), true);
+  assertEquals(checks.slice(red + 1).every(({ finding }) => finding === null), true);
+  return [checks[red]?.name, next];
+}
+
+/** A folder like the project's, with what `change` does to it. */
+async function withProject(
+  change: (folder: string) => Promise<void>,
+  use: (projectDir: string) => Promise<void>,
+): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "acontext-sessions-doctor-" });
+  try {
+    for (const part of ["migrations", "functions"]) {
+      await Deno.mkdir(join(folder, "supabase", part), { recursive: true });
+      for await (const { name } of Deno.readDir(join(ROOT, "supabase", part))) {
+        const path = join("supabase", part, name);
+        if (part === "migrations") await Deno.writeTextFile(join(folder, path), "");
+        else if (!name.startsWith("_")) {
+          await Deno.mkdir(join(folder, path));
+          await Deno.writeTextFile(join(folder, path, "index.ts"), "");
+        }
+      }
+    }
+    await link(folder, "abcdefghijklmnopqrst");
+    await change(folder);
+    await use(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function link(folder: string, ref: string): Promise<void> {
+  await Deno.mkdir(join(folder, "supabase", ".temp"), { recursive: true });
+  await Deno.writeTextFile(join(folder, "supabase", ".temp", "project-ref"), ref);
+}
+
+const unchanged = () => Promise.resolve();
+
+/** The project behind a gateway that answers one path itself. */
+async function behindGateway(
+  { info, database: { sql } }: World,
+  { path, answer }: { path: string; answer: () => Response },
+  use: (url: string) => Promise<void>,
+): Promise<void> {
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
+    const { pathname, search } = new URL(request.url);
+    if (pathname === path && request.method !== "OPTIONS") return answer();
+    const target = `${info.apiUrl}${pathname}${search}`;
+    return fetch(new Request(target, request));
+  });
+  const setUrl = (value: string) =>
+    sql`select vault.update_secret(s.id, ${value}) from vault.secrets as s where s.name = 'project_url'`;
+  const url = `http://127.0.0.1:${server.addr.port}`;
+  await setUrl(url);
+  try {
+    await use(url);
+  } finally {
+    await setUrl(info.apiUrl);
+    await server.shutdown();
+  }
+}
+
+const rename = ({ database: { sql } }: World, from: string, to: string) =>
+  sql`select vault.update_secret(s.id, null, ${to}) from vault.secrets as s where s.name = ${from}`;
+
+integrationTest("the doctor finds the local stack well", async (world) => {
+  await world.database.quietSchedule();
+  const lines: string[] = [];
+  const code = await runDoctor({
+    env: { SUPABASE_URL: world.info.apiUrl, SUPABASE_SECRET_KEY: world.info.secretKey },
+    stdout: (line) => lines.push(line),
+    stderr: () => {},
+    json: false,
+  });
+  assertEquals(code, 0, lines.join("\n"));
+  assertEquals(lines.filter((line) => line.startsWith("ok    ")).length, ALL.length - 1);
+  assertEquals(lines.at(-1), "All is well");
+});
+
+integrationTest("the doctor finds a hosted project well", async (world) => {
+  await world.database.quietSchedule();
+  await withProject(unchanged, async (projectDir) => {
+    const { healthy, checks } = await examine(world, { hosted: true, projectDir });
+    assertEquals([healthy, checks.map(({ name }) => name)], [true, ALL]);
+  });
+});
+
+Deno.test("the doctor asks to link the CLI, and to the right project", async () => {
+  const target = {
+    url: "https://abcdefghijklmnopqrst.supabase.co",
+    secretKey: "sb_secret_x",
+    local: false,
+  };
+  const next = "npx supabase link abcdefghijklmnopqrst";
+  const unlinked = (folder: string) =>
+    Deno.remove(join(folder, "supabase", ".temp", "project-ref"));
+  const elsewhere = (folder: string) => link(folder, "zyxwvutsrqponmlkjihg");
+  for (const change of [unlinked, elsewhere]) {
+    await withProject(change, async (projectDir) => {
+      assertEquals(verdict(await diagnose(target, projectDir)), ["CLI linked", next]);
+    });
+  }
+});
+
+integrationTest(
+  "the doctor asks for another secret key when the project refuses it",
+  async (world) => {
+    const secretKey = "sb_secret_wrong";
+    assertEquals(verdict(await examine(world, { secretKey })), ["migrations applied", "npm start"]);
+    await withProject(unchanged, async (projectDir) => {
+      const [, next] = verdict(await examine(world, { secretKey, hosted: true, projectDir }));
+      assertStringIncludes(next ?? "", "npx supabase projects api-keys --reveal");
+    });
+  },
+);
+
+integrationTest("the doctor asks to apply the migrations that are missing", async (world) => {
+  const newer = (folder: string) =>
+    Deno.writeTextFile(join(folder, "supabase", "migrations", "29990101000000_newer.sql"), "");
+  await withProject(newer, async (projectDir) => {
+    assertEquals(verdict(await examine(world, { projectDir })), [
+      "migrations applied",
+      "npm start",
+    ]);
+    assertEquals(
+      verdict(await examine(world, { hosted: true, projectDir })),
+      ["migrations applied", "npx supabase db push --remote"],
+    );
+  });
+  const unknown = { code: "PGRST202", message: "Could not find the function" };
+  await behindGateway(world, {
+    path: "/rest/v1/rpc/session_health",
+    answer: () => Response.json(unknown, { status: 404 }),
+  }, async (url) => {
+    assertEquals(verdict(await examine(world, { url })), ["migrations applied", "npm start"]);
+  });
+});
+
+integrationTest("the doctor asks to put into Vault what it lacks", async (world) => {
+  for (const name of ["project_url", "cleanup_secret_key"]) {
+    await rename(world, name, "put_away");
+    try {
+      assertEquals(verdict(await examine(world)), ["Vault set", "npm start"]);
+      await withProject(unchanged, async (projectDir) => {
+        const [check, next] = verdict(await examine(world, { hosted: true, projectDir }));
+        assertEquals(check, "Vault set");
+        assertMatch(next ?? "", new RegExp(`^select vault.create_secret\\('.+', '${name}'\\);$`));
+      });
+    } finally {
+      await rename(world, "put_away", name);
+    }
+  }
+});
+
+integrationTest("the doctor sees that Vault has another project's address", async (world) => {
+  const { sql } = world.database;
+  const set = (url: string) =>
+    sql`select vault.update_secret(s.id, ${url}) from vault.secrets as s where s.name = 'project_url'`;
+  await set("https://elsewhere.supabase.co");
+  try {
+    await withProject(unchanged, async (projectDir) => {
+      const [check, next] = verdict(await examine(world, { hosted: true, projectDir }));
+      assertEquals(check, "Vault set");
+      assertStringIncludes(next ?? "", `select vault.update_secret(id, '${world.info.apiUrl}')`);
+    });
+  } finally {
+    await set(world.info.apiUrl);
+  }
+});
+
+integrationTest("the doctor asks to make cron jobs anew", async (world) => {
+  const expected: [string, string] = ["cron jobs active", "npm run ops -- settings set"];
+  assertEquals(verdict(await examine(world)), expected, "switched off");
+  await world.database.quietSchedule();
+  await world.database.sql`select cron.unschedule('acontext-sessions-retry')`;
+  assertEquals(verdict(await examine(world)), expected, "missing");
+});
+
+integrationTest("the doctor asks to deploy a function that does not answer", async (world) => {
+  await world.database.quietSchedule();
+  const another = async (folder: string) => {
+    await Deno.mkdir(join(folder, "supabase", "functions", "another-one"));
+    await Deno.writeTextFile(join(folder, "supabase", "functions", "another-one", "index.ts"), "");
+  };
+  await withProject(another, async (projectDir) => {
+    assertEquals(verdict(await examine(world, { projectDir })), ["functions answer", "npm start"]);
+    assertEquals(
+      verdict(await examine(world, { hosted: true, projectDir })),
+      ["functions answer", "npx supabase functions deploy another-one --use-api"],
+    );
+  });
+});
+
+integrationTest("the doctor asks for the secret that the functions lack", async (world) => {
+  await world.database.quietSchedule();
+  await behindGateway(world, {
+    path: "/functions/v1/session-health",
+    answer: () => toErrorResponse(misconfigured("ACONTEXT_API_KEY", "missing"), "r"),
+  }, async (url) => {
+    assertEquals(
+      verdict(await examine(world, { url })),
+      ["secrets present", "ACONTEXT_API_KEY=sk-ac-… npm start"],
+    );
+    await withProject(unchanged, async (projectDir) => {
+      assertEquals(
+        verdict(await examine(world, { url, hosted: true, projectDir })),
+        ["secrets present", "npx supabase secrets set ACONTEXT_API_KEY=sk-ac-…"],
+      );
+    });
+  });
+});
+
+integrationTest("the doctor asks for another key when Acontext refuses it", async (world) => {
+  await world.database.quietSchedule();
+  await world.remote.withFaults(
+    [{ route: "*", fault: { kind: "status", status: 401 } }],
+    () =>
+      withProject(unchanged, async (projectDir) => {
+        assertEquals(
+          verdict(await examine(world, { hosted: true, projectDir })),
+          ["key accepted by Acontext", "npx supabase secrets set ACONTEXT_API_KEY=sk-ac-…"],
+        );
+      }),
+  );
+});
+
+integrationTest("the doctor passes on what health says", async (world) => {
+  await world.database.quietSchedule();
+  await world.database.configure({ cleanup_enabled: false });
+  assertEquals(
+    verdict(await examine(world)),
+    ["healthy", HEALTH_REASONS.cleanup_disabled.remedy],
+  );
+});
+
+Deno.test("the doctor says how to name a project when it knows none", async () => {
+  const lines: string[] = [];
+  const code = await runDoctor({
+    env: { SUPABASE_URL: "https://abcdefghijklmnopqrst.supabase.co" },
+    stdout: () => {},
+    stderr: (line) => lines.push(line),
+    json: false,
+  });
+  assertEquals([code, lines], [3, [
+    'Cannot choose the project: "SUPABASE_SECRET_KEY" is missing',
+  ]]);
+});

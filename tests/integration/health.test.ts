@@ -1,0 +1,233 @@
+import { assertEquals, assertStringIncludes } from "@std/assert/mod.js";
+import { z } from "zod";
+import { HEALTH_REASONS } from "../../supabase/functions/_shared/core/health_reasons.ts";
+import { eventually } from "./support/eventually.ts";
+import { NAMESPACE } from "./support/remote.ts";
+import { integrationTest, type World } from "./support/world.ts";
+
+const answerSchema = z.looseObject({
+  status: z.string(),
+  reasons: z.array(z.object({
+    code: z.string(),
+    severity: z.string(),
+    message: z.string(),
+    remedy: z.string(),
+  })),
+});
+
+async function health({ call, info }: World, query = "") {
+  const answer = await call("session-health", query, { headers: { apikey: info.secretKey } });
+  assertEquals(answer.status, 200, JSON.stringify(answer.body));
+  return answerSchema.parse(answer.body);
+}
+
+const codesOf = async (world: World) => (await health(world)).reasons.map(({ code }) => code);
+
+async function setSecret({ database: { sql } }: World, name: string, value: string) {
+  await sql`
+    select vault.update_secret(s.id, ${value}) from vault.secrets as s where s.name = ${name}`;
+}
+
+const dispatch = ({ database: { sql } }: World) =>
+  sql`select private.dispatch_cleanup('nightly', true, false)`;
+
+async function expired(world: World, count: number): Promise<void> {
+  const sessions = await world.createdMany(await world.newUser(), count);
+  await world.database.expire(sessions.map(({ id }) => id));
+}
+
+interface Fault {
+  provoke(world: World): Promise<unknown>;
+  /** What an operator does, as the remedy says. */
+  heal(world: World): Promise<unknown>;
+}
+
+/** A session whose expiry is three days past, which is more than a daily schedule explains. */
+async function longExpired(world: World): Promise<void> {
+  const { id } = await world.created(await world.newUser());
+  await world.database.sql`
+    update public.session_mappings set last_activity_at = private.clock() - interval '33 days'
+    where id = ${id}`;
+}
+
+const rename = ({ database: { sql } }: World, from: string, to: string) =>
+  sql`select vault.update_secret(s.id, null, ${to}) from vault.secrets as s where s.name = ${from}`;
+
+const reconcile = ({ call, info }: World, body: { force?: boolean } = {}) =>
+  call("cleanup-sessions", "", {
+    method: "POST",
+    headers: { apikey: info.secretKey, "content-type": "application/json" },
+    body: JSON.stringify({ task: "reconcile", ...body }),
+  });
+
+const FAULTS: Record<keyof typeof HEALTH_REASONS, Fault> = {
+  not_configured: {
+    provoke: (world) => rename(world, "project_url", "put_away"),
+    heal: (world) => rename(world, "put_away", "project_url"),
+  },
+  job_missing: {
+    provoke: ({ database: { sql } }) => sql`select cron.unschedule('acontext-sessions-purge')`,
+    heal: ({ database }) => database.configure({}),
+  },
+  job_failing: {
+    provoke: ({ database: { sql } }) =>
+      sql`
+        insert into cron.job_run_details (runid, jobid, command, database, username, status, start_time, end_time)
+        select 2000000000, j.jobid, j.command, 'postgres', 'postgres', 'failed', now(), now()
+        from cron.job as j where j.jobname = 'acontext-sessions-cleanup'`,
+    heal: ({ database: { sql } }) => sql`delete from cron.job_run_details where runid = 2000000000`,
+  },
+  worker_unreachable: {
+    async provoke(world) {
+      await expired(world, 1);
+      await setSecret(world, "cleanup_secret_key", "sb_secret_wrong");
+      await dispatch(world);
+      await eventually("the refusal is seen", async () => (await codesOf(world)).length > 0);
+    },
+    async heal(world) {
+      await setSecret(world, "cleanup_secret_key", world.info.secretKey);
+      await dispatch(world);
+      await eventually("a call has arrived", async () => (await codesOf(world)).length === 0);
+    },
+  },
+  acontext_unreachable: {
+    async provoke(world) {
+      await expired(world, 1);
+      await world.remote.withFaults([{ route: "*", fault: { kind: "outage" } }], async () => {
+        assertEquals((await world.swept()).stopReason, "outage");
+      });
+    },
+    async heal(world) {
+      await world.database.makeDue();
+      await world.swept();
+    },
+  },
+  run_failed: {
+    async provoke({ database: { sql } }) {
+      const runId = crypto.randomUUID();
+      await sql`select public.start_cleanup_run(${runId}, false)`;
+      await sql`select public.finish_cleanup_run(${runId}, '{"stopReason": "error"}')`;
+    },
+    heal: (world) => world.swept(),
+  },
+  cleanup_overdue: { provoke: longExpired, heal: (world) => world.swept() },
+  backlog_growing: {
+    async provoke(world) {
+      await world.swept();
+      await longExpired(world);
+    },
+    heal: (world) => world.swept(),
+  },
+  stuck_sessions: {
+    async provoke(world) {
+      const user = await world.newUser();
+      const { id } = await world.created(user);
+      await world.remote.withFaults(
+        [{ route: "DELETE /disk/:id", fault: { kind: "status", status: 500 } }],
+        () => world.remove(user, id),
+      );
+      await world.database.sql`
+        update private.deletion_queue
+        set attempts = 10, next_attempt_at = private.clock() + interval '6 hours' where id = ${id}`;
+    },
+    async heal(world) {
+      const [entry] = await world.database.queue();
+      await world.database.sql`select public.retry_deletion(${entry?.id ?? ""})`;
+      assertEquals((await world.swept()).deleted, 1);
+    },
+  },
+  breaker_tripped: {
+    async provoke(world) {
+      await world.database.configure({ breaker_minimum: 2 });
+      await expired(world, 3);
+      assertEquals((await world.swept()).stopReason, "breaker");
+    },
+    heal: (world) => world.swept({ force: true }),
+  },
+  reconcile_overdue: {
+    provoke: ({ database: { sql } }) =>
+      sql`
+        update private.reconcile_state
+        set pass_finished_at = private.clock() - interval '17 days' where only_row`,
+    heal: (world) => reconcile(world),
+  },
+  too_many_unknown: {
+    async provoke(world) {
+      for (let n = 0; n < 11; n++) {
+        const id = crypto.randomUUID();
+        await world.remote.makeSession({
+          use_uuid: id,
+          configs: { acontext_sessions: { namespace: NAMESPACE, session_id: id } },
+        });
+      }
+      await world.remote.control.age(7_200);
+      await reconcile(world);
+    },
+    async heal(world) {
+      await reconcile(world, { force: true });
+      assertEquals((await world.swept()).deleted, 11);
+    },
+  },
+  unproven_resources: {
+    provoke: ({ database: { sql } }) =>
+      sql`
+        insert into private.deletion_log (
+          id, origin_id, reason, session_proof, session_gone_at, disk_proof, disk_gone_at, attempts, requested_at
+        )
+        select i.id, i.id, 'requested', 'deleted', private.clock(), 'unproven', private.clock(), 1, private.clock()
+        from (select gen_random_uuid()) as i (id)`,
+    heal: ({ database: { sql } }) =>
+      sql`delete from private.deletion_log where disk_proof = 'unproven'`,
+  },
+  cleanup_disabled: {
+    provoke: ({ database }) => database.configure({ cleanup_enabled: false }),
+    heal: ({ database }) => database.configure({ cleanup_enabled: true }),
+  },
+};
+
+for (const [code, { provoke, heal }] of Object.entries(FAULTS)) {
+  integrationTest(`health tells ${code} with its remedy, until it is healed`, async (world) => {
+    await world.database.quietSchedule();
+    assertEquals(await codesOf(world), [], "before");
+    try {
+      await provoke(world);
+      const { status, reasons } = await health(world);
+      assertEquals(reasons.map((reason) => reason.code), [code]);
+      const expected = Object.entries(HEALTH_REASONS).find(([name]) => name === code)?.[1];
+      assertEquals(
+        [status, reasons[0]?.severity, reasons[0]?.remedy],
+        [expected?.severity, expected?.severity, expected?.remedy],
+      );
+    } finally {
+      await heal(world);
+    }
+    assertEquals((await health(world)).reasons, [], "after");
+  });
+}
+
+integrationTest("health tells everybody the status only, and a key everything", async (world) => {
+  const open = await world.call("session-health", "", {});
+  assertEquals(open.status, 200);
+  assertEquals(Object.keys(z.record(z.string(), z.string()).parse(open.body)), ["status"]);
+  const all = await health(world, "?probe=acontext");
+  assertEquals(all["acontext"], { reachable: true, problem: null });
+  assertEquals(all["namespace"], NAMESPACE);
+});
+
+integrationTest("health knows when Acontext refuses the key", async (world) => {
+  await world.remote.withFaults(
+    [{ route: "*", fault: { kind: "status", status: 401 } }],
+    async () => {
+      const { acontext } = await health(world, "?probe=acontext");
+      assertEquals(acontext, { reachable: false, problem: "http_401" });
+    },
+  );
+});
+
+integrationTest("health speaks Prometheus through the gateway", async ({ info }) => {
+  const response = await fetch(`${info.apiUrl}/functions/v1/session-health`, {
+    headers: { apikey: info.secretKey, accept: "text/plain" },
+  });
+  assertEquals(response.headers.get("content-type")?.startsWith("text/plain"), true);
+  assertStringIncludes(await response.text(), '\nacontext_sessions_reason{reason="job_missing"} ');
+});

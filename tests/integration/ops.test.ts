@@ -1,0 +1,204 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert/mod.js";
+import { runOps } from "../../ops/ops.ts";
+import { NAMESPACE } from "./support/remote.ts";
+import { integrationTest, type World } from "./support/world.ts";
+
+interface Ended {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** Runs a command line of `npm run ops` against the test's stack. */
+async function ops({ info }: World, ...argv: string[]): Promise<Ended> {
+  const stdout: string[] = [];
+  const stderr: string[] = [];
+  const code = await runOps(argv, {
+    env: { SUPABASE_URL: info.apiUrl, SUPABASE_SECRET_KEY: info.secretKey },
+    stdout: (line) => stdout.push(line),
+    stderr: (line) => stderr.push(line),
+    pauseMs: 20,
+  });
+  return { code, stdout: stdout.join("\n"), stderr: stderr.join("\n") };
+}
+
+async function expired(world: World, count: number): Promise<void> {
+  const sessions = await world.createdMany(await world.newUser(), count);
+  await world.database.expire(sessions.map(({ id }) => id));
+}
+
+/** A deletion that Acontext refuses, tried ten times. */
+async function stuckSession(world: World): Promise<string> {
+  const user = await world.newUser();
+  const { id } = await world.created(user);
+  await world.remote.withFaults(
+    [{ route: "DELETE /disk/:id", fault: { kind: "status", status: 500 } }],
+    () => world.remove(user, id),
+  );
+  await world.database.sql`
+    update private.deletion_queue
+    set attempts = 10, next_attempt_at = private.clock() + interval '6 hours' where id = ${id}`;
+  return id;
+}
+
+integrationTest("ops health exits with the status and shows each remedy", async (world) => {
+  const failing = await ops(world, "health");
+  assertEquals(failing.code, 2, "the tests have switched the jobs off");
+  assertMatch(failing.stdout, /^status failing, namespace local$/m);
+  assertMatch(
+    failing.stdout,
+    /^failing: job_missing\n {2}.+\n {2}→ .+npm run ops -- settings set/m,
+  );
+  assertEquals((await ops(world, "settings", "set")).code, 0);
+  const well = await ops(world, "health", "--json");
+  assertEquals([well.code, JSON.parse(well.stdout).status], [0, "ok"]);
+  await stuckSession(world);
+  assertEquals((await ops(world, "health")).code, 1);
+  await world.database.makeDue();
+  await world.swept();
+});
+
+integrationTest("ops sweep drains what is due in as many runs as it takes", async (world) => {
+  await world.database.configure({ max_per_run: 2 });
+  await world.database.silenceJobs();
+  await expired(world, 5);
+  const preview = await ops(world, "sweep", "--dry-run");
+  assertEquals([preview.code, preview.stdout], [0, "5 would be deleted"]);
+  const { code, stdout, stderr } = await ops(world, "sweep");
+  assertEquals([code, stdout], [0, "5 deleted, 0 failed, ended with empty"]);
+  assertMatch(stderr, /^run 1: 2 deleted, 0 failed, limit\nrun 2: .+\nrun 3: 1 deleted/);
+  assertEquals(await world.database.rowCount(), 0);
+  const runs = await ops(world, "runs", "--limit", "2");
+  assertEquals(runs.stdout.split("\n").length, 3);
+  assertMatch(runs.stdout, /manual +empty/);
+  assertEquals(JSON.parse((await ops(world, "runs", "--json")).stdout).length, 3);
+});
+
+integrationTest("ops sweep says what stands in the way", async (world) => {
+  await world.database.configure({ breaker_minimum: 2 });
+  await expired(world, 3);
+  const held = await ops(world, "sweep");
+  assertEquals(held.code, 1);
+  assertStringIncludes(held.stdout, "npm run ops -- sweep --dry-run --force");
+  assertEquals((await ops(world, "sweep", "--force")).code, 0);
+  assertEquals(await world.database.rowCount(), 0);
+  await ops(world, "settings", "set", "cleanup_enabled=false");
+  const disabled = await ops(world, "sweep");
+  assertEquals(disabled.code, 1);
+  assertStringIncludes(disabled.stdout, "settings set cleanup_enabled=true");
+});
+
+integrationTest("ops stuck and ops retry bring a stuck deletion to its end", async (world) => {
+  assertEquals((await ops(world, "stuck")).stdout, "Nothing is stuck");
+  const id = await stuckSession(world);
+  const { code, stdout } = await ops(world, "stuck");
+  assertEquals(code, 1);
+  assertMatch(stdout, new RegExp(`${id} +requested +10 +disk: http_500 +disk`));
+  assertMatch((await ops(world, "retry", id)).stdout, /^Due now/);
+  assertEquals((await ops(world, "sweep")).stdout, "1 deleted, 0 failed, ended with empty");
+  const gone = await ops(world, "retry", id);
+  assertEquals(gone.code, 1);
+  assertMatch(gone.stdout, /^No deletion has this id/);
+});
+
+integrationTest("ops reconcile shows and queues what no session knows", async (world) => {
+  const id = crypto.randomUUID();
+  await world.remote.makeSession({
+    use_uuid: id,
+    configs: { acontext_sessions: { namespace: NAMESPACE, session_id: id } },
+  });
+  await world.remote.control.age(7_200);
+  const preview = await ops(world, "reconcile", "--dry-run");
+  assertEquals(preview.code, 1);
+  assertStringIncludes(preview.stdout, id);
+  const { code, stdout } = await ops(world, "reconcile");
+  assertEquals(code, 0);
+  assertStringIncludes(stdout, "1 unknown, ended with complete");
+  await ops(world, "sweep");
+  assertEquals((await ops(world, "reconcile", "--dry-run")).code, 0);
+});
+
+integrationTest("ops settings shows, changes and remembers", async (world) => {
+  const { code, stdout } = await ops(
+    world,
+    "settings",
+    "set",
+    "session_ttl=14 days",
+    "max_workers=2",
+    "max_sessions_per_user=null",
+    "cleanup_schedule=0 3 * * *",
+  );
+  assertEquals(code, 0);
+  assertMatch(stdout, /^session_ttl +14 days$/m);
+  const got = await ops(world, "settings");
+  assertMatch(got.stdout, /^cleanup_schedule +0 3 \* \* \*$/m);
+  assertMatch(got.stdout, /service_role +.*"max_workers":4.* +.*"max_workers":2/);
+  const refused = await ops(world, "settings", "set", "max_workers=0");
+  assertEquals(refused.code, 3);
+  assertStringIncludes(refused.stderr, "max_workers_in_range");
+  assertEquals((await ops(world, "settings", "set", "max_workers")).code, 3);
+});
+
+integrationTest(
+  "ops erase-user leaves nothing of a user, and everything of others",
+  async (world) => {
+    const [user, other] = [await world.newUser(), await world.newUser()];
+    await world.createdMany(user, 3);
+    const kept = await world.created(other);
+    const preview = await ops(world, "erase-user", user.id, "--dry-run");
+    assertStringIncludes(preview.stdout, "3 sessions would go");
+    assertEquals(await world.database.rowCount(), 4);
+    const { code, stdout } = await ops(world, "erase-user", user.id);
+    assertEquals(code, 0, stdout);
+    assertMatch(stdout, /^Nothing of this user is left/);
+    const audit = await world.remote.audit();
+    assertEquals(audit.sessions.map(({ id }) => id), [kept.id]);
+    const [account] = await world.database.sql`select 1 from auth.users where id = ${user.id}`;
+    assertEquals(account, undefined);
+    assertEquals((await ops(world, "erase-user", user.id)).code, 0, "may be repeated");
+  },
+);
+
+integrationTest("ops erase-user says what is left when Acontext is down", async (world) => {
+  const user = await world.newUser();
+  await world.created(user);
+  await world.remote.withFaults([{ route: "*", fault: { kind: "outage" } }], async () => {
+    const { code, stdout } = await ops(world, "erase-user", user.id, "--json");
+    assertEquals(code, 1);
+    const { erased, queued } = JSON.parse(stdout);
+    assertEquals([erased, queued], [false, 1]);
+  });
+  await world.database.makeDue();
+  assertEquals((await ops(world, "erase-user", user.id)).code, 0);
+});
+
+integrationTest("ops exits with 3 when it cannot ask", async (world) => {
+  const run = async (argv: string[], env: Record<string, string>) => {
+    const lines: string[] = [];
+    const print = (line: string) => lines.push(line);
+    return {
+      code: await runOps(argv, { env, stdout: print, stderr: print }),
+      text: lines.join("\n"),
+    };
+  };
+  const { apiUrl: SUPABASE_URL } = world.info;
+  const env = { SUPABASE_URL, SUPABASE_SECRET_KEY: world.info.secretKey };
+  const cases: [string[], Record<string, string>, RegExp][] = [
+    [["health"], { SUPABASE_URL }, /"SUPABASE_SECRET_KEY" is missing/],
+    [["health"], { SUPABASE_URL, SUPABASE_SECRET_KEY: "sb_secret_wrong" }, /401/],
+    [["runs"], { SUPABASE_URL, SUPABASE_SECRET_KEY: "sb_secret_wrong" }, /401/],
+    [["runs"], { ...env, SUPABASE_URL: "http://127.0.0.1:1" }, /no answer/],
+    [["runs"], { ...env, SUPABASE_URL: "http://example.com" }, /https/],
+    [["dance"], env, /the commands are health, runs/],
+    [["runs", "--loud"], env, /--loud/],
+    [["runs", "--limit", "0"], env, /1 to 1000/],
+    [["retry", "x"], env, /a UUID/],
+    [[], env, /npm run ops -- <command>/],
+  ];
+  for (const [argv, given, expected] of cases) {
+    const { code, text } = await run(argv, given);
+    assertEquals(code, 3, text);
+    assertMatch(text, expected);
+    assert(!text.includes(world.info.secretKey));
+  }
+});

@@ -1,0 +1,45 @@
+import { assertEquals } from "@std/assert/mod.js";
+
+const DOCS = new URL("../../docs/operations.md", import.meta.url);
+const WORKFLOW = new URL("../../.github/workflows/deploy.yml", import.meta.url);
+const SUPABASE = new URL("../../supabase/", import.meta.url);
+
+async function uninstalling(): Promise<string> {
+  const text = await Deno.readTextFile(DOCS);
+  return text.slice(text.indexOf("## Uninstalling"), text.indexOf("## Never"));
+}
+
+Deno.test("uninstalling drops every public function that the migrations make", async () => {
+  const made = new Set<string>();
+  for await (const { name } of Deno.readDir(new URL("migrations/", SUPABASE))) {
+    const sql = await Deno.readTextFile(new URL(`migrations/${name}`, SUPABASE));
+    for (const [, found = ""] of sql.matchAll(/^create (?:or replace )?function public\.(\w+)/gm)) {
+      made.add(found);
+    }
+  }
+  const list = /proname in \(([^)]+)\)/.exec(await uninstalling())?.[1] ?? "";
+  const dropped = [...list.matchAll(/'(\w+)'/g)].map(([, name = ""]) => name);
+  assertEquals(dropped.toSorted(), [...made].toSorted());
+});
+
+Deno.test("uninstalling deletes every Edge Function", async () => {
+  const folders: string[] = [];
+  for await (const { name, isDirectory } of Deno.readDir(new URL("functions/", SUPABASE))) {
+    if (isDirectory && !name.startsWith("_")) folders.push(name);
+  }
+  const text = await uninstalling();
+  const deleted = [...text.matchAll(/functions delete ([\w-]+)/g)].map(([, name]) => name);
+  assertEquals(deleted.toSorted(), folders.toSorted());
+});
+
+Deno.test("the deployment workflow pins its actions, and tests before it deploys", async () => {
+  const text = await Deno.readTextFile(WORKFLOW);
+  const used = [...text.matchAll(/uses: (\S+)/g)].map(([, name = ""]) => name);
+  assertEquals(used.length > 0, true);
+  assertEquals(used.filter((name) => !/^[\w-]+\/[\w-]+@[0-9a-f]{40}$/.test(name)), []);
+  assertEquals(/deploy:\n {4}needs: test\n/.test(text), true);
+  const steps = ["db push --remote", "functions deploy", "npm run doctor"];
+  const positions = steps.map((step) => text.indexOf(step));
+  assertEquals(positions, positions.toSorted((a, b) => a - b));
+  assertEquals(positions.includes(-1), false);
+});
