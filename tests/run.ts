@@ -10,6 +10,7 @@ import { reporter } from "../local/check/report.ts";
 import { runChecks } from "../local/check/all.ts";
 import { debianProblem } from "../local/postgres/debian.ts";
 import { chaosTests } from "./chaos/run.ts";
+import { clientTests } from "./client/run.ts";
 import { enduranceStack, enduranceTests } from "./endurance/run.ts";
 import { integrationStack, integrationTests } from "./integration/run.ts";
 import { nightlyStack, nightlyTests } from "./nightly/run.ts";
@@ -27,6 +28,8 @@ const suites: Record<string, () => Promise<Counts | string>> = {
   stack: () => runDenoTests(["tests/stack"]),
   integration: () =>
     withTestStack(integrationStack, ({ file }) => runDenoTests([integrationTests], { file })),
+  /** The client as a package: in an app, in Node, in Deno and in a browser. */
+  client: () => withTestStack({}, ({ file }) => runDenoTests([clientTests], { file })),
   /** Parts of the stack that die while they work. */
   restarts: () => runDenoTests(["tests/restarts"]),
   /** Workers and databases that die while others go on. */

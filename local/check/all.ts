@@ -4,6 +4,7 @@
  * @module
  */
 
+import { checkContract } from "./contract.ts";
 import { checkDatabase } from "./database.ts";
 import { checkDeadExports } from "./dead_exports.ts";
 import { checkImportMaps } from "./import_maps.ts";
@@ -15,5 +16,6 @@ export async function runChecks(report: Report, options: { fix: boolean }): Prom
   await checkSource(report, options);
   await checkImportMaps(report);
   await checkDeadExports(report);
+  await checkContract(report, options);
   await checkDatabase(report, options);
 }

@@ -7,6 +7,7 @@
 
 import { join } from "@std/path/mod.js";
 import postgres from "postgres";
+import { format } from "../format.ts";
 import { ROOT, supabaseCli } from "../paths.ts";
 import { debianProblem } from "../postgres/debian.ts";
 import { startStack } from "../stack.ts";
@@ -83,24 +84,9 @@ async function checkTypes(
 ): Promise<string | null> {
   const generated = await cli("gen", "types", "--lang", "typescript", "--schema", "public");
   if (!generated.success) return generated.stdout + generated.stderr;
-  const wanted = await format(`${HEADER}\n${generated.stdout}`);
+  const wanted = await format(`${HEADER}\n${generated.stdout}`, "ts");
   if (await Deno.readTextFile(TYPES_FILE).catch(() => "") === wanted) return null;
   if (!fix) return "database.types.ts is stale: run `npm run check -- --fix`";
   await Deno.writeTextFile(TYPES_FILE, wanted);
   return null;
-}
-
-async function format(source: string): Promise<string> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["fmt", "--quiet", "--config", join(ROOT, "deno.json"), "--ext", "ts", "-"],
-    stdin: "piped",
-    stdout: "piped",
-  }).spawn();
-  const output = child.output();
-  const writer = child.stdin.getWriter();
-  await writer.write(new TextEncoder().encode(source));
-  await writer.close();
-  const { success, stdout } = await output;
-  if (!success) throw new Error("Cannot format the generated types: deno fmt refused them");
-  return new TextDecoder().decode(stdout);
 }

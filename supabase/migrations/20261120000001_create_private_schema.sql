@@ -7,8 +7,8 @@ create extension if not exists pg_cron with schema pg_catalog;
 create extension if not exists pg_net with schema extensions;
 create extension if not exists supabase_vault with schema vault;
 
--- Never add this schema to the API's exposed schemas: it holds the deletion queue and the receipts.
-create schema private;
+-- Projects often have a schema of this name already. Never add it to the API's exposed schemas: it holds the deletion queue and the receipts.
+create schema if not exists private;
 grant usage on schema private to service_role;
 
 create function private.clock()

@@ -165,10 +165,14 @@ begin
       returning s.* into v_session;
       -- A late answer to an earlier delete could still hit a new session of the same id, so no id lives twice. Looked at
       -- after the insert, because before it a whole life could pass between the look and the insert.
-      select l.user_id into v_deleted_owner
-      from private.deletion_log as l
-      where l.origin_id = p_session_id
-      order by l.log_id
+      select d.user_id into v_deleted_owner
+      from (
+        select l.user_id, l.log_id from private.deletion_log as l where l.origin_id = p_session_id
+        union all
+        -- What an earlier life left behind is found by the same mark, and about to be deleted.
+        select q.user_id, null from private.deletion_queue as q where q.origin_id = p_session_id
+      ) as d
+      order by d.user_id is null, d.log_id
       limit 1;
       if found then
         raise sqlstate 'PT410';

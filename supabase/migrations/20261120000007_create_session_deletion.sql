@@ -85,6 +85,7 @@ set search_path = ''
 as $$
 declare
   v_session public.session_mappings;
+  v_limit integer;
 begin
   select s.* into v_session
   from public.session_mappings as s
@@ -104,6 +105,18 @@ begin
     return jsonb_build_object('outcome', 'too_late');
   end if;
 
+  -- As in begin_session: who deletes, creates and restores in turn must not collect more than the quota.
+  select s.max_sessions_per_user into v_limit from private.settings as s;
+  if v_limit is not null then
+    perform pg_advisory_xact_lock(hashtextextended('quota:' || p_user_id::text, 0));
+    if (
+      select count(*) from public.session_mappings as s
+      where s.user_id = p_user_id and s.status <> 'deleting'
+    ) >= v_limit then
+      return jsonb_build_object('outcome', 'quota_exceeded', 'limit', v_limit);
+    end if;
+  end if;
+
   update public.session_mappings as s
   set status = 'active', last_activity_at = private.clock()
   where s.id = p_session_id
@@ -116,4 +129,4 @@ revoke execute on function public.restore_session(uuid, uuid) from public, anon,
 grant execute on function public.restore_session(uuid, uuid) to service_role;
 
 comment on function public.restore_session(uuid, uuid) is
-  'Takes a deletion back as long as no worker has begun it. Outcomes: restored, not_found, not_deleting, too_late.';
+  'Takes a deletion back as long as no worker has begun it. Outcomes: restored, not_found, not_deleting, too_late, quota_exceeded.';

@@ -64,7 +64,7 @@ begin
   with reported as materialized (
     select r.*
     from jsonb_to_recordset(p_settlements)
-      as r (id uuid, session private.deletion_proof, disk private.deletion_proof, otherwise text, error text)
+      as r (id uuid, session private.deletion_proof, disk private.deletion_proof, otherwise text, error text, "underWay" boolean)
   ),
   settled as (
     update private.deletion_queue as q
@@ -77,11 +77,13 @@ begin
       last_error = coalesce(r.error, q.last_error),
       attempts = q.attempts + case when r.otherwise = 'failed' then 1 else 0 end,
       next_attempt_at = case
-        when r.otherwise = 'failed' then v_now
+        when r.otherwise = 'failed' then v_now + greatest(
           -- min(30 s * 2^n, 6 h), and up to half as much again so that failures do not come back together
-          + least(interval '30 seconds' * power(2, least(q.attempts, 20)), interval '6 hours')
-            * (1 + private.jitter() / 2)
-        -- A request may still be under way in Acontext: two deletes of one id must not overlap
+          least(interval '30 seconds' * power(2, least(q.attempts, 20)), interval '6 hours')
+            * (1 + private.jitter() / 2),
+          -- A request may still be under way in Acontext: two deletes of one id must not overlap
+          case when r."underWay" then interval '1 minute' end
+        )
         when r.otherwise = 'deferred' then v_now + interval '1 minute'
         else v_now
       end

@@ -217,8 +217,11 @@ begin
   end if;
 
   v_remaining := private.count_due(v_run.expires_sessions, v_run.force, 100000);
-  if v_remaining > 0 and v_run.stop_reason in ('limit', 'time_budget', 'shutdown') and v_run.trigger <> 'manual'
-  then
+  -- After a run that got nothing done, because of 429s all along, the next one can wait for the schedule.
+  if v_remaining > 0 and v_run.trigger <> 'manual' and (
+    v_run.stop_reason = 'shutdown'
+    or (v_run.stop_reason in ('limit', 'time_budget') and (v_run.total = 0 or v_run.deferred < v_run.total))
+  ) then
     v_dispatched := private.dispatch_cleanup('chain', v_run.expires_sessions, v_run.force);
   end if;
   return jsonb_build_object('remaining', v_remaining, 'dispatched', v_dispatched);
@@ -229,7 +232,7 @@ revoke execute on function public.finish_cleanup_run(uuid, jsonb) from public, a
 grant execute on function public.finish_cleanup_run(uuid, jsonb) to service_role;
 
 comment on function public.finish_cleanup_run(uuid, jsonb) is
-  'Ends a run once; a scheduled run that leaves work behind calls the next. Answers what is still due, counted up to 100,000.';
+  'Ends a run once; a scheduled run that got on and leaves work behind calls the next. Answers what is still due, counted up to 100,000.';
 
 create function private.purge_cleanup_history()
 returns integer

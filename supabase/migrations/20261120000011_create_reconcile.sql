@@ -9,6 +9,7 @@ create table private.reconcile_state (
   page_cursor text,
   pass_started_at timestamptz,
   pass_finished_at timestamptz,
+  reconciled_until timestamptz,
   pass_seen integer not null default 0,
   pass_unknown integer not null default 0,
   run_id uuid,
@@ -19,6 +20,8 @@ create table private.reconcile_state (
 comment on table private.reconcile_state is
   'Where the walk over Acontext''s lists stands, and which run holds it: exactly one row.';
 
+comment on column private.reconcile_state.reconciled_until is
+  'Whatever sessions that were gone by then left behind has been found. Their receipts, which keep their ids from being used again, stay at least until then.';
 comment on column private.reconcile_state.pass_unknown is
   'Queued by this pass so far. However many runs a pass takes, together they queue no more than the share that one may.';
 
@@ -252,7 +255,12 @@ begin
     page_cursor = p_cursor,
     pass_seen = t.pass_seen + p_seen,
     pass_unknown = t.pass_unknown + p_unknown,
-    pass_finished_at = case when p_finished then v_now else t.pass_finished_at end
+    pass_finished_at = case when p_finished then v_now else t.pass_finished_at end,
+    -- A request may land up to a grace period late, and what it made has to be past the grace period to be found.
+    reconciled_until = case
+      when p_finished then t.pass_started_at - 2 * (select s.orphan_grace from private.settings as s)
+      else t.reconciled_until
+    end
   where t.run_id = p_run_id;
   return jsonb_build_object('outcome', 'saved', 'queued', v_queued);
 end;

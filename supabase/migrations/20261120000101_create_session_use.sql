@@ -257,9 +257,12 @@ declare
 begin
   select private.clock() - s.log_retention into v_before from private.settings as s;
 
+  -- Not before reconcile has found what its session may have left behind: the id could be used again.
   delete from private.deletion_log as l where l.log_id in (
     select d.log_id from private.deletion_log as d
-    where d.finished_at < v_before order by d.finished_at limit v_limit
+    where d.finished_at < v_before
+      and d.finished_at < (select t.reconciled_until from private.reconcile_state as t)
+    order by d.finished_at limit v_limit
   );
   get diagnostics v_count = row_count;
   v_total := v_total + v_count;
@@ -294,4 +297,4 @@ end;
 $$;
 
 comment on function private.purge_cleanup_history() is
-  'Removes receipts and runs older than log_retention, message keys older than two days and our cron history older than a week; a bounded number at a time.';
+  'Removes receipts that reconcile is past and runs, both older than log_retention, message keys older than two days and our cron history older than a week; a bounded number at a time.';

@@ -74,9 +74,12 @@ declare
 begin
   select v_now - s.log_retention into v_before from private.settings as s;
 
+  -- Not before reconcile has found what its session may have left behind: the id could be used again.
   delete from private.deletion_log as l where l.log_id in (
     select d.log_id from private.deletion_log as d
-    where d.finished_at < v_before order by d.finished_at limit v_limit
+    where d.finished_at < v_before
+      and d.finished_at < (select t.reconciled_until from private.reconcile_state as t)
+    order by d.finished_at limit v_limit
   );
   get diagnostics v_count = row_count;
   v_total := v_total + v_count;

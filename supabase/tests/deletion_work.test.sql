@@ -167,6 +167,10 @@ select ok(
   'an entry that fails for ever stays in the queue'
 );
 set local tests.jitter = '0';
+update private.deletion_queue set attempts = 0, next_attempt_at = private.clock() where id = tests.session(8);
+select tests.claim();
+select tests.settle(tests.settlement(8) || '{"underWay": true}');
+select is(tests.due_in(8), interval '1 minute', 'nothing is tried again within a minute of a request that was given up');
 
 -- An undeletable entry does not hold up others
 update private.deletion_queue set next_attempt_at = private.clock() + interval '1 hour' where lease_id is null;

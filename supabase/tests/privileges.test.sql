@@ -84,8 +84,8 @@ select bag_eq(
   $$select a.attname::text from pg_attribute as a
     where a.attrelid = 'public.session_mappings'::regclass and a.attnum > 0 and not a.attisdropped
       and has_column_privilege('authenticated', a.attrelid, a.attnum, 'UPDATE')$$,
-  array['metadata', 'pinned', 'title'],
-  'authenticated may update title, metadata and pinned, and nothing else'
+  array['metadata', 'pinned', 'title', 'ttl'],
+  'authenticated may update title, metadata, pinned and ttl, and nothing else'
 );
 select is_empty(
   $$select t.name, a.attname, r.rolname, p.privilege

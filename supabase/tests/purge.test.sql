@@ -31,7 +31,11 @@ from (values
   (5, -3, 'select public.somebody_elses_job()', private.clock() - interval '8 days', private.clock() - interval '8 days')
 ) as d (runid, jobid, command, started, ended);
 
-select is(private.purge_cleanup_history(), 6, 'a purge answers how much it removed');
+select is(private.purge_cleanup_history(), 5, 'a purge answers how much it removed');
+update private.reconcile_state set reconciled_until = private.clock() - interval '90 days 1 second';
+select is(private.purge_cleanup_history(), 0, 'a receipt stays until reconcile is past it');
+update private.reconcile_state set reconciled_until = private.clock();
+select is(private.purge_cleanup_history(), 1, 'and goes then');
 select results_eq(
   'select id from private.deletion_log order by id', array[tests.session(2), tests.session(3)],
   'receipts are kept for log_retention'

@@ -60,6 +60,34 @@ select is(
   'an unpinned session expires again'
 );
 select lives_ok(
+  $$update public.session_mappings set ttl = interval '1 minute' where id = tests.session(1)$$,
+  'an owner may set a lifetime, down to a minute'
+);
+select is(
+  (select expires_at - last_activity_at from public.session_mappings), interval '1 minute',
+  'an own lifetime moves the expiry'
+);
+select lives_ok(
+  $$update public.session_mappings set ttl = interval '3650 days' where id = tests.session(1)$$,
+  'an owner may set a lifetime, up to 3650 days'
+);
+select throws_ok(
+  format('update public.session_mappings set ttl = %L where id = tests.session(1)', ttl),
+  '23514', null, 'a lifetime of ' || ttl || ' is refused'
+)
+from unnest(array['59 seconds', '3651 days', '-1 day', '0']) as ttl;
+select is(
+  (select ttl from public.session_mappings), interval '3650 days', 'a refused lifetime changes nothing'
+);
+select lives_ok(
+  $$update public.session_mappings set ttl = null where id = tests.session(1)$$,
+  'an owner may go back to the project''s lifetime'
+);
+select is(
+  (select expires_at from public.session_mappings), '2026-02-09 12:00:00+00'::timestamptz,
+  'without an own lifetime the project''s counts again'
+);
+select lives_ok(
   $$update public.session_mappings set title = 'mine now' where id = tests.session(2)$$,
   'an update of somebody else''s session touches no row'
 );
@@ -72,7 +100,7 @@ select throws_ok(
   '42501', 'permission denied for table session_mappings', 'an owner cannot change ' || split_part(change, ' ', 1)
 )
 from unnest(array[
-  'id = gen_random_uuid()', 'user_id = null', 'status = ''deleting''', 'ttl = interval ''1 year''',
+  'id = gen_random_uuid()', 'user_id = null', 'status = ''deleting''',
   'message_count = 0', 'acontext_session_id = null', 'acontext_disk_id = null', 'created_at = now()',
   'updated_at = now()', 'last_activity_at = now()', 'expires_at = null'
 ]) as change;

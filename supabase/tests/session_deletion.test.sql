@@ -97,8 +97,24 @@ select is(
   'a half-made session cannot be restored'
 );
 
--- The owner is gone
+-- The quota holds for what comes back, too
 select tests.request_deletion(3);
+select tests.begin(8);
+reset role;
+update private.settings set max_sessions_per_user = (
+  select count(*) from public.session_mappings where user_id = tests.alice() and status <> 'deleting'
+);
+set local role service_role;
+select is(
+  public.restore_session(tests.alice(), tests.session(3)) ->> 'outcome', 'quota_exceeded',
+  'who has created up to the limit meanwhile cannot restore'
+);
+select is(tests.status(3), 'deleting', 'a refused restore changes nothing');
+reset role;
+update private.settings set max_sessions_per_user = null;
+
+-- The owner is gone
+set local role service_role;
 reset role;
 delete from auth.users where id = tests.alice();
 set local role service_role;

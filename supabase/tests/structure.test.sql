@@ -32,7 +32,7 @@ select columns_are('private', 'message_keys', array[
 ]);
 select columns_are('private', 'uncertain_sessions', array['session_id', 'since']);
 select columns_are('private', 'reconcile_state', array[
-  'only_row', 'phase', 'page_cursor', 'pass_started_at', 'pass_finished_at', 'pass_seen', 'pass_unknown',
+  'only_row', 'phase', 'page_cursor', 'pass_started_at', 'pass_finished_at', 'reconciled_until', 'pass_seen', 'pass_unknown',
   'run_id', 'run_until', 'watched_since'
 ]);
 select columns_are('private', 'settings_log', array['log_id', 'changed_at', 'changed_by', 'old', 'new']);
@@ -155,7 +155,7 @@ select bag_eq(
   $$select indexrelid::regclass::text from pg_index where indrelid = 'public.session_mappings'::regclass$$,
   array[
     'session_mappings_pkey', 'acontext_session_id_is_not_shared', 'acontext_disk_id_is_not_shared',
-    'session_mappings_by_owner', 'session_mappings_user_id', 'session_mappings_by_expiry',
+    'session_mappings_list', 'session_mappings_user_id', 'session_mappings_by_expiry',
     'session_mappings_provisioning'
   ],
   'session_mappings has its indexes, and no more to maintain on every write'

@@ -60,13 +60,19 @@ integrationTest("somebody else's deletion cannot be taken back", async (world) =
   assertEquals(await world.database.statusOf(id), "deleting");
 });
 
-integrationTest("an owner may change title, metadata and pinned", async (world) => {
+integrationTest("an owner may change title, metadata, pinned and ttl", async (world) => {
   const { client, ...user } = await world.newUser();
   const { id } = await world.created({ client, ...user });
   const { data } = await client.from("session_mappings")
-    .update({ title: "new", metadata: { a: 1 }, pinned: true }).eq("id", id)
-    .select("title, metadata, pinned, expires_at").single().throwOnError();
-  assertEquals(data, { title: "new", metadata: { a: 1 }, pinned: true, expires_at: null });
+    .update({ title: "new", metadata: { a: 1 }, pinned: true, ttl: "1 hour" }).eq("id", id)
+    .select("title, metadata, pinned, ttl, expires_at").single().throwOnError();
+  assertEquals(data, {
+    title: "new",
+    metadata: { a: 1 },
+    pinned: true,
+    ttl: "01:00:00",
+    expires_at: null,
+  });
   const { data: unpinned } = await client.from("session_mappings").update({ pinned: false })
     .eq("id", id).select("expires_at").single().throwOnError();
   assertEquals(typeof unpinned.expires_at, "string");
@@ -80,7 +86,6 @@ integrationTest("an owner may change nothing else", async (world) => {
     { id: crypto.randomUUID() },
     { user_id: crypto.randomUUID() },
     { status: "deleting" as const },
-    { ttl: "10 years" },
     { message_count: 7 },
     { acontext_session_id: crypto.randomUUID() },
     { acontext_disk_id: crypto.randomUUID() },
@@ -110,6 +115,8 @@ integrationTest("what an owner may change keeps its limits", async (world) => {
     { title: "x".repeat(201) },
     { metadata: { a: "x".repeat(8_192) } },
     { metadata: [1, 2] },
+    { ttl: "59 seconds" },
+    { ttl: "3651 days" },
   ];
   for (const change of changes) {
     const { error } = await user.client.from("session_mappings").update(change).eq("id", id);

@@ -70,17 +70,19 @@ Deno.test("findSessions() looks through all pages of a server that ignores the f
   assertEquals(urls.every((url) => url.searchParams.has("filter_by_configs")), true);
 });
 
-Deno.test("findDisks() asks by label and finds every disk of its one owner", async () => {
-  const { acontext, urls } = listing([
-    { items: [{ id: uuid(1), user_id: OWNER }], has_more: true, next_cursor: "a" },
-    { items: [{ id: uuid(2), user_id: OWNER }], has_more: false },
-  ]);
+Deno.test("findDisks() asks by label, finds every disk, and asks whether labels count", async () => {
+  const page = { items: [{ id: uuid(1), user_id: OWNER }], has_more: true, next_cursor: "a" };
+  const rest = { items: [{ id: uuid(2), user_id: OWNER }], has_more: false };
+  const none = { items: [], has_more: false };
+  const { acontext, urls } = listing([page, rest, none]);
   assertEquals(await acontext.findDisks(ID), {
     kind: "done",
     value: { filtered: true, ids: [uuid(1), uuid(2)] },
   });
-  assertEquals(urls.map((url) => url.pathname), ["/api/v1/disk", "/api/v1/disk"]);
-  assertEquals(urls.map((url) => url.searchParams.get("user")), [`ns:${ID}`, `ns:${ID}`]);
+  assertEquals(
+    urls.map((url) => url.searchParams.get("user")),
+    [ID, ID, "00000000-0000-0000-0000-000000000000"].map((id) => `ns:${id}`),
+  );
 });
 
 Deno.test("findDisks() reads an empty list as none", async () => {
@@ -89,21 +91,24 @@ Deno.test("findDisks() reads an empty list as none", async () => {
 });
 
 Deno.test("findDisks() says so, and lists all, when the server ignores labels", async () => {
-  const ignoring: unknown[][] = [
-    [{ id: uuid(1) }, { id: uuid(2) }],
-    [{ id: uuid(1), user_id: null }, { id: uuid(2), user_id: OWNER }],
-    [{ id: uuid(1), user_id: OWNER }, { id: uuid(2), user_id: uuid(9) }],
-  ];
-  for (const [first, second] of ignoring) {
+  const owners = [[undefined, undefined], [null, OWNER], [OWNER, uuid(9)], [OWNER, OWNER]];
+  for (const [first, second] of owners) {
+    const all = [{ id: uuid(1), user_id: first }, { id: uuid(2), user_id: second }];
     const { acontext } = listing([
-      { items: [first], has_more: true, next_cursor: "a" },
-      { items: [second], has_more: false },
+      { items: all.slice(0, 1), has_more: true, next_cursor: "a" },
+      { items: all.slice(1), has_more: false },
+      { items: all.slice(0, 1), has_more: true, next_cursor: "b" },
     ]);
     assertEquals(await acontext.findDisks(ID), {
       kind: "done",
       value: { filtered: false, ids: [uuid(1), uuid(2)] },
     });
   }
+});
+
+Deno.test("findDisks() finds nothing out when the question about labels fails", async () => {
+  const { acontext } = listing([{ items: [{ id: uuid(1), user_id: OWNER }], has_more: false }]);
+  assertEquals(await acontext.findDisks(ID), { kind: "unknown", detail: "http_500" });
 });
 
 Deno.test("a list that breaks off is not a shorter list", async () => {

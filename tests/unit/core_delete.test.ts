@@ -174,6 +174,18 @@ Deno.test("restoreSession() takes a deletion back when the grace period runs", a
   assertEquals([world.acontext.sessions.size, world.acontext.disks.size], [1, 1]);
 });
 
+Deno.test("restoreSession() respects the quota", async () => {
+  const world = new World({ settings: { deletionGraceMs: DAY, maxSessionsPerUser: 1 } });
+  const row = one(world);
+  await remove(world, row);
+  const [other] = world.active(1);
+  const error = await assertRejects(() => restore(world, row), AppError);
+  assertEquals([error.code, row.status], ["quota_exceeded", "deleting"]);
+
+  await remove(world, other ?? row);
+  assertEquals((await restore(world, row)).status, "active");
+});
+
 Deno.test("restoreSession() refuses when there is nothing to restore", async () => {
   const world = new World();
   const row = one(world);
@@ -213,7 +225,7 @@ Deno.test("deleteRemote() asks the list about a 500 only when an earlier attempt
   const attempt = (attempts: number) =>
     world.run(deleteRemote(world.deps, deletion(row, { attempts, diskGone: true }), 60_000));
 
-  assertEquals((await attempt(0)).session, { kind: "sick", error: "http_500" });
+  assertEquals((await attempt(0)).session, { kind: "sick", error: "http_500", underWay: false });
   assertEquals((await attempt(1)).session, gone("absent"));
   world.acontext.sessions.set(row.id, row.id);
   assertEquals((await attempt(1)).session, { kind: "failed", error: "still_listed" });
@@ -298,8 +310,12 @@ Deno.test("deleteRemote() stops between marked disks when the deadline passes", 
 
 const REMOVALS: [Outcome<never>, unknown][] = [
   [{ kind: "throttled", retryAfterMs: 700 }, { kind: "throttled", retryAfterMs: 700 }],
-  [{ kind: "unavailable", detail: "http_502" }, { kind: "sick", error: "http_502" }],
-  [{ kind: "unknown", detail: "timeout" }, { kind: "sick", error: "timeout" }],
+  [{ kind: "unavailable", detail: "http_502" }, {
+    kind: "sick",
+    error: "http_502",
+    underWay: false,
+  }],
+  [{ kind: "unknown", detail: "timeout" }, { kind: "sick", error: "timeout", underWay: true }],
   [{ kind: "rejected", status: 403, detail: "http_403" }, { kind: "failed", error: "http_403" }],
 ];
 

@@ -16,24 +16,48 @@ const DELETION = {
 
 const gone: Removal = { kind: "gone", proof: "deleted" };
 const throttled: Removal = { kind: "throttled", retryAfterMs: 700 };
-const sick: Removal = { kind: "sick", error: "timeout" };
+const sick: Removal = { kind: "sick", error: "timeout", underWay: true };
+const broken: Removal = { kind: "sick", error: "http_500", underWay: false };
 const failed: Removal = { kind: "failed", error: "http_403" };
 const late: Removal = { kind: "late" };
 
 const CASES: [Removal | null, Removal | null, boolean, Omit<Settlement, "id">][] = [
   [gone, gone, true, { session: "deleted", disk: "deleted", otherwise: "released" }],
+  [gone, broken, true, { session: "deleted", otherwise: "failed", error: "disk: http_500" }],
   [null, gone, true, { disk: "deleted", otherwise: "released" }],
   [null, null, true, { otherwise: "released" }],
   [gone, failed, true, { session: "deleted", otherwise: "failed", error: "disk: http_403" }],
-  [gone, sick, true, { session: "deleted", otherwise: "failed", error: "disk: timeout" }],
-  [sick, gone, false, { disk: "deleted", otherwise: "deferred", error: "session: timeout" }],
+  [gone, sick, true, {
+    session: "deleted",
+    otherwise: "failed",
+    error: "disk: timeout",
+    underWay: true,
+  }],
+  [sick, gone, false, {
+    disk: "deleted",
+    otherwise: "deferred",
+    error: "session: timeout",
+    underWay: true,
+  }],
   [throttled, gone, true, { disk: "deleted", otherwise: "released", error: "session: throttled" }],
   [late, late, true, { otherwise: "released", error: "session: late; disk: late" }],
   // A request may be under way: it is not due again at once because the other resource was throttled or late.
-  [throttled, sick, false, { otherwise: "deferred", error: "session: throttled; disk: timeout" }],
-  [late, sick, false, { otherwise: "deferred", error: "session: late; disk: timeout" }],
+  [throttled, sick, false, {
+    otherwise: "deferred",
+    error: "session: throttled; disk: timeout",
+    underWay: true,
+  }],
+  [late, sick, false, {
+    otherwise: "deferred",
+    error: "session: late; disk: timeout",
+    underWay: true,
+  }],
   [throttled, failed, false, { otherwise: "failed", error: "session: throttled; disk: http_403" }],
-  [sick, failed, false, { otherwise: "failed", error: "session: timeout; disk: http_403" }],
+  [sick, failed, false, {
+    otherwise: "failed",
+    error: "session: timeout; disk: http_403",
+    underWay: true,
+  }],
 ];
 
 for (const [session, disk, sickIsFailure, expected] of CASES) {

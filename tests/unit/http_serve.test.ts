@@ -115,7 +115,7 @@ Deno.test("every answer has CORS headers, a request id and forbids caching", asy
     assertEquals(response.headers.get("access-control-allow-origin"), "*");
     assertEquals(
       response.headers.get("access-control-expose-headers"),
-      "x-request-id, retry-after, content-disposition",
+      "x-request-id, retry-after, content-disposition, x-file-type",
     );
     assertEquals(response.headers.get("cache-control"), "no-store");
     assertMatch(response.headers.get("x-request-id") ?? "", UUID);

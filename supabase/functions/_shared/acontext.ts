@@ -13,6 +13,7 @@ import {
   sessionSchema,
 } from "./acontext_schemas.ts";
 import { deletion } from "./acontext_outcomes.ts";
+import { honoursLabels } from "./acontext_labels.ts";
 import { type AcontextOptions, createRequests, parse } from "./acontext_requests.ts";
 import { isId } from "./contract.ts";
 import type { Acontext, DiskListing, Outcome } from "./core/ports.ts";
@@ -22,7 +23,8 @@ const BAD_ID: Outcome<never> = { kind: "rejected", status: 400, detail: "bad_id"
 
 export function createAcontext(options: AcontextOptions): Acontext {
   const { namespace } = options;
-  const { request, walk } = createRequests(options);
+  const requests = createRequests(options);
+  const { request, walk } = requests;
 
   async function remove(collection: string, remoteId: string): Promise<Outcome<null>> {
     if (!isId(remoteId)) return BAD_ID;
@@ -91,19 +93,17 @@ export function createAcontext(options: AcontextOptions): Acontext {
     async findDisks(sessionId): Promise<Outcome<DiskListing>> {
       if (!isId(sessionId)) return BAD_ID;
       const ids = new Set<string>();
-      const owners = new Set<string | null>();
       const end = await walk("/disk", {
         filter: { user: diskLabel(namespace, sessionId) },
         schema: diskPageSchema,
-        visit({ id, user_id: owner }) {
-          ids.add(id);
-          owners.add(owner ?? null);
-        },
+        visit: ({ id }) => ids.add(id),
       });
       if (end.kind !== "done") return end;
-      // A list by label has one owner. Without an owner, or with several, the label was ignored.
-      const filtered = owners.size <= 1 && !owners.has(null);
-      return { kind: "done", value: { filtered, ids: [...ids] } };
+      if (ids.size === 0) return { kind: "done", value: { filtered: true, ids: [] } };
+      const honoured = await honoursLabels(requests, namespace);
+      return honoured.kind === "done"
+        ? { kind: "done", value: { filtered: honoured.value, ids: [...ids] } }
+        : honoured;
     },
   };
 }

@@ -3,11 +3,13 @@
  *
  * @module
  */
+import { honoursLabels } from "./acontext_labels.ts";
 import { type AcontextOptions, createRequests, PAGE_SIZE, parse } from "./acontext_requests.ts";
 import {
   datedDiskPageSchema,
   datedSessionPageSchema,
   diskLabel,
+  isEnvelope,
   labelledSessionId,
   labelPageSchema,
   labelUseSchema,
@@ -23,7 +25,8 @@ const UNSUPPORTED: Outcome<never> = { kind: "rejected", status: 404, detail: "un
 
 export function createCatalog(options: AcontextOptions): Catalog {
   const { namespace } = options;
-  const { request, walk } = createRequests(options);
+  const requests = createRequests(options);
+  const { request, walk } = requests;
 
   return {
     async sessionsPage(cursor) {
@@ -43,7 +46,7 @@ export function createCatalog(options: AcontextOptions): Catalog {
 
     async labelsPage(cursor) {
       const reply = await request("GET", "/user/ls", { params: pageParams(cursor) });
-      if (reply.httpStatus === 404) return UNSUPPORTED;
+      if (reply.httpStatus === 404 && !isEnvelope(reply.content)) return UNSUPPORTED;
       const answer = parse(reply, labelPageSchema, "read");
       if (answer.kind !== "done") return answer;
       return pageOf(answer.value, ({ identifier, created_at: createdAt }) => {
@@ -54,18 +57,17 @@ export function createCatalog(options: AcontextOptions): Catalog {
 
     async disksOf(originId) {
       const disks = new Map<string, string>();
-      const owners = new Set<string | null>();
       const end = await walk("/disk", {
         filter: { user: diskLabel(namespace, originId) },
         schema: datedDiskPageSchema,
-        visit({ id, user_id: owner, created_at: createdAt }) {
-          disks.set(id, createdAt);
-          owners.add(owner ?? null);
-        },
+        visit: ({ id, created_at: createdAt }) => disks.set(id, createdAt),
       });
       if (end.kind !== "done") return end;
-      // A list by label has one owner. Without an owner, or with several, the label was ignored.
-      if (owners.size > 1 || owners.has(null)) return UNSUPPORTED;
+      if (disks.size > 0) {
+        const honoured = await honoursLabels(requests, namespace);
+        if (honoured.kind !== "done") return honoured;
+        if (!honoured.value) return UNSUPPORTED;
+      }
       return {
         kind: "done",
         value: [...disks].map(([id, createdAt]) => ({ id, originId, createdAt })),

@@ -1,5 +1,6 @@
 /**
- * What callers may send: ids, bodies and their limits. Answers are `SessionView` (core/ports.ts) and the types here.
+ * What callers may send: ids, bodies and their limits. Answers are in contract_answers.ts. `meta` says for openapi.json
+ * what a check in code cannot say by itself.
  *
  * @module
  */
@@ -15,11 +16,12 @@ const MAX_METADATA_BYTES = 8192;
 const MAX_PER_RUN = 10_000;
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-const NIL_UUID = "00000000-0000-0000-0000-000000000000";
+/** No session ever has it: Acontext reads it as "no id". */
+export const NIL_ID = "00000000-0000-0000-0000-000000000000";
 
 /** True for a lower-case UUID of any version, the nil UUID excepted: Acontext reads that one as "no id". */
 export function isId(text: string): boolean {
-  return UUID.test(text) && text !== NIL_UUID;
+  return UUID.test(text) && text !== NIL_ID;
 }
 
 /** The id in its one spelling, or null when `text` is not an id. */
@@ -30,7 +32,8 @@ export function parseId(text: string): string | null {
 
 const id = z.string({ error: "must be a UUID" })
   .transform((text) => text.toLowerCase())
-  .refine(isId, { error: "must be a UUID other than the nil UUID" });
+  .refine(isId, { error: "must be a UUID other than the nil UUID" })
+  .meta({ format: "uuid" });
 
 const flag = z.boolean({ error: "must be true or false" }).default(false);
 
@@ -44,7 +47,8 @@ const title = z.string({ error: "must be a string or null" })
   )
   .refine((text) => text.isWellFormed() && !text.includes("\0"), {
     error: "must not contain NUL characters or lone surrogates",
-  });
+  })
+  .meta({ maxLength: MAX_TITLE_CHARACTERS });
 
 const ttl = z.int({ error: "must be a whole number of seconds or null" })
   .min(MIN_TTL, { error: `must be at least ${MIN_TTL}` })
@@ -54,14 +58,21 @@ const ttl = z.int({ error: "must be a whole number of seconds or null" })
 const metadata = z.custom<JsonObject>().superRefine((value, context) => {
   const problem = checkJsonObject(value, MAX_METADATA_BYTES);
   if (problem !== null) context.addIssue({ code: "custom", message: problem });
+}).meta({
+  type: "object",
+  description: `At most ${MAX_METADATA_BYTES} bytes as Postgres prints it`,
 });
 
 export const createSessionBody = z.strictObject({
-  id: id.optional(),
+  id: id.optional().meta({
+    description: "Chosen by the caller; a repeated call with it never makes a second session",
+  }),
   title: title.nullable().default(null),
   metadata: metadata.default({}),
-  ttl: ttl.nullable().default(null),
-  pinned: flag,
+  ttl: ttl.nullable().default(null).meta({
+    description: "Own lifetime in seconds after the last activity; null: the project's",
+  }),
+  pinned: flag.meta({ description: "A pinned session never expires" }),
 });
 
 export const cleanupBody = z.strictObject({
@@ -86,12 +97,3 @@ export const cleanupBody = z.strictObject({
 
 export type CreateSessionBody = z.output<typeof createSessionBody>;
 export type CleanupBody = z.output<typeof cleanupBody>;
-
-/** What `delete-session` answers: 200 with the first, 202 with the second. */
-export type DeleteAnswer = { deleted: true } | { deleted: false; status: "deleting" };
-
-/** What `cleanup-sessions` answers with 202 when asked to work in the background. */
-export interface AcceptedAnswer {
-  runId: string;
-  status: "accepted";
-}

@@ -52,8 +52,10 @@ function checkedText(problemOf: (text: string) => string | null) {
   });
 }
 
-const path = checkedText(pathProblem).default("/");
-export const filename = checkedText(filenameProblem);
+const path = checkedText(pathProblem).meta({ maxLength: MAX_PATH_CHARACTERS, pattern: "^/(.*/)?$" })
+  .default("/");
+export const filename = checkedText(filenameProblem)
+  .meta({ minLength: 1, maxLength: MAX_FILENAME_CHARACTERS });
 
 export const listFilesQuery = z.strictObject({ path });
 export const fileQuery = z.strictObject({ path, filename });
@@ -63,8 +65,16 @@ export const linkFileQuery = fileQuery.extend({
     .transform(Number)
     .refine((seconds) => seconds >= MIN_EXPIRES && seconds <= MAX_EXPIRES, {
       error: `must be between ${MIN_EXPIRES} and ${MAX_EXPIRES}`,
-    }).default(3600),
+    })
+    .meta({ type: "integer", pattern: undefined, minimum: MIN_EXPIRES, maximum: MAX_EXPIRES })
+    .default(3600),
 });
+
+/**
+ * An `Accept` header. Callers whose HTTP library reads text as text ask for `application/octet-stream` and get the content
+ * under that type, and the file's own type in `x-file-type`.
+ */
+export const accept = z.string();
 
 /** The text fields of an upload; `filename` goes before the name that the file has in the form. */
 export const uploadFields = z.strictObject({ path, filename: filename.optional() });

@@ -11,7 +11,7 @@ const filled = z.string({ error: "must be a string" }).min(1, { error: "must not
 const object = z.custom<object>(
   (value) => typeof value === "object" && value !== null && !Array.isArray(value),
   { error: "must be a JSON object" },
-);
+).meta({ type: "object" });
 
 function list<Item extends z.ZodType>(item: Item) {
   return z.array(item, { error: "must be a list" }).min(1, { error: "must not be empty" });

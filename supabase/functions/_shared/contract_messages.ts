@@ -1,5 +1,5 @@
 /**
- * What callers may send to `session-messages`, and what it answers.
+ * What callers may send to `session-messages`.
  *
  * @module
  */
@@ -31,7 +31,7 @@ function jsonObject(maxBytes: number) {
   return z.custom<JsonObject>().superRefine((value, context) => {
     const problem = checkJsonObject(value, maxBytes);
     if (problem !== null) context.addIssue({ code: "custom", message: problem });
-  });
+  }).meta({ type: "object", description: `At most ${maxBytes} bytes` });
 }
 
 export const storeMessageBody = z.strictObject({
@@ -61,13 +61,14 @@ const wholeNumber = (min: number, max: number) =>
   z.string().regex(/^\d{1,9}$/, { error: "must be a whole number" }).transform(Number)
     .refine((number) => number >= min && number <= max, {
       error: `must be between ${min} and ${max}`,
-    });
+    })
+    .meta({ type: "integer", pattern: undefined, minimum: min, maximum: max });
 
 const count = z.int().min(0);
 const positive = z.int().min(1);
 const toolNames = z.array(z.string());
 
-const strategy = z.discriminatedUnion("type", [
+export const editStrategy = z.discriminatedUnion("type", [
   z.strictObject({
     type: z.literal("remove_tool_result"),
     params: z.strictObject({
@@ -108,7 +109,7 @@ const editStrategies = z.string().transform((text, context): unknown => {
     context.addIssue({ code: "custom", message: "must be a JSON list" });
     return z.NEVER;
   }
-}).pipe(z.array(strategy, { error: "must be a JSON list" }).max(MAX_STRATEGIES));
+}).pipe(z.array(editStrategy, { error: "must be a JSON list" }).max(MAX_STRATEGIES));
 
 export const loadMessagesQuery = z.strictObject({
   limit: wholeNumber(1, MAX_PAGE).optional(),

@@ -63,6 +63,7 @@ export const restoreSchema = z.discriminatedUnion("outcome", [
   z.object({ outcome: z.literal("not_found") }),
   z.object({ outcome: z.literal("not_deleting") }),
   z.object({ outcome: z.literal("too_late") }),
+  z.object({ outcome: z.literal("quota_exceeded"), limit: count }),
 ]);
 
 export const startRunSchema = z.discriminatedUnion("outcome", [

@@ -1,4 +1,5 @@
-import { type AcceptedAnswer, type CleanupBody, cleanupBody } from "../_shared/contract.ts";
+import { type CleanupBody, cleanupBody } from "../_shared/contract.ts";
+import type { AcceptedAnswer } from "../_shared/contract_answers.ts";
 import type { Log } from "../_shared/core/ports.ts";
 import { AppError } from "../_shared/errors.ts";
 import type { Routes } from "../_shared/http/serve.ts";

@@ -1,4 +1,4 @@
-import type { DeleteAnswer } from "../_shared/contract.ts";
+import type { DeleteAnswer } from "../_shared/contract_answers.ts";
 import type { SessionView } from "../_shared/core/ports.ts";
 import type { User } from "../_shared/http/auth.ts";
 import type { Handler, Routes } from "../_shared/http/serve.ts";

@@ -1,4 +1,5 @@
 import {
+  accept,
   filename as filenameSchema,
   fileQuery,
   linkFileQuery,
@@ -46,8 +47,10 @@ export function routes({ list, link, download, upload, remove }: Actions): Route
     async "GET /:id/content"(call) {
       const place = call.query(fileQuery);
       const { stream, contentType } = await download({ key: keyOf(call), place });
+      const binary = call.header("accept", accept) === "application/octet-stream";
       const headers = {
-        "content-type": contentType,
+        "content-type": binary ? "application/octet-stream" : contentType,
+        "x-file-type": contentType,
         "content-disposition": attachment(place.filename),
         // Whatever a user uploaded, no browser runs it with the project's origin.
         "content-security-policy": "default-src 'none'; sandbox",

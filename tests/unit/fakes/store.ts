@@ -75,10 +75,9 @@ export class FakeStore implements Store {
         return { outcome: receipt.userId === wanted.userId ? "deleted" : "not_found" };
       }
       const limit = this.settings.maxSessionsPerUser;
-      const owned = [...this.sessions.values()].filter(({ userId, status }) =>
-        userId === wanted.userId && status !== "deleting"
-      );
-      if (limit !== null && owned.length >= limit) return { outcome: "quota_exceeded", limit };
+      if (limit !== null && this.#owned(wanted.userId) >= limit) {
+        return { outcome: "quota_exceeded", limit };
+      }
       if (!this.users.has(wanted.userId)) return { outcome: "unknown_user" };
       const { sessionId: id, ...fields } = wanted;
       const made: SessionRow = {
@@ -166,6 +165,13 @@ export class FakeStore implements Store {
     });
   }
 
+  /** Sessions of a user that count towards the quota. */
+  #owned(userId: string): number {
+    return [...this.sessions.values()].filter((row) =>
+      row.userId === userId && row.status !== "deleting"
+    ).length;
+  }
+
   restoreSession(
     { userId, sessionId }: { userId: string; sessionId: string },
   ): Promise<RestoreOutcome> {
@@ -176,6 +182,10 @@ export class FakeStore implements Store {
       const untouched = this.queue.get(sessionId)?.claimed === false;
       if (!untouched || row.acontextSessionId === null || row.acontextDiskId === null) {
         return { outcome: "too_late" };
+      }
+      const limit = this.settings.maxSessionsPerUser;
+      if (limit !== null && this.#owned(userId) >= limit) {
+        return { outcome: "quota_exceeded", limit };
       }
       row.status = "active";
       row.lastActivityAt = now;

@@ -12,8 +12,8 @@ import type { Acontext, Clock, Deletion, Outcome, Proof } from "./ports.ts";
 export type Removal =
   | { kind: "gone"; proof: Proof }
   | { kind: "throttled"; retryAfterMs: number }
-  /** The service as a whole may be down; the request may or may not have taken effect. */
-  | { kind: "sick"; error: string }
+  /** The service as a whole may be down. `underWay`: nobody answered, so it may still be working on the request. */
+  | { kind: "sick"; error: string; underWay: boolean }
   /** This resource cannot be deleted now. */
   | { kind: "failed"; error: string }
   /** The lease leaves no time for another remote delete. */
@@ -128,13 +128,21 @@ async function removeByMark(resource: Resource, mayDelete: () => boolean): Promi
     : { kind: "gone", proof: "absent" };
 }
 
+/** An error of Acontext's own; 502 and 504 come from a gateway that stopped waiting for it. */
+const ANSWERED = /^http_5(?!02|04)/;
+
 function failure(outcome: Exclude<Outcome<unknown>, { kind: "done" }>): Removal {
   switch (outcome.kind) {
     case "throttled":
       return { kind: "throttled", retryAfterMs: outcome.retryAfterMs };
     case "unavailable":
+      return { kind: "sick", error: outcome.detail, underWay: false };
     case "unknown":
-      return { kind: "sick", error: outcome.detail };
+      return {
+        kind: "sick",
+        error: outcome.detail,
+        underWay: !ANSWERED.test(outcome.detail),
+      };
     case "rejected":
       return { kind: "failed", error: outcome.detail };
     case "absent":

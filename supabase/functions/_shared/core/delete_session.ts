@@ -55,7 +55,7 @@ export async function deleteSession(
 /**
  * Takes a deletion back, as long as nothing remote was touched.
  *
- * @throws {AppError} `session_not_found`, `not_restorable`, `database_unavailable`
+ * @throws {AppError} `session_not_found`, `not_restorable`, `quota_exceeded`, `database_unavailable`
  */
 export async function restoreSession(
   { store }: Pick<DeleteDeps, "store">,
@@ -76,6 +76,11 @@ export async function restoreSession(
     case "too_late":
       throw new AppError("not_restorable", {
         message: "Cannot restore session: its deletion has begun",
+      });
+    case "quota_exceeded":
+      throw new AppError("quota_exceeded", {
+        message: `Cannot restore session: the limit of ${restored.limit} sessions is reached`,
+        hint: "Delete a session first",
       });
   }
 }

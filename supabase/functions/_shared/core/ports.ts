@@ -118,6 +118,8 @@ export type Settlement = {
   otherwise: "failed" | "deferred" | "released";
   /** Short machine word, kept as `last_error`. */
   error?: string;
+  /** Acontext may still be working on a request that was given up: nothing is tried again within a minute. */
+  underWay?: boolean;
 };
 
 export interface NewSession {
@@ -161,7 +163,8 @@ export type RestoreOutcome =
   | { outcome: "restored"; session: SessionView }
   | { outcome: "not_found" }
   | { outcome: "not_deleting" }
-  | { outcome: "too_late" };
+  | { outcome: "too_late" }
+  | { outcome: "quota_exceeded"; limit: number };
 
 export interface RunSettings {
   maxPerRun: number;

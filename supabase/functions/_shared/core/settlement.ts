@@ -39,6 +39,8 @@ export function settlementOf(
     ...(disk && { disk }),
     otherwise: otherwiseOf(verdictOf(attempt), sickIsFailure),
     ...(error && { error }),
+    ...(removals(attempt).some((removal) => removal.kind === "sick" && removal.underWay) &&
+      { underWay: true }),
   };
 }
 

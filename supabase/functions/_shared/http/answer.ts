@@ -23,7 +23,7 @@ export function requestIdOf(request: Request): string {
 function baseHeaders(requestId: string): Headers {
   return new Headers({
     "access-control-allow-origin": "*",
-    "access-control-expose-headers": "x-request-id, retry-after, content-disposition",
+    "access-control-expose-headers": "x-request-id, retry-after, content-disposition, x-file-type",
     "cache-control": "no-store",
     "x-request-id": requestId,
   });

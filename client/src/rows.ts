@@ -1,0 +1,103 @@
+/** The table of sessions, through the Data API and under row level security. @module */
+import type { SupabaseClient } from "@supabase/supabase-js";
+import { SessionsError } from "./error.ts";
+import type { Session } from "./wire.ts";
+
+export const COLUMNS = "id,status,title,metadata,pinned,ttl,message_count,acontext_session_id," +
+  "acontext_disk_id,created_at,updated_at,last_activity_at,expires_at";
+
+export interface Row {
+  id: string;
+  status: Session["status"];
+  title: string | null;
+  metadata: Session["metadata"];
+  pinned: boolean;
+  /** As Postgres prints an interval. */
+  ttl: string | null;
+  message_count: number;
+  acontext_session_id: string | null;
+  acontext_disk_id: string | null;
+  created_at: string;
+  updated_at: string;
+  last_activity_at: string;
+  expires_at: string | null;
+}
+
+/** The table, not yet asked for anything. */
+export function table(supabase: SupabaseClient) {
+  return supabase.from("session_mappings");
+}
+
+export function toSession(row: Row): Session {
+  return {
+    id: row.id,
+    status: row.status,
+    title: row.title,
+    metadata: row.metadata,
+    pinned: row.pinned,
+    ttl: row.ttl === null ? null : toSeconds(row.ttl),
+    messageCount: row.message_count,
+    acontextSessionId: row.acontext_session_id,
+    acontextDiskId: row.acontext_disk_id,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+    lastActivityAt: row.last_activity_at,
+    expiresAt: row.expires_at,
+  };
+}
+
+const DAY = 86_400;
+/** As `extract(epoch from …)` counts. */
+const UNITS: Record<string, number> = { year: 365.25 * DAY, mon: 30 * DAY, day: DAY };
+
+/** Whole seconds of an interval as Postgres prints it: `1 year 2 mons 3 days 04:05:06`. */
+export function toSeconds(interval: string): number {
+  let seconds = 0;
+  for (const [, count, unit = ""] of interval.matchAll(/([+-]?\d+) (year|mon|day)/g)) {
+    seconds += Number(count) * (UNITS[unit] ?? 0);
+  }
+  const time = /([+-]?)(\d+):(\d\d):(\d\d)/.exec(interval);
+  if (time) {
+    const [, sign, hours, minutes, rest] = time;
+    const size = Number(hours) * 3600 + Number(minutes) * 60 + Number(rest);
+    seconds += sign === "-" ? -size : size;
+  }
+  return seconds;
+}
+
+interface TableError {
+  code: string;
+  message: string;
+}
+
+/** What a failed request to the table means, in the functions' words. */
+export function toError(error: TableError, status: number): SessionsError {
+  const fail = (code: SessionsError["code"], message: string) =>
+    new SessionsError({ code, message, status, cause: error });
+  if (status === 0) return fail("network_error", "Cannot reach the project: no answer came");
+  if (status === 401) {
+    return fail("unauthorized", "Cannot authenticate: nobody is signed in, or the token expired");
+  }
+  if (status === 403) return fail("forbidden", "Cannot allow this: the user may not do it");
+  if (status >= 500) {
+    return new SessionsError({
+      code: "database_unavailable",
+      message: "Cannot reach the database: it is unavailable or overloaded",
+      status,
+      retryAfter: 1,
+      cause: error,
+    });
+  }
+  // The database checks what it stores; the name of a constraint begins with its column's.
+  const path = /constraint "(title|metadata|ttl)_/.exec(error.message)?.[1];
+  if (path === undefined && status !== 400) {
+    return fail("unexpected_answer", `Cannot use the answer: its status is ${status}`);
+  }
+  return new SessionsError({
+    code: "invalid_request",
+    message: "Cannot read the request: a field is missing, unknown or invalid",
+    status: 400,
+    details: path === undefined ? null : [{ path, message: "is out of range" }],
+    cause: error,
+  });
+}

@@ -1,0 +1,229 @@
+/**
+ * Every route of every function: what it takes, what it answers and which errors it has. openapi.json is made of this,
+ * and the tests hold the functions to it.
+ *
+ * @module
+ */
+
+import type { z } from "zod";
+import * as answers from "../../supabase/functions/_shared/contract_answers.ts";
+import { cleanupBody, createSessionBody } from "../../supabase/functions/_shared/contract.ts";
+import {
+  fileQuery,
+  linkFileQuery,
+  listFilesQuery,
+  uploadFields,
+} from "../../supabase/functions/_shared/contract_files.ts";
+import {
+  loadMessagesQuery,
+  storeMessageBody,
+} from "../../supabase/functions/_shared/contract_messages.ts";
+import type { ErrorCode } from "../../supabase/functions/_shared/errors.ts";
+
+/** A JSON body, or "binary" for a file's content. */
+export type AnswerSchema = z.ZodType | "binary";
+
+export interface Operation {
+  method: "GET" | "POST" | "DELETE";
+  /** Below `/functions/v1`. */
+  path: string;
+  id: string;
+  summary: string;
+  auth: "user" | "secretKey";
+  query?: z.ZodObject;
+  body?: z.ZodType;
+  /** Multipart: its text fields, and whether other parts are files. */
+  form?: { fields: z.ZodObject; files: "file" | "any" } | { payload: z.ZodType };
+  idempotencyKey?: boolean;
+  answers: Record<number, { description: string; schema: AnswerSchema }>;
+  errors: ErrorCode[];
+}
+
+const USER = ["unauthorized", "forbidden"] as const;
+const BODY = [
+  "invalid_request",
+  "invalid_json",
+  "body_too_large",
+  "unsupported_media_type",
+] as const;
+/** Of every request that uses a session. */
+const USE = [
+  ...USER,
+  "invalid_id",
+  "session_not_found",
+  "session_not_ready",
+  "session_deleting",
+  "session_expired",
+  "database_unavailable",
+  "acontext_unavailable",
+  "acontext_rejected",
+  "acontext_inconsistent",
+] as const;
+const FILE = [...USE, "invalid_request"] as const;
+
+export const OPERATIONS: Operation[] = [
+  {
+    method: "POST",
+    path: "/create-session",
+    id: "createSession",
+    summary: "Make a session, or answer the own one with this id",
+    auth: "user",
+    body: createSessionBody,
+    answers: {
+      200: { description: "The own session that already has the id", schema: answers.session },
+      201: { description: "A new session", schema: answers.session },
+    },
+    errors: [
+      ...USER,
+      ...BODY,
+      "invalid_id",
+      "session_not_found",
+      "session_deleting",
+      "session_deleted",
+      "session_busy",
+      "id_taken",
+      "quota_exceeded",
+      "acontext_rejected",
+      "acontext_unavailable",
+      "database_unavailable",
+    ],
+  },
+  ...(["DELETE", "POST"] as const).map((method): Operation => ({
+    method,
+    path: "/delete-session/{id}",
+    id: method === "DELETE" ? "deleteSession" : "deleteSessionByPost",
+    summary: "Delete a session with its messages and files",
+    auth: "user",
+    answers: {
+      200: { description: "Proven gone", schema: answers.deleteAnswer },
+      202: {
+        description: "Gone for the user; the cleanup does the rest",
+        schema: answers.deleteAnswer,
+      },
+    },
+    errors: [...USER, "invalid_id", "session_not_found", "database_unavailable"],
+  })),
+  {
+    method: "POST",
+    path: "/delete-session/{id}/restore",
+    id: "restoreSession",
+    summary: "Take a deletion back, within the grace period",
+    auth: "user",
+    answers: { 200: { description: "The session", schema: answers.session } },
+    errors: [...USER, "invalid_id", "session_not_found", "not_restorable", "database_unavailable"],
+  },
+  {
+    method: "POST",
+    path: "/cleanup-sessions",
+    id: "cleanupSessions",
+    summary: "Delete what is due, or look for what no session knows",
+    auth: "secretKey",
+    body: cleanupBody,
+    answers: {
+      200: {
+        description: "The report",
+        schema: answers.sweepReport.or(answers.reconcileReport),
+      },
+      202: { description: "Works in the background", schema: answers.acceptedAnswer },
+    },
+    errors: ["unauthorized", ...BODY, "invalid_id", "database_unavailable"],
+  },
+  {
+    method: "POST",
+    path: "/session-messages/{id}",
+    id: "storeMessage",
+    summary: "Store a message at the end of the conversation",
+    auth: "user",
+    body: storeMessageBody,
+    form: { payload: storeMessageBody },
+    idempotencyKey: true,
+    answers: {
+      200: {
+        description: "Stored by an earlier request with the same Idempotency-Key",
+        schema: answers.storedMessage,
+      },
+      201: { description: "Stored", schema: answers.storedMessage },
+    },
+    errors: [
+      ...USE.filter((code) => code !== "acontext_rejected"),
+      ...BODY,
+      "invalid_multipart",
+      "idempotency_busy",
+      "idempotency_mismatch",
+      "message_rejected",
+      "message_uncertain",
+    ],
+  },
+  {
+    method: "GET",
+    path: "/session-messages/{id}",
+    id: "loadMessages",
+    summary: "Load the conversation, a page of it, or its newest messages",
+    auth: "user",
+    query: loadMessagesQuery,
+    answers: { 200: { description: "Oldest message first", schema: answers.messagePage } },
+    errors: [...USE, "invalid_request", "history_too_large"],
+  },
+  {
+    method: "GET",
+    path: "/session-messages/{id}/token-counts",
+    id: "countTokens",
+    summary: "Count the tokens of the conversation",
+    auth: "user",
+    answers: { 200: { description: "The count", schema: answers.tokenCount } },
+    errors: [...USE],
+  },
+  {
+    method: "GET",
+    path: "/session-files/{id}",
+    id: "listFiles",
+    summary: "List what is directly in a directory",
+    auth: "user",
+    query: listFilesQuery,
+    answers: { 200: { description: "Files and directories", schema: answers.directory } },
+    errors: [...FILE],
+  },
+  {
+    method: "GET",
+    path: "/session-files/{id}/url",
+    id: "linkFile",
+    summary: "Make a link that works without a key for a while",
+    auth: "user",
+    query: linkFileQuery,
+    answers: { 200: { description: "The link", schema: answers.fileLink } },
+    errors: [...FILE, "file_not_found"],
+  },
+  {
+    method: "GET",
+    path: "/session-files/{id}/content",
+    id: "downloadFile",
+    summary: "Download a file",
+    auth: "user",
+    query: fileQuery,
+    answers: { 200: { description: "The content, under its own type", schema: "binary" } },
+    errors: [...FILE, "file_not_found"],
+  },
+  {
+    method: "POST",
+    path: "/session-files/{id}",
+    id: "uploadFile",
+    summary: "Store a file, or replace the one in its place",
+    auth: "user",
+    form: { fields: uploadFields, files: "file" },
+    answers: {
+      200: { description: "Replaced another", schema: answers.fileView },
+      201: { description: "A new file", schema: answers.fileView },
+    },
+    errors: [...FILE, "invalid_multipart", "body_too_large", "unsupported_media_type"],
+  },
+  {
+    method: "DELETE",
+    path: "/session-files/{id}",
+    id: "deleteFile",
+    summary: "Delete a file",
+    auth: "user",
+    query: fileQuery,
+    answers: { 200: { description: "It is not there any more", schema: answers.fileDeletion } },
+    errors: [...FILE],
+  },
+];

@@ -1,0 +1,19 @@
+/**
+ * Runs the tests of the client's package on a stack of their own: `deno run -A tests/client/run.ts [file or option …]`.
+ *
+ * @module
+ */
+
+import { runDenoTests } from "../support/suites.ts";
+import { withTestStack } from "../support/test_stack.ts";
+
+export const clientTests = new URL(".", import.meta.url).pathname;
+
+if (import.meta.main) {
+  const paths = Deno.args.some((arg) => !arg.startsWith("-")) ? [] : [clientTests];
+  const { failed } = await withTestStack(
+    {},
+    ({ file }) => runDenoTests([...Deno.args, ...paths], { file }),
+  );
+  Deno.exit(failed === 0 ? 0 : 1);
+}
