@@ -71,7 +71,7 @@ function describe(operation: Operation): Node {
   return {
     operationId: operation.id,
     summary: operation.summary,
-    security: [{ [operation.auth]: [] }],
+    security: operation.auth === "anybody" ? [{}, { secretKey: [] }] : [{ [operation.auth]: [] }],
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(body === null ? {} : { requestBody: body }),
     responses: responsesOf(operation),

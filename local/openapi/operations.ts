@@ -18,6 +18,11 @@ import {
   loadMessagesQuery,
   storeMessageBody,
 } from "../../supabase/functions/_shared/contract_messages.ts";
+import {
+  healthQuery,
+  healthReport,
+  healthStatus,
+} from "../../supabase/functions/_shared/contract_health.ts";
 import type { ErrorCode } from "../../supabase/functions/_shared/errors.ts";
 
 /** A JSON body, or "binary" for a file's content. */
@@ -29,7 +34,8 @@ export interface Operation {
   path: string;
   id: string;
   summary: string;
-  auth: "user" | "secretKey";
+  /** `anybody`: the holder of a secret key is told more. */
+  auth: "user" | "secretKey" | "anybody";
   query?: z.ZodObject;
   body?: z.ZodType;
   /** Multipart: its text fields, and whether other parts are files. */
@@ -127,6 +133,21 @@ export const OPERATIONS: Operation[] = [
       202: { description: "Works in the background", schema: answers.acceptedAnswer },
     },
     errors: ["unauthorized", ...BODY, "invalid_id", "database_unavailable"],
+  },
+  {
+    method: "GET",
+    path: "/session-health",
+    id: "sessionHealth",
+    summary: "Does the cleanup work, and if not, what is to be done?",
+    auth: "anybody",
+    query: healthQuery,
+    answers: {
+      200: {
+        description: "The status; with a secret key everything. As text for Prometheus on request",
+        schema: healthReport.or(healthStatus),
+      },
+    },
+    errors: ["unauthorized", "invalid_request", "database_unavailable"],
   },
   {
     method: "POST",

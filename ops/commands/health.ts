@@ -1,25 +1,14 @@
-import { z } from "zod";
-import { healthFactsSchema } from "../../supabase/functions/_shared/core/health_facts.ts";
+import type { z } from "zod";
+import { healthReport } from "../../supabase/functions/_shared/contract_health.ts";
 import { type Command, EXIT } from "../command.ts";
 import { shortDuration, table } from "../output.ts";
 import { runTable } from "../runs.ts";
 
-const schema = healthFactsSchema.extend({
-  status: z.enum(["ok", "degraded", "failing"]),
-  reasons: z.array(z.object({
-    code: z.string(),
-    severity: z.string(),
-    message: z.string(),
-    remedy: z.string(),
-  })),
-  namespace: z.string(),
-});
-
-type Health = z.infer<typeof schema>;
+type Health = z.infer<typeof healthReport>;
 
 /** The status and what led to it. The exit code is the status. */
 export const health: Command = async ({ api, output }) => {
-  const answer = await api.invoke("session-health", schema);
+  const answer = await api.invoke("session-health", healthReport);
   output.result(answer, () => describe(answer));
   return EXIT[answer.status];
 };

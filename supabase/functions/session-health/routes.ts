@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { assess, type Assessment, type HealthStatus } from "../_shared/core/health.ts";
+import { healthQuery, type healthReport } from "../_shared/contract_health.ts";
+import { assess, type HealthStatus } from "../_shared/core/health.ts";
 import type { HealthFacts } from "../_shared/core/health_facts.ts";
 import type { Outcome } from "../_shared/core/ports.ts";
 import { healthMetrics, METRICS_TYPE, statusMetrics } from "../_shared/health_metrics.ts";
@@ -10,11 +11,6 @@ import type { Routes } from "../_shared/http/serve.ts";
 /** Anybody may ask, so anybody's questions cost the database at most one call in this time. */
 const PUBLIC_MAX_AGE_MS = 10_000;
 
-const healthQuery = z.strictObject({
-  format: z.enum(["json", "prometheus"], { error: 'must be "json" or "prometheus"' }).optional(),
-  probe: z.literal("acontext", { error: 'must be "acontext"' }).optional(),
-});
-
 /** What the routes call. */
 export interface Actions {
   read(): Promise<HealthFacts>;
@@ -23,13 +19,6 @@ export interface Actions {
   namespace(): string;
   /** Milliseconds, monotonic. */
   now(): number;
-}
-
-/** What a secret key gets to see. */
-interface HealthAnswer extends Assessment, HealthFacts {
-  namespace: string;
-  /** With `?probe=acontext`. */
-  acontext?: { reachable: boolean; problem: string | null };
 }
 
 export function routes({ read, probe, namespace, now }: Actions): Routes<Operator | null> {
@@ -53,7 +42,7 @@ export function routes({ read, probe, namespace, now }: Actions): Routes<Operato
       const facts = await read();
       const assessment = assess(facts);
       if (metrics) return asMetrics(healthMetrics(assessment, facts));
-      const body: HealthAnswer = {
+      const body: z.output<typeof healthReport> = {
         ...assessment,
         namespace: namespace(),
         ...(probed === "acontext" ? { acontext: describe(await probe()) } : {}),

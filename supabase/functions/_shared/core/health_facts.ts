@@ -13,6 +13,8 @@ const cappedCount = z.object({ count, estimated: z.boolean() });
 /** Negative when the clock of the database was set back. */
 const seconds = z.number().int();
 
+const settingValue = z.union([z.string(), z.number(), z.boolean(), z.null()]);
+
 export const runSchema = z.object({
   id: z.string(),
   trigger: z.string(),
@@ -79,8 +81,8 @@ export const healthFactsSchema = z.object({
   settingsLog: z.array(z.object({
     at: z.string(),
     by: z.string(),
-    old: z.record(z.string(), z.json()),
-    new: z.record(z.string(), z.json()),
+    old: z.record(z.string(), settingValue),
+    new: z.record(z.string(), settingValue),
   })),
   vault: z.object({ projectUrl: z.string().nullable(), secretKey: z.boolean() }),
   jobs: z.array(z.object({
