@@ -2,4 +2,15 @@
 
 import type { FuzzRequest } from "./requests.ts";
 
-export const REGRESSIONS: FuzzRequest[] = [];
+const json = { "content-type": "application/json" };
+
+export const REGRESSIONS: FuzzRequest[] = [
+  // Answered 500: a check of what `meta` holds met null.
+  {
+    method: "POST",
+    path: "/session-messages/{own}",
+    caller: "user",
+    headers: json,
+    body: '{"message":{"role":"user","content":"x"},"meta":null}',
+  },
+];

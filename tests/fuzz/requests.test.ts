@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert/mod.js";
+import { assert, assertEquals } from "@std/assert/mod.js";
 import fc from "fast-check";
 import { z } from "zod";
 import { createCalls, sessionOf } from "../integration/support/functions.ts";
@@ -18,6 +18,9 @@ const errorSchema = z.looseObject({ code: z.string().min(1), message: z.string()
 const info = readStackInfo();
 const calls = createCalls(info);
 const users = createUsers(info);
+
+/** How many answers had each status. */
+const met = new Map<number, number>();
 
 interface Cast {
   user: TestUser;
@@ -55,6 +58,7 @@ async function send(request: FuzzRequest, { user, ids }: Cast): Promise<string |
     signal: AbortSignal.timeout(20_000),
   });
   const text = await response.text();
+  met.set(response.status, (met.get(response.status) ?? 0) + 1);
   if (response.status >= 500) return `${response.status} ${text}`;
   if (response.status < 400) return null;
   if (/\bat .+:\d+:\d+|\.ts\b|node_modules/.test(text)) return `a stack trace: ${text}`;
@@ -94,6 +98,10 @@ Deno.test("requests that once did are answered well", async () => {
 
 Deno.test(`${COUNT} bad and borderline requests get no 5xx and no stack trace`, async () => {
   console.log(`FUZZ_SEED=${SEED}`);
+  met.clear();
   const problems = await sendAll(fc.sample(requests, { numRuns: COUNT, seed: SEED }));
+  console.log([...met].toSorted(([a], [b]) => a - b).map((pair) => pair.join(": ")).join(", "));
   assertEquals(problems.slice(0, 5), [], `${problems.length} of ${COUNT}, FUZZ_SEED=${SEED}`);
+  // Requests that all fail at the door would try nothing.
+  assert((met.get(200) ?? 0) + (met.get(201) ?? 0) > COUNT / 20, "too few requests are good");
 });
