@@ -16,7 +16,7 @@ import {
 /** A JSON Schema, and in the end all of an OpenAPI document. */
 export type Node = { [key: string]: unknown };
 
-export const FORMAT_NAMES = {
+const FORMAT_NAMES = {
   openai: "OpenaiMessage",
   acontext: "AcontextMessage",
   anthropic: "AnthropicMessage",

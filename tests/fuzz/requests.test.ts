@@ -28,13 +28,15 @@ interface Cast {
 }
 
 async function newCast(user: TestUser, other: TestUser): Promise<Cast> {
-  const [own, foreign, deleted] = await Promise.all([
+  const [own, spare, foreign, deleted] = await Promise.all([
+    calls.create(user),
     calls.create(user),
     calls.create(other),
     calls.create(user),
   ]);
   const ids = {
     own: sessionOf(own).id,
+    spare: sessionOf(spare).id,
     foreign: sessionOf(foreign).id,
     deleted: sessionOf(deleted).id,
   };

@@ -7,8 +7,8 @@ import { componentSchemas, schemaOf } from "../../local/openapi/schemas.ts";
 import { ODD_TEXTS, valuesOf } from "./values.ts";
 
 /**
- * A request as it can be written down. `{own}`, `{foreign}` and `{deleted}` in the path stand for sessions; `caller` for
- * who asks.
+ * A request as it can be written down. `{own}`, `{spare}` (own, too), `{foreign}` and `{deleted}` in the path stand for
+ * sessions; `caller` for who asks.
  */
 export interface FuzzRequest {
   method: string;
@@ -22,7 +22,8 @@ const components = componentSchemas();
 const METHODS = ["GET", "POST", "DELETE", "PUT", "PATCH"];
 
 const idSegment = fc.oneof(
-  { weight: 6, arbitrary: fc.constantFrom("{own}", "{own}", "{own}", "{foreign}", "{deleted}") },
+  { weight: 12, arbitrary: fc.constant("{own}") },
+  { weight: 2, arbitrary: fc.constantFrom("{foreign}", "{deleted}") },
   { weight: 1, arbitrary: fc.uuid() },
   {
     weight: 1,
@@ -39,8 +40,12 @@ function queryOf({ query }: Operation): fc.Arbitrary<string> {
   const { properties = {} } = query === undefined
     ? {}
     : z.toJSONSchema(query, { io: "input", unrepresentable: "any" });
-  const names = [...Object.keys(properties), "unknown"];
-  const pairs = fc.constantFrom(...names).chain((name) => {
+  const names = Object.keys(properties);
+  const anyName = fc.oneof(
+    { weight: 15, arbitrary: fc.constantFrom(...names, ...(names.length === 0 ? ["x"] : [])) },
+    { weight: 1, arbitrary: fc.constant("unknown") },
+  );
+  const pairs = anyName.chain((name) => {
     const strategies = { type: "array", items: components["EditStrategy"] };
     const schema = name === "editStrategies" ? strategies : properties[name] ?? {};
     return valuesOf(schema, components).map((value) => {
@@ -49,12 +54,21 @@ function queryOf({ query }: Operation): fc.Arbitrary<string> {
     });
   });
   return fc.oneof(
-    { weight: 9, arbitrary: fc.array(pairs, { maxLength: 4 }).map((list) => list.join("&")) },
+    {
+      weight: 9,
+      arbitrary: fc.uniqueArray(pairs, { maxLength: 3, selector: nameOf }).map((list) =>
+        list.join("&")
+      ),
+    },
     {
       weight: 1,
       arbitrary: fc.constantFrom("%", "a=%zz", "=", "&&", "path=%ff", "limit=1&limit=2"),
     },
   );
+}
+
+function nameOf(pair: string): string {
+  return pair.split("=")[0] ?? "";
 }
 
 function formOf(fields: Record<string, unknown>, boundary: string): string {
@@ -147,7 +161,9 @@ function requestsOf(operation: Operation): fc.Arbitrary<FuzzRequest> {
     const headers: Record<string, string> = {};
     if (sent.type !== "") headers["content-type"] = sent.type;
     if (key !== null) headers["idempotency-key"] = key;
-    const path = operation.path.replace("{id}", id);
+    // Other requests go on using the own session.
+    const session = operation.path.startsWith("/delete") ? id.replace("{own}", "{spare}") : id;
+    const path = operation.path.replace("{id}", session);
     const body = method === "GET" ? null : sent.body;
     return { method, path: query === "" ? path : `${path}?${query}`, caller, headers, body };
   });

@@ -61,7 +61,7 @@ export const ODD_TEXTS = [
 const ODD_NUMBERS = [0, -0, -1, 0.5, 59, 60, 201, 315_360_001, 2 ** 31, 2 ** 53, 1e21, -1e308];
 
 /** Anything that JSON can say. */
-export const junk: fc.Arbitrary<unknown> = fc.oneof(
+const junk: fc.Arbitrary<unknown> = fc.oneof(
   fc.constantFrom<unknown>(...ODD_TEXTS, ...ODD_NUMBERS, null, true, [], {}, [[]], [null]),
   fc.jsonValue({ maxDepth: 3 }),
   fc.integer({ min: 30, max: 200 }).map(nested),
@@ -81,11 +81,11 @@ const text = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom(...ODD_TEXTS) },
 );
 
-/** What a schema describes, with something wrong at any place in one of five. */
+/** What a schema describes, with something wrong at any place in one of fifteen. */
 export function valuesOf(schema: unknown, components: Components): fc.Arbitrary<unknown> {
   const parsed = node.parse(schema);
   return fc.oneof(
-    { weight: 4, arbitrary: fitting(parsed, components) },
+    { weight: 14, arbitrary: fitting(parsed, components) },
     { weight: 1, arbitrary: junk },
   );
 }
@@ -94,6 +94,10 @@ function fitting(schema: SchemaNode, components: Components): fc.Arbitrary<unkno
   const inside = (inner: unknown) => valuesOf(inner, components);
   if (schema.$ref !== undefined) {
     return inside(components[schema.$ref.split("/").at(-1) ?? ""] ?? {});
+  }
+  // A path of files; hardly any text is one.
+  if (schema["pattern"] === "^/(.*/)?$") {
+    return fc.oneof(fc.constantFrom("/", "/in/", "/in/a b/"), text);
   }
   if (schema.const !== undefined) return fc.constant(schema.const);
   if (schema.enum !== undefined) return fc.constantFrom(...schema.enum);
@@ -108,8 +112,14 @@ function fitting(schema: SchemaNode, components: Components): fc.Arbitrary<unkno
     case "integer":
     case "number":
       return fc.oneof(
-        fc.integer({ min: schema.minimum ?? -10, max: Math.min(schema.maximum ?? 1e6, 1e6) }),
-        fc.constantFrom(...ODD_NUMBERS),
+        {
+          weight: 4,
+          arbitrary: fc.integer({
+            min: schema.minimum ?? -10,
+            max: Math.min(schema.maximum ?? 1e6, 1e6),
+          }),
+        },
+        { weight: 1, arbitrary: fc.constantFrom(...ODD_NUMBERS) },
       );
     case "boolean":
       return fc.boolean();
@@ -132,7 +142,10 @@ function objects(
     Object.entries(properties).map(([name, schema]) => [name, valuesOf(schema, components)]),
   );
   const record = fc.record(members, { requiredKeys: required });
-  const extra = fc.option(fc.tuple(text, junk), { freq: 9 });
+  const extra = fc.oneof(
+    { weight: 19, arbitrary: fc.constant(null) },
+    { weight: 1, arbitrary: fc.tuple(text, junk) },
+  );
   return fc.tuple(record, extra).map(([object, member]) =>
     member === null ? object : { ...object, [member[0]]: member[1] }
   );
