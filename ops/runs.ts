@@ -6,6 +6,7 @@
 
 import { z } from "zod";
 import { runSchema } from "../supabase/functions/_shared/core/health_facts.ts";
+import { HEALTH_REASONS } from "../supabase/functions/_shared/core/health_reasons.ts";
 import type { CommandContext } from "./command.ts";
 import { OpsError } from "./ops_error.ts";
 import { shortTime, table } from "./output.ts";
@@ -74,9 +75,27 @@ async function runOnce(
   }
 }
 
+/** What the last run of a schedule that reaches nobody has to say; anything else is health's to judge. */
+const HINTS: Record<string, string> = {
+  not_configured: HEALTH_REASONS.not_configured.remedy,
+  not_delivered: HEALTH_REASONS.worker_unreachable.remedy,
+  outage: HEALTH_REASONS.acontext_unreachable.remedy,
+  breaker: HEALTH_REASONS.breaker_tripped.remedy,
+  too_many_unknown: HEALTH_REASONS.too_many_unknown.remedy,
+  disabled: HEALTH_REASONS.cleanup_disabled.remedy,
+};
+
+/** What can be done about runs that ended like this, once per reason. */
+export function hintsFor(runs: Run[]): string[] {
+  const reasons = new Set(runs.map(({ stopReason }) => stopReason ?? ""));
+  return [...reasons].flatMap((reason) =>
+    HINTS[reason] === undefined ? [] : [`${reason}: ${HINTS[reason]}`]
+  );
+}
+
 export function runTable(runs: Run[]): string[] {
   return table(
-    ["requested (GMT)", "trigger", "ended with", "took", "total", "deleted", "failed", "deferred"],
+    ["requested (GMT)", "trigger", "ended with", "took", "total", "deleted", "failed", "error"],
     runs.map((run) => [
       shortTime(run.requestedAt),
       run.trigger,
@@ -85,7 +104,7 @@ export function runTable(runs: Run[]): string[] {
       run.total,
       run.deleted,
       run.failed,
-      run.deferred,
+      run.errors[0]?.error ?? null,
     ]),
   );
 }

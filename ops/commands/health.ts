@@ -44,7 +44,11 @@ function describe(health: Health): string[] {
       ["deletions stuck", number(queue.stuck), null],
       ["deletions unproven", number(unproven), null],
       ["last successful run", null, age(runs.lastSuccessSeconds)],
-      ["last pass of reconcile", null, age(reconcile.quietForSeconds)],
+      [
+        "last pass of reconcile",
+        null,
+        reconcile.finishedAt === null ? "never" : age(reconcile.quietForSeconds),
+      ],
     ]),
     "",
     ...table(
@@ -57,7 +61,7 @@ function describe(health: Health): string[] {
       ]),
     ),
     "",
-    ...runTable(runs.recent),
+    ...(runs.recent.length === 0 ? ["No run yet"] : runTable(runs.recent)),
   ];
 }
 

@@ -56,7 +56,7 @@ function parsePair(pair: string): [string, unknown] {
 function valueTable(values: Record<string, z.core.util.JSONType>): string[] {
   return table(
     ["setting", "value"],
-    Object.entries(values).map(([name, value]) => [
+    Object.entries(values).toSorted(([a], [b]) => a < b ? -1 : 1).map(([name, value]) => [
       name,
       typeof value === "string" ? value : JSON.stringify(value),
     ]),

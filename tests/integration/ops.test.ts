@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert/mod.js";
 import { runOps } from "../../ops/ops.ts";
+import { eventually } from "./support/eventually.ts";
 import { NAMESPACE } from "./support/remote.ts";
 import { integrationTest, type World } from "./support/world.ts";
 
@@ -86,6 +87,27 @@ integrationTest("ops sweep says what stands in the way", async (world) => {
   const disabled = await ops(world, "sweep");
   assertEquals(disabled.code, 1);
   assertStringIncludes(disabled.stdout, "settings set cleanup_enabled=true");
+});
+
+integrationTest("ops runs shows a call that reached nobody, why, and what to do", async (world) => {
+  const { sql } = world.database;
+  const setKey = (key: string) =>
+    sql`
+      select vault.update_secret(s.id, ${key})
+      from vault.secrets as s where s.name = 'cleanup_secret_key'`;
+  await expired(world, 1);
+  await setKey("sb_secret_wrong");
+  await sql`select private.dispatch_cleanup('nightly', true, false)`;
+  await eventually("pg_net has the answer", async () => {
+    const rows = await sql`select 1 from net._http_response where status_code = 401`;
+    return rows.length > 0;
+  });
+  await setKey(world.info.secretKey);
+  await sql`select private.dispatch_cleanup('retry', true, false)`;
+  await eventually("another run took its place", async () => await world.database.rowCount() === 0);
+  const { stdout } = await ops(world, "runs");
+  assertMatch(stdout, /nightly +not_delivered +.*http_401/);
+  assertMatch(stdout, /^not_delivered: http_401: put a valid secret key into Vault/m);
 });
 
 integrationTest("ops stuck and ops retry bring a stuck deletion to its end", async (world) => {

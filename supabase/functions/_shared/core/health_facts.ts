@@ -7,7 +7,7 @@ import { z } from "zod";
 
 const count = z.number().int().nonnegative();
 
-/** Exact up to 10,000, an estimate above. */
+/** Exact up to 10,000 (what is due or expired: 100,000), an estimate above. */
 const cappedCount = z.object({ count, estimated: z.boolean() });
 
 /** Negative when the clock of the database was set back. */
