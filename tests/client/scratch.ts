@@ -48,6 +48,7 @@ export async function withScratch(use: (scratch: Scratch) => Promise<void>): Pro
     await Deno.mkdir(dir);
     await Deno.copyFile(join(ROOT, "client", "package.json"), join(source, "package.json"));
     await Deno.copyFile(join(ROOT, "client", "README.md"), join(source, "README.md"));
+    await Deno.copyFile(join(ROOT, "client", "LICENSE"), join(source, "LICENSE"));
     await buildClient(join(source, "dist"));
     const [{ filename, files }] = packed.parse(
       JSON.parse(await run(source, "npm", "pack", "--json", "--pack-destination", dir)),
