@@ -12,7 +12,8 @@ import { debianProblem } from "../local/postgres/debian.ts";
 import { chaosTests } from "./chaos/run.ts";
 import { clientTests } from "./client/run.ts";
 import { enduranceStack, enduranceTests } from "./endurance/run.ts";
-import { integrationStack, integrationTests } from "./integration/run.ts";
+import { fuzzStack, fuzzTests } from "./fuzz/run.ts";
+import { runIntegration } from "./integration/run.ts";
 import { nightlyStack, nightlyTests } from "./nightly/run.ts";
 import { type Counts, runDenoTests, runPgTap } from "./support/suites.ts";
 import { withTestStack } from "./support/test_stack.ts";
@@ -26,8 +27,10 @@ const suites: Record<string, () => Promise<Counts | string>> = {
   unit: () => runDenoTests(["tests/unit"]),
   contract: () => runDenoTests(["tests/contract"]),
   stack: () => runDenoTests(["tests/stack"]),
-  integration: () =>
-    withTestStack(integrationStack, ({ file }) => runDenoTests([integrationTests], { file })),
+  /** Every answer is compared with openapi.json. */
+  integration: runIntegration,
+  /** Bad and borderline requests to every route. */
+  fuzz: () => withTestStack(fuzzStack, ({ file }) => runDenoTests([fuzzTests], { file })),
   /** The client as a package: in an app, in Node, in Deno and in a browser. */
   client: () => withTestStack({}, ({ file }) => runDenoTests([clientTests], { file })),
   /** Parts of the stack that die while they work. */

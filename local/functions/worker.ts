@@ -43,12 +43,16 @@ export interface FunctionPool {
   pids(): number[];
   /** The base URL of the instance whose turn it is; waits for one to boot. Throws when none does. */
   nextUrl(): Promise<string>;
+  /** After a call without an answer: waits for a moment whether its process has ended, so that the next call meets another. */
+  noticeEnd(url: string): Promise<void>;
   stop(): Promise<void>;
 }
 
 const BOOT_TIMEOUT_MS = 60_000;
 const RESTART_DELAY_MS = 100;
 const POLL_MS = 20;
+/** A killed process is known to have ended a little after its connections broke. */
+const END_NOTICE_MS = 500;
 
 /** Starts the processes of a function. */
 export function startFunction(options: FunctionOptions): FunctionPool {
@@ -153,6 +157,12 @@ export function startFunction(options: FunctionOptions): FunctionPool {
         await new Promise((resolve) => setTimeout(resolve, POLL_MS));
       }
       throw new Error(`Cannot call function "${name}": it does not start`);
+    },
+    async noticeEnd(url) {
+      const deadline = Date.now() + END_NOTICE_MS;
+      while (slots.some((slot) => slot.url === url) && Date.now() < deadline) {
+        await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+      }
     },
     async stop() {
       stopping = true;

@@ -80,6 +80,7 @@ export function createFunctionsHandler(options: {
         return refuse(504, "IDLE_TIMEOUT", "Function did not respond in time");
       }
       log(`[${route.pool.name}] no answer: ${error}`);
+      await route.pool.noticeEnd(target);
       return refuse(
         546,
         "WORKER_RESOURCE_LIMIT",

@@ -87,7 +87,7 @@ Deno.test("the packed client works in an app", async (t) => {
 
     await t.step("the package holds the module, its types and nothing else", () => {
       const other = packed.filter((path) => !/^dist\/\w+\.d\.ts$/.test(path)).toSorted();
-      assertEquals(other, ["README.md", "dist/index.js", "package.json"]);
+      assertEquals(other, ["LICENSE", "README.md", "dist/index.js", "package.json"]);
       assert(packed.includes("dist/index.d.ts"));
     });
 

@@ -22,6 +22,8 @@ async function run(dir: string, command: string, ...args: string[]): Promise<str
   const { success, stdout, stderr } = await new Deno.Command(command, {
     args,
     cwd: dir,
+    // This project's own npm settings, inherited under `npm test`, are not those of an app.
+    env: { npm_config_engine_strict: "false" },
     stdin: "null",
   }).output();
   const [out, problems] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
@@ -46,6 +48,7 @@ export async function withScratch(use: (scratch: Scratch) => Promise<void>): Pro
     await Deno.mkdir(dir);
     await Deno.copyFile(join(ROOT, "client", "package.json"), join(source, "package.json"));
     await Deno.copyFile(join(ROOT, "client", "README.md"), join(source, "README.md"));
+    await Deno.copyFile(join(ROOT, "client", "LICENSE"), join(source, "LICENSE"));
     await buildClient(join(source, "dist"));
     const [{ filename, files }] = packed.parse(
       JSON.parse(await run(source, "npm", "pack", "--json", "--pack-destination", dir)),

@@ -4,13 +4,24 @@
  * @module
  */
 
-import { runDenoTests } from "../support/suites.ts";
+import { type Counts, runDenoTests } from "../support/suites.ts";
 import { type TestStackOptions, withTestStack } from "../support/test_stack.ts";
 
 /** Two cleanup workers, so that tests of concurrency meet on the database and not within a process. */
-export const integrationStack: TestStackOptions = { instances: { "cleanup-sessions": 2 } };
+const integrationStack: TestStackOptions = { instances: { "cleanup-sessions": 2 } };
 
-export const integrationTests = new URL(".", import.meta.url).pathname;
+const integrationTests = new URL(".", import.meta.url).pathname;
+const comparison = new URL("../openapi/", import.meta.url).pathname;
+
+/** All integration tests, and then whether openapi.json documents what they met. */
+export function runIntegration(): Promise<Counts> {
+  return withTestStack(integrationStack, async ({ file }) => {
+    const record = `${file}.answers`;
+    const tests = await runDenoTests([integrationTests], { file, record });
+    const answers = await runDenoTests([comparison], { record });
+    return { passed: tests.passed + answers.passed, failed: tests.failed + answers.failed };
+  });
+}
 
 if (import.meta.main) {
   const paths = Deno.args.some((arg) => !arg.startsWith("-")) ? [] : [integrationTests];

@@ -186,6 +186,7 @@ Deno.test("functions handler answers 504 when a function stays silent", async ()
         booted: Promise.resolve(),
         pids: () => [],
         nextUrl: () => Promise.resolve(`http://127.0.0.1:${silent.addr.port}`),
+        noticeEnd: () => Promise.resolve(),
         stop: () => Promise.resolve(),
       },
     }]]),

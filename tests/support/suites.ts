@@ -15,16 +15,20 @@ export interface Counts {
   failed: number;
 }
 
-/** Runs Deno tests; `file` is the stack they run against. */
+/** Runs Deno tests; `file` is the stack they run against, `record` the file of the answers that they meet. */
 export async function runDenoTests(
   paths: string[],
-  { file }: { file?: string } = {},
+  { file, record }: { file?: string; record?: string } = {},
 ): Promise<Counts> {
   let counts: Counts | null = null;
   const success = await runShown(Deno.execPath(), {
     // Types are checked by `npm run check`.
     args: ["test", "--allow-all", "--no-check", ...paths],
-    env: { NO_COLOR: "1", ...(file === undefined ? {} : { TEST_STACK_FILE: file }) },
+    env: {
+      NO_COLOR: "1",
+      ...(file === undefined ? {} : { TEST_STACK_FILE: file }),
+      ...(record === undefined ? {} : { TEST_RECORD_FILE: record }),
+    },
     onLine(line) {
       const summary = /^(?:ok|FAILED) \| (\d+) passed.*? \| (\d+) failed/.exec(line);
       if (summary) counts = { passed: Number(summary[1]), failed: Number(summary[2]) };

@@ -85,6 +85,7 @@ export const reconcileReport = z.strictObject({
     "throttled",
     "too_many_unknown",
     "lost",
+    "disabled",
     "duplicate",
     "busy",
     "error",

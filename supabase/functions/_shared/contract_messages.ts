@@ -30,7 +30,10 @@ const format = z.enum(FORMATS, {
 function jsonObject(maxBytes: number) {
   return z.custom<JsonObject>().superRefine((value, context) => {
     const problem = checkJsonObject(value, maxBytes);
-    if (problem !== null) context.addIssue({ code: "custom", message: problem });
+    // What comes after may rely on an object.
+    if (problem !== null) {
+      context.addIssue({ code: "custom", message: problem, continue: false });
+    }
   }).meta({ type: "object", description: `At most ${maxBytes} bytes` });
 }
 

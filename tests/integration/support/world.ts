@@ -4,9 +4,12 @@ import { assertEquals } from "@std/assert/mod.js";
 import { readStackInfo, type StackInfo } from "../../support/stack_info.ts";
 import { type Database, openDatabase, resetDatabase } from "./database.ts";
 import { createCalls } from "./functions.ts";
+import { recordAnswers } from "./record.ts";
 import { createRemote, findLeaks } from "./remote.ts";
 import { createTokens } from "./tokens.ts";
 import { createUsers } from "./users.ts";
+
+recordAnswers();
 
 export type World =
   & ReturnType<typeof createCalls>

@@ -1,0 +1,21 @@
+/**
+ * Runs the fuzz tests on a stack of their own: `deno run -A tests/fuzz/run.ts`. `FUZZ_REQUESTS` says how many requests
+ * (default 10,000), `FUZZ_SEED` which ones.
+ *
+ * @module
+ */
+
+import { runDenoTests } from "../support/suites.ts";
+import { type TestStackOptions, withTestStack } from "../support/test_stack.ts";
+
+export const fuzzStack: TestStackOptions = {};
+
+export const fuzzTests = new URL(".", import.meta.url).pathname;
+
+if (import.meta.main) {
+  const { failed } = await withTestStack(
+    fuzzStack,
+    ({ file }) => runDenoTests([fuzzTests, ...Deno.args], { file }),
+  );
+  Deno.exit(failed === 0 ? 0 : 1);
+}
