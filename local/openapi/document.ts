@@ -56,7 +56,7 @@ export function openApiDocument(): Node {
 }
 
 /** The errors of an operation by their status. */
-function errorsByStatus({ errors }: Operation): Map<number, string[]> {
+export function errorsByStatus({ errors }: Operation): Map<number, string[]> {
   const byStatus = new Map<number, string[]>();
   for (const code of new Set(errors)) {
     const { status } = ERRORS[code];
@@ -141,8 +141,12 @@ function formOf(form: NonNullable<Operation["form"]>): Node {
 
 function responsesOf(operation: Operation): Node {
   const responses: Node = {};
-  for (const [status, { description, schema }] of Object.entries(operation.answers)) {
-    responses[status] = { description, headers: REQUEST_ID, content: contentOf(schema) };
+  for (const [status, { description, schema, text }] of Object.entries(operation.answers)) {
+    const content = {
+      ...contentOf(schema),
+      ...(text === true ? { "text/plain": { schema: { type: "string" } } } : {}),
+    };
+    responses[status] = { description, headers: REQUEST_ID, content };
   }
   for (const [status, codes] of errorsByStatus(operation)) {
     const waits = codes.some((code) => WAITING.has(code));

@@ -41,7 +41,8 @@ export interface Operation {
   /** Multipart: its text fields, and whether other parts are files. */
   form?: { fields: z.ZodObject; files: "file" | "any" } | { payload: z.ZodType };
   idempotencyKey?: boolean;
-  answers: Record<number, { description: string; schema: AnswerSchema }>;
+  /** `text`: on request the answer is plain text. */
+  answers: Record<number, { description: string; schema: AnswerSchema; text?: true }>;
   errors: ErrorCode[];
 }
 
@@ -145,6 +146,7 @@ export const OPERATIONS: Operation[] = [
       200: {
         description: "The status; with a secret key everything. As text for Prometheus on request",
         schema: healthReport.or(healthStatus),
+        text: true,
       },
     },
     errors: ["unauthorized", "invalid_request", "database_unavailable"],

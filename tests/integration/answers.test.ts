@@ -35,6 +35,19 @@ integrationTest("a database that refuses a function answers 503", async (world) 
   assertEquals(await world.database.statusOf(id), "active");
 });
 
+integrationTest(
+  "session-health refuses a wrong key, a wrong query, and says when it cannot tell",
+  async (world) => {
+    const ask = (query: string, apikey = world.info.secretKey) =>
+      world.call("session-health", query, { headers: { apikey } });
+    assertRefused(await ask("", "sb_secret_wrong"), 401, "unauthorized");
+    assertRefused(await ask("?format=xml"), 400, "invalid_request");
+    await without(world, "session_health", async () => {
+      assertRefused(await ask(""), 503, "database_unavailable");
+    });
+  },
+);
+
 integrationTest("an Acontext that refuses to make a session answers 502", async (world) => {
   const user = await world.newUser();
   const fault = { kind: "status", status: 400 } as const;
