@@ -35,6 +35,7 @@ const USUAL_ACTS: Record<ActName, number> = {
 
 const USUAL_STORIES: Record<StoryName, number> = {
   lateBinding: 1,
+  crossing: 1,
   takeover: 1,
   slowWorker: 1,
   heap: 1,
@@ -64,7 +65,7 @@ const THEMES: Theme[] = [
   {
     weight: 3,
     acts: { create: 60, weather: 14 },
-    stories: { takeover: 5, lateBinding: 5, halfMade: 4 },
+    stories: { takeover: 5, lateBinding: 5, crossing: 8, halfMade: 4 },
   },
   // Many workers on few deletions.
   {

@@ -56,7 +56,7 @@ export function fate(
   );
 }
 
-export const someFate = fate({ none: 75, crash: 15, freeze: 10 });
+const someFate = fate({ none: 75, crash: 15, freeze: 10 });
 
 /** Handed over once, lost, or twice. */
 const deliveries = fc.oneof(

@@ -1,7 +1,7 @@
 /** Short sequences that lead to the narrow places, which events drawn one by one seldom find. @module */
 
 import fc from "fast-check";
-import { ACTS, command, DAY, fate, HOUR, MINUTE, slot } from "./generate_acts.ts";
+import { command, DAY, fate, HOUR, MINUTE, slot } from "./generate_acts.ts";
 import type { Act, Command, Fate } from "./plan.ts";
 import type { WeatherName } from "./weather.ts";
 
@@ -42,14 +42,16 @@ const freeze = (...ms: number[]) =>
 const crash = fc.record({ end: fc.constant("crash" as const), at: fc.nat(6) });
 const none = fc.constant(null);
 const seldom = fate({ none: 80, crash: 10, freeze: 10 });
-const sweep: fc.Arbitrary<Act> = fc.constant({
-  do: "run",
-  task: "sweep",
-  dryRun: false,
-  force: false,
-  limit: null,
-  fate: null,
-});
+const sweepOf = (ends: fc.Arbitrary<Fate | null>): fc.Arbitrary<Act> =>
+  fc.record({
+    do: fc.constant("run" as const),
+    task: fc.constant("sweep" as const),
+    dryRun: fc.constant(false),
+    force: fc.constant(false),
+    limit: none,
+    fate: ends,
+  });
+const sweep = sweepOf(none);
 const reconcile: fc.Arbitrary<Act> = fc.constant({
   do: "run",
   task: "reconcile",
@@ -68,6 +70,22 @@ const lateBinding: Story = slot.chain((slot) =>
     command(sweep, seconds(75, 82)),
     command(sweep, seconds(0, 4)),
     command(sweep, seconds(0, 90)),
+  )
+);
+
+/** The same, with a request that lands just then, and a worker that is slow to report. */
+const crossing: Story = slot.chain((slot) =>
+  fc.tuple(
+    command(weather("late")),
+    command(creation(slot, freeze(80_500, 82_000, 84_000, 86_000, 90_000, 100_000)), soon),
+    command(fc.oneof(deletion(slot, none), weather("late", "calm")), seconds(0, 5)),
+    command(weather("calm", "slow"), seconds(1, 60)),
+    command(
+      fc.oneof(sweepOf(freeze(3_000, 8_000)), sweepOf(none), creation(slot, seldom)),
+      seconds(16, 82),
+    ),
+    command(fc.oneof(sweepOf(freeze(3_000, 8_000)), creation(slot, seldom)), seconds(0, 4)),
+    command(sweep, seconds(5, 90)),
   )
 );
 
@@ -108,9 +126,7 @@ const heap: Story = fc.tuple(
   command(creation(2, none), soon),
   command(fc.constant<Act>({ do: "operator", sql: "delete all rows", slot: 0 }), seconds(1, 5)),
   command(
-    ACTS.sweep.chain((act) =>
-      freeze(50_000, 62_000, 70_000, 85_000).map((fate) => ({ ...act, dryRun: false, fate }))
-    ),
+    sweepOf(freeze(50_000, 62_000, 70_000, 85_000)),
     soon,
   ),
   command(sweep, seconds(50, 100)),
@@ -148,8 +164,8 @@ const lateArrival: Story = slot.chain((slot) =>
     command(weather("late")),
     command(creation(slot, seldom), soon),
     command(weather("calm", "late"), seconds(10, 30)),
-    command(creation(slot, seldom), soon),
-    command(creation(slot, none), seconds(10, 30)),
+    command(creation(slot, fc.oneof(seldom, crash)), soon),
+    command(creation(slot, none), fc.constantFrom(15_000, 30_000, 82_000, 100_000)),
     command(fc.oneof(reconcile, deletion(slot, none)), seconds(1, 60)),
     command(fc.oneof(reconcile, sweep), fc.constantFrom(12 * MINUTE, 65 * MINUTE)),
     command(reconcile, fc.constantFrom(12 * MINUTE, 65 * MINUTE, 3 * HOUR)),
@@ -183,6 +199,7 @@ const massExpiry: Story = fc.tuple(
 
 export const STORIES = {
   lateBinding,
+  crossing,
   takeover,
   slowWorker,
   heap,

@@ -3,8 +3,10 @@
 import type { FaultRule } from "../../local/acontext/fault_rules.ts";
 import type { Random } from "./random.ts";
 
-/** Longer than a request can take and shorter than the shortest grace period of orphans. */
+/** Shorter than the shortest grace period of orphans. */
 const MINUTES: [number, number] = [20_000, 540_000];
+/** About the time of a lease. */
+const LEASE: [number, number] = [65_000, 95_000];
 
 export const WEATHERS = [
   "calm",
@@ -47,7 +49,7 @@ export function drawWeather(name: WeatherName, random: Random): Weather {
   const lateRule: FaultRule = {
     ...ANY,
     probability: often,
-    fault: { kind: "late", ms: random.between(...MINUTES) },
+    fault: { kind: "late", ms: drawLateness(random) },
   };
   const drop = (when: "before" | "after", probability: number): FaultRule => ({
     ...ANY,
@@ -141,6 +143,10 @@ export function drawWeather(name: WeatherName, random: Random): Weather {
   }
 }
 
+function drawLateness(random: Random): number {
+  return random.chance(0.5) ? random.between(...LEASE) : random.between(...MINUTES);
+}
+
 /** How long a message is under way, in milliseconds. */
 export function drawLatency(random: Random): number {
   return random.chance(0.85) ? random.between(1, 40) : random.between(40, 900);
@@ -148,7 +154,7 @@ export function drawLatency(random: Random): number {
 
 /** How long a request to Acontext is under way, or is worked on. */
 export function drawRemoteLatency(random: Random, { slow, late }: Weather): number {
-  if (random.chance(late)) return random.between(...MINUTES);
+  if (random.chance(late)) return drawLateness(random);
   if (random.chance(slow)) return random.between(1_000, 19_000);
   return drawLatency(random);
 }
