@@ -26,6 +26,8 @@ const suites: Record<string, () => Promise<Counts | string>> = {
   },
   unit: () => runDenoTests(["tests/unit"]),
   contract: () => runDenoTests(["tests/contract"]),
+  /** The whole system on virtual time; a few of the many runs of `npm run simulate`. */
+  simulation: () => runDenoTests(["tests/simulation"]),
   stack: () => runDenoTests(["tests/stack"]),
   /** Every answer is compared with openapi.json. */
   integration: runIntegration,

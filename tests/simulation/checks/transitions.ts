@@ -1,0 +1,110 @@
+/** A session is deleted only because somebody asked, or because its time is up, and comes back only untouched. @module */
+
+import { deletedBy } from "./paths.ts";
+import type { RemoteRequest } from "../remote.ts";
+import type { Entry, Row, Snapshot } from "../snapshot.ts";
+import type { Transaction, World } from "../world.ts";
+import type { Check } from "./check.ts";
+
+const ASKED_BY_OPERATOR = new Set(["operator: delete row", "operator: delete all rows"]);
+
+export class Transitions implements Check {
+  /** Remote ids that a delete was sent for. */
+  readonly #touched = new Set<string>();
+  /** Sessions that were gone for good. */
+  readonly #gone = new Map<string, number>();
+  /** Runs for which the breaker had to trip. */
+  readonly #tripped = new Map<string, boolean>();
+
+  constructor(readonly world: World) {}
+
+  sent(request: RemoteRequest): void {
+    const id = deletedBy(request);
+    if (id !== null) this.#touched.add(id);
+  }
+
+  created({ id }: { id: string }): void {
+    this.#touched.delete(id);
+  }
+
+  transaction(transaction: Transaction, before: Snapshot, after: Snapshot): void {
+    this.#watchBreaker(transaction, before, after);
+    for (const [id, row] of after.rows) {
+      const was = before.rows.get(id);
+      if (was === undefined) this.#began(row);
+      else if (was.status !== row.status) {
+        if (row.status === "deleting") this.#deleting(transaction, was, before, after);
+        else if (was.status === "deleting") this.#cameBack(row);
+      }
+    }
+    for (const { origin } of after.receipts) this.#gone.set(origin, after.now);
+  }
+
+  #began({ id }: Row): void {
+    const gone = this.#gone.get(id);
+    // Receipts are kept for a day at least.
+    if (gone !== undefined && this.world.now - gone < 86_400_000) {
+      this.#wrong(`${id} lives twice`);
+    }
+  }
+
+  #cameBack({ id, session, disk }: Row): void {
+    if ([session, disk].some((remoteId) => remoteId !== null && this.#touched.has(remoteId))) {
+      this.#wrong(`${id} was restored after its deletion had begun`);
+    }
+  }
+
+  #deleting({ name, args }: Transaction, was: Row, before: Snapshot, after: Snapshot): void {
+    const entry = after.queue.get(was.id);
+    if (entry === undefined) return;
+    const asked = this.#isAsked({ name, args }, entry, was, after);
+    const due = name === "queue_due_sessions" &&
+      (entry.reason === "expired" ? isExpired(was, before, after) : isStale(was, before, after));
+    if (!asked && !due) this.#wrong(`${name} deletes ${was.id} (${entry.reason}) without a reason`);
+    if (entry.reason === "expired" && this.#tripped.get(String(args["p_run_id"]))) {
+      this.#wrong(`${name} expires ${was.id} although most sessions would expire at once`);
+    }
+  }
+
+  #isAsked(
+    { name, args }: Pick<Transaction, "name" | "args">,
+    entry: Entry,
+    was: Row,
+    after: Snapshot,
+  ): boolean {
+    if (entry.reason === "user_deleted") {
+      return name === "erase user" && after.rows.get(was.id)?.user === null;
+    }
+    if (entry.reason !== "requested") return false;
+    return ASKED_BY_OPERATOR.has(name) ||
+      (name === "request_session_deletion" && args["p_session_id"] === was.id &&
+        args["p_user_id"] === was.user);
+  }
+
+  /** The breaker's rule, worked out anew from all rows at a run's first step. */
+  #watchBreaker({ name, args }: Transaction, before: Snapshot, after: Snapshot): void {
+    const runId = String(args["p_run_id"]);
+    if (name !== "queue_due_sessions" || this.#tripped.has(runId)) return;
+    const active = [...before.rows.values()].filter(({ status }) => status === "active");
+    const due = active.filter((row) => isExpired(row, before, after)).length;
+    const { breakerMinimum, breakerFraction } = after.settings;
+    const mustTrip = due >= breakerMinimum && due > breakerFraction * active.length;
+    this.#tripped.set(runId, mustTrip && !this.world.forcedRuns.has(runId));
+  }
+
+  #wrong(detail: string): void {
+    this.world.report("wrong deletion", "transitions", detail);
+  }
+}
+
+function isExpired(row: Row, before: Snapshot, after: Snapshot): boolean {
+  const ttl = row.ttl ?? before.settings.sessionTtl;
+  return row.status === "active" && !row.pinned && row.lastActivityAt + ttl <= after.now;
+}
+
+function isStale(row: Row, before: Snapshot, after: Snapshot): boolean {
+  const leasedUntil = before.leases.get(row.id)?.until;
+  return row.status === "provisioning" &&
+    row.createdAt + before.settings.provisioningTimeout <= after.now &&
+    (leasedUntil === undefined || leasedUntil <= after.now);
+}

@@ -1,0 +1,90 @@
+/**
+ * A throwaway PostgreSQL server with the project's migrations, and databases cloned from it.
+ *
+ * @module
+ */
+
+import { join } from "@std/path/mod.js";
+import postgres from "postgres";
+import { loadKeys } from "../../local/keys.ts";
+import { applyMigrations } from "../../local/migrations.ts";
+import { ROOT } from "../../local/paths.ts";
+import { freePort } from "../../local/ports.ts";
+import { bootstrap, databaseUrl } from "../../local/postgres/bootstrap.ts";
+import { embeddedRuntime } from "../../local/postgres/runtime.ts";
+import { removeCluster, startPostgres } from "../../local/postgres/server.ts";
+import { seedVault } from "../../local/vault_secrets.ts";
+
+const TEMPLATE = "postgres";
+
+/** SQL reads time and randomness through these two functions, so that a test database can replace them. */
+const VIRTUAL_TIME = `
+  create or replace function private.clock() returns timestamptz
+  language sql stable security invoker set search_path = ''
+  as $$ select current_setting('simulation.now')::timestamptz $$;
+  create or replace function private.jitter() returns double precision
+  language sql volatile security invoker set search_path = ''
+  as $$ select current_setting('simulation.jitter')::double precision $$;
+`;
+
+export interface Cluster {
+  /** A new database like a deployed project's; answers the superuser's URL. */
+  clone(name: string): Promise<string>;
+  stop(): Promise<void>;
+}
+
+export async function startCluster(): Promise<Cluster> {
+  const dataDir = await Deno.makeTempDir({ prefix: "acontext-simulation-" });
+  await Deno.chmod(dataDir, 0o755);
+  await Deno.mkdir(join(dataDir, "logs"));
+  const log = (line: string) => console.error(line);
+  const keys = await loadKeys(join(dataDir, "keys.json"));
+  const port = freePort();
+  const server = await startPostgres({
+    runtime: await embeddedRuntime(join(ROOT, ".local", "runtime")),
+    dataDir,
+    port,
+    superuserPassword: keys.passwords.supabase_admin,
+    durable: false,
+    log,
+  });
+  const adminUrl = databaseUrl(keys, "supabase_admin", port);
+
+  async function stop(): Promise<void> {
+    await server.stop();
+    await removeCluster(dataDir);
+    await Deno.remove(dataDir, { recursive: true });
+  }
+
+  async function prepare(): Promise<void> {
+    await bootstrap(server, { keys, port, realCron: false });
+    const userUrl = databaseUrl(keys, "postgres", port);
+    const sql = postgres(userUrl, { max: 1, onnotice: () => {} });
+    try {
+      await applyMigrations({ projectDir: ROOT, dataDir, databaseUrl: userUrl, sql, log });
+      await seedVault(sql, { project_url: "http://project.test", cleanup_secret_key: "secret" });
+      await sql.unsafe(VIRTUAL_TIME).simple();
+    } finally {
+      await sql.end();
+    }
+  }
+
+  try {
+    await prepare();
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return {
+    async clone(name) {
+      const sql = postgres(adminUrl.replace("/postgres?", "/template1?"), { max: 1 });
+      try {
+        await sql.unsafe(`create database ${name} template ${TEMPLATE}`);
+      } finally {
+        await sql.end();
+      }
+      return adminUrl.replace("/postgres?", `/${name}?`);
+    },
+    stop,
+  };
+}

@@ -1,0 +1,146 @@
+/** Plans drawn at random, as fast-check arbitraries, so that a failing one shrinks. @module */
+
+import fc from "fast-check";
+import { ACTS, command } from "./generate_acts.ts";
+import { STORIES } from "./generate_stories.ts";
+import type { Act, Command, Plan, Profile } from "./plan.ts";
+
+type ActName = keyof typeof ACTS;
+type StoryName = keyof typeof STORIES;
+
+/** What a theme is about happens often, the rest now and then. */
+interface Theme {
+  weight: number;
+  acts?: Partial<Record<ActName, number>>;
+  stories?: Partial<Record<StoryName, number>>;
+  profile?: { [Key in keyof Profile]?: fc.Arbitrary<Profile[Key]> };
+}
+
+const USUAL_ACTS: Record<ActName, number> = {
+  create: 24,
+  use: 5,
+  pin: 3,
+  remove: 15,
+  restore: 4,
+  eraseUser: 3,
+  operator: 4,
+  settings: 4,
+  cron: 9,
+  sweep: 7,
+  reconcile: 2,
+  weather: 9,
+  skew: 0,
+  wrongDatabase: 0,
+};
+
+const USUAL_STORIES: Record<StoryName, number> = {
+  lateBinding: 1,
+  takeover: 1,
+  slowWorker: 1,
+  heap: 1,
+  impatience: 1,
+  halfMade: 1,
+  lateArrival: 1,
+  secondLife: 0.3,
+  massExpiry: 0.5,
+};
+
+const USUAL_PROFILE: { [Key in keyof Profile]: fc.Arbitrary<Profile[Key]> } = {
+  version: fc.constant("new"),
+  population: fc.constantFrom(0, 0, 0, 4),
+  concurrency: fc.constantFrom(1, 2, 4),
+  maxPerRun: fc.constantFrom(2, 2_000, 2_000),
+  maxWorkers: fc.constantFrom(1, 3),
+  deletionGrace: fc.constantFrom(0, 0, 120, 3_600),
+  orphanGrace: fc.constantFrom(600, 3_600),
+  sessionTtl: fc.constantFrom(3_600, 2_592_000),
+  breakerMinimum: fc.constantFrom(3, 100),
+  maxSessionsPerUser: fc.constantFrom(null, null, null, 2),
+};
+
+const THEMES: Theme[] = [
+  { weight: 5 },
+  // Many callers of few ids.
+  {
+    weight: 3,
+    acts: { create: 60, weather: 14 },
+    stories: { takeover: 5, lateBinding: 5, halfMade: 4 },
+  },
+  // Many workers on few deletions.
+  {
+    weight: 3,
+    acts: { remove: 30, sweep: 25, weather: 14 },
+    stories: { slowWorker: 5, heap: 5, impatience: 5 },
+    profile: { deletionGrace: fc.constant(0) },
+  },
+  // What is late, lost or left over.
+  {
+    weight: 3,
+    acts: { reconcile: 20 },
+    stories: { lateArrival: 6, halfMade: 4, secondLife: 3 },
+    profile: { orphanGrace: fc.constant(600) },
+  },
+  // Deletions taken back.
+  {
+    weight: 2,
+    acts: { restore: 25, remove: 25, sweep: 18 },
+    profile: { deletionGrace: fc.constantFrom(120, 3_600) },
+  },
+  // Lifetimes, pins and mistakes with them.
+  {
+    weight: 2,
+    acts: { settings: 20, pin: 10, use: 15, cron: 20 },
+    stories: { massExpiry: 8 },
+    profile: { population: fc.constantFrom(4, 9), breakerMinimum: fc.constant(3) },
+  },
+  // People with SQL.
+  { weight: 1, acts: { operator: 25, eraseUser: 12 } },
+  // Old servers.
+  { weight: 2, profile: { version: fc.constantFrom("no-uuid", "no-labels", "oldest") } },
+  // Clocks that are set.
+  { weight: 1, acts: { skew: 12, sweep: 20 } },
+  // A deployment that was pointed at the wrong database.
+  {
+    weight: 1,
+    acts: { wrongDatabase: 8 },
+    profile: { population: fc.constant(14), sessionTtl: fc.constant(2_592_000) },
+  },
+];
+
+/** A plan with at most so many commands. */
+export function plans(most: number): fc.Arbitrary<Plan> {
+  return fc.oneof(
+    ...THEMES.map((theme) => ({
+      weight: theme.weight,
+      arbitrary: fc.record({
+        seed: fc.nat(),
+        profile: fc.record({ ...USUAL_PROFILE, ...theme.profile }),
+        commands: commandsOf(theme, most),
+      }),
+    })),
+  );
+}
+
+function commandsOf({ acts, stories }: Theme, most: number): fc.Arbitrary<Command[]> {
+  const act = pickFrom<ActName, Act>(ACTS, { ...USUAL_ACTS, ...acts });
+  const story = pickFrom<StoryName, Command[]>(STORIES, { ...USUAL_STORIES, ...stories });
+  const events = fc.oneof(
+    { weight: 12, arbitrary: command(act).map((single) => [single]) },
+    { weight: 1, arbitrary: story },
+  );
+  return fc.array(events, { minLength: Math.min(4, most), maxLength: most, size: "max" })
+    .map((sequences) => sequences.flat().slice(0, most));
+}
+
+function pickFrom<Name extends string, Value>(
+  arbitraries: Record<Name, fc.Arbitrary<Value>>,
+  weights: Record<Name, number>,
+): fc.Arbitrary<Value> {
+  const weighted: fc.WeightedArbitrary<Value>[] = [];
+  for (const name in arbitraries) {
+    // fast-check wants whole weights.
+    const weight = Math.round(10 * weights[name]);
+    if (weight > 0) weighted.push({ weight, arbitrary: arbitraries[name] });
+  }
+  return fc.oneof(...weighted);
+}

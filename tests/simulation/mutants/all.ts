@@ -1,0 +1,14 @@
+/** Every mechanism. @module */
+
+import { creationMutants } from "./creation.ts";
+import { deletionMutants } from "./deletion.ts";
+import { guardMutants } from "./guards.ts";
+import type { Mutant } from "./mutant.ts";
+import { sweepMutants } from "./sweep_and_reconcile.ts";
+
+export const MUTANTS: Mutant[] = [
+  ...creationMutants,
+  ...deletionMutants,
+  ...guardMutants,
+  ...sweepMutants,
+];

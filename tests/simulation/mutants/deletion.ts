@@ -1,0 +1,187 @@
+/** What protects deletion: proof, leases, grace, pace. @module */
+
+import type { Mutant } from "./mutant.ts";
+
+const SETTLE = "public.settle_deletions(uuid,jsonb)";
+const CLAIM = "public.claim_deletions(uuid,integer,integer)";
+const REQUEST = "public.request_session_deletion(uuid,uuid,uuid,integer)";
+const RESTORE = "public.restore_session(uuid,uuid)";
+const GUARD = "private.guard_session_change()";
+const FIRST_ATTEMPT = "private.first_attempt_at(uuid,private.deletion_reason)";
+const QUEUE_DUE = "public.queue_due_sessions(uuid,integer)";
+
+export const deletionMutants: Mutant[] = [
+  {
+    mechanism: "a 404 is believed only after a list without the resource",
+    code: [{
+      file: "core/delete_remote.ts",
+      find: "  if (!maybeAbsent) return failure(removed);\n",
+      replace: `  if (!maybeAbsent) return failure(removed);
+  if (maybeAbsent) return { kind: "gone", proof: "absent" };
+`,
+    }],
+  },
+  {
+    mechanism: "the same for what was found by its mark",
+    code: [{
+      file: "core/delete_remote.ts",
+      find: "if (!claimedAbsent) return",
+      replace: "if (!claimedAbsent || claimedAbsent) return",
+    }],
+  },
+  {
+    mechanism: "the list is looked into, not only asked for",
+    code: [{
+      file: "core/delete_remote.ts",
+      find: "return found.value.ids.includes(id)",
+      replace: "return found.value.ids.length < 0",
+    }],
+  },
+  {
+    mechanism: "each resource is stamped on its own",
+    code: [{
+      file: "core/settlement.ts",
+      find: "const session = proofOf(attempt.session);",
+      replace:
+        'const session = verdictOf(attempt) === "gone" ? proofOf(attempt.session) : undefined;',
+    }, {
+      file: "core/settlement.ts",
+      find: "const disk = proofOf(attempt.disk);",
+      replace: 'const disk = verdictOf(attempt) === "gone" ? proofOf(attempt.disk) : undefined;',
+    }],
+  },
+  {
+    mechanism: "a report under a lost lease changes nothing (fencing)",
+    sql: [{
+      function: SETTLE,
+      find: "where q.id = r.id and q.lease_id = p_lease_id",
+      replace: "where q.id = r.id",
+    }],
+  },
+  {
+    mechanism: "a claim hides the entry from other workers",
+    sql: [{
+      function: CLAIM,
+      find: "      next_attempt_at = private.clock() + make_interval(secs => p_lease_seconds),\n",
+      replace: "",
+    }],
+  },
+  {
+    mechanism: "a delete call takes a lease, too",
+    sql: [{
+      function: REQUEST,
+      find: "    next_attempt_at = v_now + make_interval(secs => p_lease_seconds),\n",
+      replace: "",
+    }],
+  },
+  {
+    mechanism: "a delete call leaves alone what a worker holds",
+    sql: [{
+      function: REQUEST,
+      find: "where q.id = p_session_id and q.next_attempt_at <= v_now",
+      replace: "where q.id = p_session_id",
+    }],
+  },
+  {
+    mechanism: "no delete starts after the lease's deadline",
+    code: [{
+      file: "core/delete_remote.ts",
+      find: "const mayDelete = () => clock.now() <= deadline;",
+      replace: "const mayDelete = () => clock.now() <= deadline + 1e9;",
+    }],
+  },
+  {
+    mechanism: "a lease outlives the deletes that began in time",
+    code: [{
+      file: "core/lease.ts",
+      find: "const marginMs = 2 * acontext.timeoutMs;",
+      replace: "const marginMs = 0 * acontext.timeoutMs;",
+    }],
+  },
+  {
+    mechanism: "only the owner deletes",
+    sql: [{
+      function: REQUEST,
+      find: "where s.id = p_session_id and s.user_id = p_user_id",
+      replace: "where s.id = p_session_id",
+    }],
+  },
+  {
+    mechanism: "no restore after the first claim",
+    sql: [{
+      function: RESTORE,
+      find: "q.first_claimed_at is null",
+      replace: "q.id is not null",
+    }, {
+      function: GUARD,
+      find:
+        "perform 1 from private.deletion_queue as q\n        where q.id = old.id and q.first_claimed_at is null",
+      replace: "perform 1 from private.deletion_queue as q\n        where q.id = old.id",
+    }],
+  },
+  {
+    mechanism: "the grace period of what an owner deleted",
+    sql: [{
+      function: FIRST_ATTEMPT,
+      find: "then s.deletion_grace",
+      replace: "then interval '0'",
+    }],
+  },
+  {
+    mechanism: "the grace period of what expired",
+    sql: [{
+      function: QUEUE_DUE,
+      find: "v_now, v_now + v_settings.deletion_grace",
+      replace: "v_now, v_now",
+    }],
+  },
+  {
+    mechanism: "a deletion waits for whoever is making the session",
+    sql: [{
+      function: FIRST_ATTEMPT,
+      find:
+        "(select p.leased_until from private.provisioning_leases as p where p.session_id = p_session_id)",
+      replace: "null::timestamptz",
+    }],
+  },
+  {
+    mechanism: "failures back off",
+    sql: [{
+      function: SETTLE,
+      find: "least(interval '30 seconds' * power(2, least(q.attempts, 20)), interval '6 hours')",
+      replace: "interval '0'",
+    }],
+  },
+  {
+    mechanism: "an unanswered delete is not repeated for a minute",
+    sql: [{
+      function: SETTLE,
+      find: "when r.otherwise = 'deferred' then v_now + interval '1 minute'",
+      replace: "when r.otherwise = 'deferred' then v_now",
+    }],
+  },
+  {
+    mechanism: "nor one that counted as a failure",
+    sql: [{
+      function: SETTLE,
+      find: "case when r.\"underWay\" then interval '1 minute' end",
+      replace: "interval '0'",
+    }],
+  },
+  {
+    mechanism: "an outage counts no attempts",
+    code: [{
+      file: "core/outage_detector.ts",
+      find: 'this.#down = probed.kind !== "done" && !this.#aliveMeanwhile;',
+      replace: 'this.#down = probed.kind === "done" && !this.#aliveMeanwhile && false;',
+    }],
+  },
+  {
+    mechanism: "a 429 counts no attempt",
+    code: [{
+      file: "core/settlement.ts",
+      find: 'default:\n      return "released";',
+      replace: 'default:\n      return "failed";',
+    }],
+  },
+];

@@ -1,0 +1,55 @@
+/** What protects against SQL. @module */
+
+import type { Mutant } from "./mutant.ts";
+
+const drop = (trigger: string, table: string) => ({
+  statement: `drop trigger ${trigger} on ${table}`,
+});
+const ROWS = "public.session_mappings";
+const QUEUE = "private.deletion_queue";
+
+export const guardMutants: Mutant[] = [
+  { mechanism: "a deleted row is queued instead", sql: [drop("guard_session_delete", ROWS)] },
+  { mechanism: "ids, owner and status are bound", sql: [drop("guard_session_change", ROWS)] },
+  {
+    mechanism: "a session that becomes deleting is queued",
+    sql: [drop("follow_session_status", ROWS)],
+  },
+  {
+    mechanism: "a queue entry leaves only when proven gone",
+    sql: [drop("guard_queue_change", QUEUE)],
+  },
+  { mechanism: "truncate of the sessions raises", sql: [drop("refuse_truncate", ROWS)] },
+  { mechanism: "truncate of the queue raises", sql: [drop("refuse_truncate", QUEUE)] },
+  {
+    mechanism: "a user's erasure queues the sessions",
+    sql: [{
+      function: "private.guard_session_change()",
+      find: "    new.status := 'deleting';\n",
+      replace: "",
+    }],
+  },
+  {
+    mechanism: "a remote id is bound for life",
+    sql: [{
+      function: "private.guard_session_change()",
+      find: "      and new.acontext_disk_id is distinct from old.acontext_disk_id)",
+      replace: "      and false)",
+    }],
+  },
+  {
+    mechanism: "two sessions never share a resource",
+    sql: [{
+      statement: `alter table ${ROWS} drop constraint acontext_session_id_is_not_shared,
+        drop constraint acontext_disk_id_is_not_shared`,
+    }, {
+      function: "private.guard_session_change()",
+      find: "if new.status <> 'provisioning'",
+      replace: "if new.status is null",
+    }, {
+      function: "private.guard_session_change()",
+      find: "or new.acontext_session_id is not null or new.acontext_disk_id is not null",
+      replace: "",
+    }],
+  },
+];

@@ -1,0 +1,116 @@
+/** What protects expiry, runs and reconcile. @module */
+
+import type { Mutant } from "./mutant.ts";
+
+const ORPHANS = "private.queue_orphans(uuid,uuid[],uuid[],uuid)";
+const UNKNOWN_SESSIONS = "public.find_unknown_sessions(jsonb)";
+const UNKNOWN_DISKS = "public.find_unknown_disks(jsonb)";
+
+export const sweepMutants: Mutant[] = [
+  {
+    mechanism: "the breaker stops a mass expiry",
+    sql: [{
+      function: "private.expiry_allowed(boolean)",
+      find: "return v_others >= v_enough;",
+      replace: "return true;",
+    }],
+  },
+  {
+    mechanism: "a run is worked once, however often it is delivered",
+    sql: [{
+      function: "public.start_cleanup_run(uuid,boolean)",
+      find: "where r.status = 'requested'",
+      replace: "where r.id is not null",
+    }],
+  },
+  {
+    mechanism: "reconcile stops when too much is unknown",
+    code: [{
+      file: "core/reconcile.ts",
+      find: "  return unknown > 0 &&\n",
+      replace: "  return unknown < 0 &&\n",
+    }],
+  },
+  {
+    mechanism: "reconcile leaves alone what a session holds",
+    sql: [{
+      function: UNKNOWN_DISKS,
+      find: "where s.acontext_disk_id = i.id",
+      replace: "where s.id is null",
+    }, {
+      function: ORPHANS,
+      find: "where s.acontext_disk_id = i",
+      replace: "where s.id is null",
+    }],
+  },
+  {
+    mechanism: "reconcile leaves alone what is being made",
+    sql: [{
+      function: UNKNOWN_DISKS,
+      find: `where s.id = i."originId" and s.status <> 'active'`,
+      replace: "where s.id is null",
+    }],
+  },
+  {
+    mechanism: "an orphan is old enough that nobody is making it",
+    sql: [{
+      function: UNKNOWN_SESSIONS,
+      find: `where i."createdAt" <= private.clock() - t.orphan_grace`,
+      replace: "where true",
+    }, {
+      function: UNKNOWN_DISKS,
+      find: `where i."createdAt" <= private.clock() - t.orphan_grace`,
+      replace: "where true",
+    }],
+  },
+  {
+    mechanism: "an uncertain session is looked into only when what was late has landed",
+    sql: [{
+      function: "public.list_uncertain_sessions(uuid,integer)",
+      find: "u.since <= private.clock() - ",
+      replace: "u.since <= private.clock() - 0 * ",
+    }],
+  },
+  {
+    mechanism: "the mark names the namespace",
+    code: [{
+      file: "acontext_schemas.ts",
+      find: '"namespace" in mark && mark.namespace === namespace &&',
+      replace: '"namespace" in mark &&',
+    }, {
+      file: "acontext_schemas.ts",
+      find: "      namespace,\n      ...(sessionId === undefined",
+      replace: "      ...(sessionId === undefined",
+    }],
+  },
+  {
+    mechanism: "the label names the namespace",
+    code: [{
+      file: "acontext_schemas.ts",
+      find:
+        'const prefix = diskLabel(namespace, "");\n  const rest = label.slice(prefix.length);\n  return label.startsWith(prefix) && isId(rest) ? rest : null;',
+      replace:
+        'const rest = label.slice(label.indexOf(":") + 1);\n  return isId(rest) ? rest : null;',
+    }, {
+      file: "acontext_schemas.ts",
+      find: "return `${namespace}:${sessionId}`;",
+      replace: "return `simulation-2:${sessionId}`;",
+    }],
+  },
+  {
+    mechanism: "a list that ignored the label is not taken for one",
+    code: [{
+      file: "acontext_labels.ts",
+      find: "value: answer.value.items.length === 0 }",
+      replace: "value: answer.value.items.length >= 0 }",
+    }],
+  },
+  {
+    mechanism: "a label is removed only when it owns nothing",
+    code: [{
+      file: "core/reconcile_walk.ts",
+      find: "if (!valueOf(await catalog.isUnused(originId))) {",
+      replace: "if (originId === null) {",
+    }],
+  },
+];

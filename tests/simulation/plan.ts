@@ -1,0 +1,85 @@
+/** What happens in a run, as data: everything that the seed decides and that shrinking may take away. @module */
+
+import type { Version } from "../../local/acontext/options.ts";
+import type { WeatherName } from "./weather.ts";
+
+export const SLOTS = 5;
+export const USERS = 3;
+/** Another deployment in the same Acontext project already uses this slot's id. */
+export const FOREIGN_SLOT = 4;
+
+/** What becomes of a process when its code goes on for the `at`th time. */
+export type Fate =
+  | { end: "crash"; at: number }
+  | { end: "shut down"; at: number }
+  | { end: "freeze"; at: number; ms: number };
+
+export type Act =
+  | {
+    do: "create";
+    slot: number | null;
+    stranger: boolean;
+    pinned: boolean;
+    ttl: number | null;
+    fate: Fate | null;
+  }
+  | { do: "use"; slot: number }
+  | { do: "pin"; slot: number; pinned: boolean }
+  | { do: "delete"; slot: number; stranger: boolean; fate: Fate | null }
+  | { do: "restore"; slot: number }
+  | { do: "erase user"; user: number }
+  | { do: "operator"; sql: OperatorSql; slot: number }
+  | { do: "settings"; changes: Record<string, string | number | boolean | null> }
+  /** What pg_cron starts; each delivery is so many milliseconds after the request was handed to pg_net. */
+  | {
+    do: "cron";
+    job: "nightly" | "retry" | "reconcile" | "purge";
+    deliveries: number[];
+    fate: Fate | null;
+  }
+  | {
+    do: "run";
+    task: "sweep" | "reconcile";
+    dryRun: boolean;
+    force: boolean;
+    limit: number | null;
+    fate: Fate | null;
+  }
+  | { do: "weather"; weather: WeatherName }
+  /** The database's clock is set. */
+  | { do: "skew"; ms: number }
+  /** The function is pointed at an empty database for a while, and reconciles there. */
+  | { do: "wrong database" };
+
+export type OperatorSql =
+  | "delete row"
+  | "delete all rows"
+  | "delete queue row"
+  | "truncate rows"
+  | "truncate queue"
+  | "bind other disk"
+  | "insert active row";
+
+/** One event: `wait` milliseconds after the one before. `key` seeds its details. */
+export type Command = { wait: number; key: number } & Act;
+
+export interface Profile {
+  version: Version;
+  /** Sessions that are there from the start. */
+  population: number;
+  concurrency: number;
+  maxPerRun: number;
+  maxWorkers: number;
+  /** Seconds. */
+  deletionGrace: number;
+  orphanGrace: number;
+  sessionTtl: number;
+  breakerMinimum: number;
+  maxSessionsPerUser: number | null;
+}
+
+export interface Plan {
+  seed: number;
+  profile: Profile;
+  commands: Command[];
+}

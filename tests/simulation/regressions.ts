@@ -1,0 +1,97 @@
+/** Plans that once failed, shrunk. Each names what was wrong. @module */
+
+import type { Act, Plan, Profile } from "./plan.ts";
+
+export interface Regression {
+  name: string;
+  plan: Plan;
+}
+
+const profile: Profile = {
+  version: "new",
+  population: 0,
+  concurrency: 4,
+  maxPerRun: 2000,
+  maxWorkers: 3,
+  deletionGrace: 0,
+  orphanGrace: 600,
+  sessionTtl: 2_592_000,
+  breakerMinimum: 3,
+  maxSessionsPerUser: null,
+};
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+
+/** Run seeds, as a failure names them, that found something and are clean now. */
+export const REGRESSION_SEEDS: readonly number[] = [
+  950234059,
+  1298924286,
+  4512359,
+  1278988884,
+  262639908,
+  1503084049,
+  1268467865,
+  1986323560,
+];
+
+const fate = null;
+const create = { do: "create", slot: 0, stranger: false, pinned: false, ttl: null, fate } as const;
+const remove = { do: "delete", slot: 0, stranger: false, fate } as const;
+const sweep = { do: "run", task: "sweep", dryRun: false, force: false, limit: null, fate } as const;
+const reconcile = { ...sweep, task: "reconcile" } as const;
+const purge: Act = { do: "cron", job: "purge", deliveries: [20], fate };
+
+export const REGRESSIONS: readonly Regression[] = [
+  {
+    name: "an id is not used again while the queue names its earlier life's session",
+    plan: {
+      seed: 1846288291,
+      profile,
+      commands: [
+        { wait: 0, key: 1, do: "settings", changes: { log_retention: "1 day" } },
+        { wait: 20, key: 2, do: "weather", weather: "late" },
+        { wait: 20, key: 3, ...create },
+        { wait: 15_000, key: 4, ...remove },
+        { wait: 2 * 60_000, key: 5, do: "weather", weather: "calm" },
+        { wait: 100, key: 6, ...sweep },
+        { wait: 3 * HOUR, key: 7, ...reconcile },
+        { wait: 2 * DAY, key: 8, ...purge },
+        { wait: 100, key: 9, ...create },
+        { wait: 50, key: 10, ...sweep },
+      ],
+    },
+  },
+  {
+    name: "an id is not used again before reconcile has looked for what its earlier life left",
+    plan: {
+      seed: 7,
+      profile,
+      commands: [
+        { wait: 0, key: 1, do: "settings", changes: { log_retention: "1 day" } },
+        { wait: 20, key: 2, do: "weather", weather: "late" },
+        { wait: 20, key: 3, ...create },
+        { wait: 15_000, key: 4, ...remove },
+        { wait: 2 * 60_000, key: 5, ...sweep },
+        { wait: 2 * DAY, key: 6, ...purge },
+        { wait: 100, key: 7, do: "weather", weather: "calm" },
+        { wait: 100, key: 8, ...create },
+      ],
+    },
+  },
+  {
+    name: "a run that only met 429s does not call the next one for ever",
+    plan: {
+      seed: 1884021980,
+      profile: { ...profile, maxPerRun: 1, concurrency: 2 },
+      commands: [
+        { wait: 0, key: 1, ...create },
+        { wait: 2_000, key: 2, ...create, slot: 1 },
+        { wait: 2_000, key: 3, do: "operator", sql: "delete all rows", slot: 0 },
+        { wait: 200, key: 4, do: "weather", weather: "throttle" },
+        { wait: 200, key: 5, do: "cron", job: "retry", deliveries: [20], fate },
+        { wait: 2 * DAY, key: 6, do: "use", slot: 3 },
+      ],
+    },
+  },
+];

@@ -1,0 +1,14 @@
+/** What a run found wrong. @module */
+
+/**
+ * `leak`: a remote resource that nothing leads to. `wrong deletion`: one that was, or was about to be, deleted without
+ * a reason. `stuck`: work that does not get done, or is done over and over.
+ */
+export type ViolationKind = "leak" | "wrong deletion" | "stuck";
+
+export interface Violation {
+  kind: ViolationKind;
+  /** The check that found it. */
+  check: string;
+  detail: string;
+}
