@@ -18,12 +18,17 @@ export function isFree(port: number): boolean {
   }
 }
 
-/** A port that was free a moment ago. */
+/**
+ * A port that was free a moment ago, outside the range from which systems give ports to outgoing connections and to
+ * whoever asks for any: there, somebody else would often have it by the time it is used.
+ */
 export function freePort(): number {
-  const listener = Deno.listen({ hostname: LOOPBACK, port: 0 });
-  const { port } = listener.addr;
-  listener.close();
-  return port;
+  const [first, count] = [10_000, 20_000];
+  for (let attempt = 0; attempt < 100; attempt++) {
+    const port = first + Math.floor(Math.random() * count);
+    if (isFree(port)) return port;
+  }
+  throw new Error("Cannot start: found no free port between 10000 and 29999");
 }
 
 /** Says which port is needed for what, who has it, and what to do. */
