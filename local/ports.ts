@@ -23,12 +23,12 @@ export function isFree(port: number): boolean {
  * whoever asks for any: there, somebody else would often have it by the time it is used.
  */
 export function freePort(): number {
-  const [first, count] = [10_000, 20_000];
+  const [first, count] = [11_000, 19_000];
   for (let attempt = 0; attempt < 100; attempt++) {
     const port = first + Math.floor(Math.random() * count);
     if (isFree(port)) return port;
   }
-  throw new Error("Cannot start: found no free port between 10000 and 29999");
+  throw new Error("Cannot start: found no free port between 11000 and 29999");
 }
 
 /** Says which port is needed for what, who has it, and what to do. */
