@@ -40,6 +40,8 @@ const USUAL_STORIES: Record<StoryName, number> = {
   slowWorker: 1,
   heap: 1,
   impatience: 1,
+  patience: 1,
+  orphan: 1,
   halfMade: 1,
   lateArrival: 1,
   secondLife: 0.3,
@@ -71,14 +73,14 @@ const THEMES: Theme[] = [
   {
     weight: 3,
     acts: { remove: 30, sweep: 25, weather: 14 },
-    stories: { slowWorker: 5, heap: 5, impatience: 5 },
+    stories: { slowWorker: 5, heap: 5, impatience: 5, patience: 5 },
     profile: { deletionGrace: fc.constant(0) },
   },
   // What is late, lost or left over.
   {
     weight: 3,
     acts: { reconcile: 20 },
-    stories: { lateArrival: 6, halfMade: 4, secondLife: 3 },
+    stories: { lateArrival: 6, halfMade: 4, secondLife: 4, orphan: 4 },
     profile: { orphanGrace: fc.constant(600) },
   },
   // Deletions taken back.

@@ -144,6 +144,19 @@ const impatience: Story = slot.chain((slot) =>
   )
 );
 
+/** A delete is worked on for long, and its session is due again. */
+const patience: Story = slot.chain((slot) =>
+  fc.tuple(
+    command(creation(slot, none)),
+    command(weather("late", "slow"), seconds(1, 3)),
+    command(fc.constant<Act>({ do: "operator", sql: "delete all rows", slot: 0 }), soon),
+    command(sweep, soon),
+    command(weather("calm"), seconds(1, 9)),
+    command(sweep, seconds(20, 60)),
+    command(sweep, seconds(1, 30)),
+  )
+);
+
 /** Nobody finishes a session; it goes stale and is deleted by its mark. */
 const halfMade: Story = slot.chain((slot) =>
   fc.tuple(
@@ -172,6 +185,19 @@ const lateArrival: Story = slot.chain((slot) =>
   )
 );
 
+/** A request lands when its session is gone, and reconcile comes soon after. */
+const orphan: Story = slot.chain((slot) =>
+  fc.tuple(
+    command(weather("late")),
+    command(creation(slot, seldom), soon),
+    command(deletion(slot, none), seconds(10, 15)),
+    command(weather("calm"), soon),
+    command(sweep, seconds(68, 75)),
+    command(reconcile, seconds(5, 500)),
+    command(fc.oneof(reconcile, sweep), seconds(5, 500)),
+  )
+);
+
 /** A request lands when its session is gone; the id is used again, long after the receipt is. */
 const secondLife: Story = slot.chain((slot) =>
   fc.tuple(
@@ -180,7 +206,7 @@ const secondLife: Story = slot.chain((slot) =>
     command(creation(slot, seldom), soon),
     command(deletion(slot, none), seconds(10, 15)),
     command(weather("calm"), soon),
-    command(sweep, seconds(80, 100)),
+    command(sweep, seconds(68, 75)),
     command(fc.oneof(reconcile, reconcile, sweep), fc.constant(3 * HOUR)),
     command(weather("outage", "calm"), soon),
     command(job("purge"), fc.constant(2 * DAY)),
@@ -204,6 +230,8 @@ export const STORIES = {
   slowWorker,
   heap,
   impatience,
+  patience,
+  orphan,
   halfMade,
   lateArrival,
   secondLife,

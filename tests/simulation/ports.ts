@@ -4,7 +4,7 @@ import type { SupabaseClient } from "@supabase/supabase-js";
 import type { Log } from "../../supabase/functions/_shared/core/ports.ts";
 import type { Database as Schema } from "../../supabase/functions/_shared/database.types.ts";
 import type { Result } from "./database.ts";
-import type { Process } from "./process.ts";
+import type { Process, Trip } from "./process.ts";
 import { TIMEOUT_MS } from "./remote.ts";
 import { drawLatency } from "./weather.ts";
 import type { World } from "./world.ts";
@@ -60,7 +60,7 @@ function callFrom(
     world.faults += 1;
     process.excuse ??= "database error";
   }
-  const trip = { lost: false };
+  const trip: Trip = { to: "database", lost: false };
   process.trips.add(trip);
   return new Promise((resolve) => {
     const back = (result: Result) =>

@@ -6,6 +6,7 @@ import type { Owner, Scheduler } from "./scheduler.ts";
 
 /** Something on its way from a process; a crash may lose it. */
 export interface Trip {
+  to: "database" | "acontext";
   lost: boolean;
 }
 
@@ -72,6 +73,12 @@ export class Process implements Owner {
     this.alive = false;
     this.excuse = "crashed";
     for (const trip of this.trips) trip.lost = this.random.chance(0.5);
+  }
+
+  /** It never goes on, and the database that it called is not there any more. */
+  cutOff(): void {
+    this.crash();
+    for (const trip of this.trips) trip.lost ||= trip.to === "database";
   }
 
   freeze(ms: number): void {

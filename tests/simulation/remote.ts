@@ -7,7 +7,7 @@
 import { type AcontextStandIn, createAcontextStandIn } from "../../local/acontext/standin.ts";
 import type { Version } from "../../local/acontext/options.ts";
 import { isEnvelope } from "../../supabase/functions/_shared/acontext_schemas.ts";
-import type { Process } from "./process.ts";
+import type { Process, Trip } from "./process.ts";
 import type { Random } from "./random.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { drawLatency, drawRemoteLatency, drawWeather, type Weather } from "./weather.ts";
@@ -216,7 +216,7 @@ export class Remote {
     const { process } = request;
     const latency = drawRemoteLatency(process.random, this.weather);
     if (latency >= 1_000) this.#mishap(request, "slow");
-    const trip = { lost: false };
+    const trip: Trip = { to: "acontext", lost: false };
     process.trips.add(trip);
     scheduler.after(TIMEOUT_MS, () => caller.fail("timeout"), process);
     scheduler.after(latency, async () => {

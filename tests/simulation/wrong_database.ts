@@ -22,7 +22,7 @@ const STAY_MS = 200_000;
 /** The sessions' database is put aside, an empty one takes its place, a reconcile and a sweep run there, and back. */
 export async function reconcileInWrongDatabase(world: World, random: Random): Promise<void> {
   if (knownToReconcile(world) < SUSPICIOUS) return;
-  for (const process of world.processes) if (process.running) process.crash();
+  for (const process of world.processes) process.cutOff();
   world.note("the function is pointed at an empty database");
   world.absent = world.snapshot;
   await move(world, "aside");
@@ -30,7 +30,7 @@ export async function reconcileInWrongDatabase(world: World, random: Random): Pr
   await world.scheduler.pass(STAY_MS);
   startWorker(world, request(world, "sweep"), random.fork("sweep"));
   await world.scheduler.pass(STAY_MS);
-  for (const process of world.processes) if (process.running) process.crash();
+  for (const process of world.processes) process.cutOff();
   await move(world, "back");
   world.note("the function is pointed at its own database again");
   world.absent = null;

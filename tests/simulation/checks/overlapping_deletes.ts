@@ -6,8 +6,10 @@ import type { Snapshot } from "../snapshot.ts";
 import type { Transaction, World } from "../world.ts";
 import type { Check } from "./check.ts";
 
-/** A request that the server still works on later than this is beyond what a lease's margin can cover. */
-const COVERED_MS = 2 * TIMEOUT_MS;
+/** How long after it was sent the server may still work on a request without meeting another. */
+const COVERED_MS = 60_000;
+/** The same when its sender did not live to report, and only the end of its lease holds others off. */
+const COVERED_BY_LEASE_MS = 2 * TIMEOUT_MS;
 
 export class OverlappingDeletes implements Check {
   /** The last delete that was sent, by remote id. */
@@ -42,7 +44,8 @@ export class OverlappingDeletes implements Check {
     if (id === null) return;
     const others = this.#atServer.get(id) ?? new Set();
     const { now } = this.world.scheduler;
-    const inTime = ({ sentAt }: RemoteRequest) => now - sentAt <= COVERED_MS;
+    const inTime = ({ sentAt, process: { excuse } }: RemoteRequest) =>
+      now - sentAt <= (excuse === null ? COVERED_MS : COVERED_BY_LEASE_MS);
     for (const other of others) {
       if (inTime(other) && inTime(request) && !this.world.skewed) {
         this.#wrong(

@@ -88,6 +88,7 @@ export const creationMutants: Mutant[] = [
   },
   {
     mechanism: "binding checks the provisioning lease",
+    backedUp: "whoever binds first wins, what the other made is queued",
     sql: [{
       function: ACTIVATE,
       find:
@@ -165,7 +166,21 @@ export const creationMutants: Mutant[] = [
   },
   {
     mechanism: "a resource that the queue names is never bound (taken)",
+    backedUp: "no id begins while the queue names it; both together: next line",
     sql: [{
+      function: ACTIVATE,
+      find:
+        "where q.acontext_session_id = p_acontext_session_id or q.acontext_disk_id = p_acontext_disk_id",
+      replace: "where q.id is null",
+    }],
+  },
+  {
+    mechanism: "both: nothing in the queue begins, nothing in the queue is bound",
+    sql: [{
+      function: BEGIN,
+      find: "where q.origin_id = p_session_id",
+      replace: "where q.origin_id is null",
+    }, {
       function: ACTIVATE,
       find:
         "where q.acontext_session_id = p_acontext_session_id or q.acontext_disk_id = p_acontext_disk_id",
@@ -182,6 +197,7 @@ export const creationMutants: Mutant[] = [
   },
   {
     mechanism: "a caller that lost its lease leaves its session to be looked into",
+    backedUp: "whoever took over has resumed, which says so already",
     sql: [{
       function: ACTIVATE,
       find:

@@ -17,6 +17,8 @@ export interface Mutant {
   mechanism: string;
   code?: CodePatch[];
   sql?: SqlPatch[];
+  /** Why nobody can notice, as long as everything else holds; then it is not tried. */
+  backedUp?: string;
 }
 
 /** @throws {Error} when `find` is missing or there twice: the mutant has rotted and tests nothing. */

@@ -46,6 +46,10 @@ export const sweepMutants: Mutant[] = [
   {
     mechanism: "reconcile leaves alone what is being made",
     sql: [{
+      function: UNKNOWN_SESSIONS,
+      find: `where s.id = i."originId" and s.status <> 'active'`,
+      replace: "where s.id is null",
+    }, {
       function: UNKNOWN_DISKS,
       find: `where s.id = i."originId" and s.status <> 'active'`,
       replace: "where s.id is null",

@@ -13,7 +13,7 @@ const AT_A_TIME = 2;
 interface Catch {
   mechanism: string;
   /** Null: not noticed in all the runs. */
-  runs: number | null;
+  runs: number | "backed up" | null;
   check: string;
 }
 
@@ -43,7 +43,11 @@ export async function tryMutants(cluster: Cluster, options: Options): Promise<bo
     console.log(`| ${mechanism} | ${runs ?? "**survives**"} | ${check} |`);
   }
   const survivors = table.filter(({ runs }) => runs === null).length;
-  console.log(`mutants ${table.length}, caught ${table.length - survivors}, survived ${survivors}`);
+  const backedUp = table.filter(({ runs }) => runs === "backed up").length;
+  const caught = table.length - survivors - backedUp;
+  console.log(
+    `mutants ${table.length}, caught ${caught}, backed up ${backedUp}, survived ${survivors}`,
+  );
   return survivors === 0;
 }
 
@@ -67,10 +71,11 @@ async function applyAll(
 
 async function tryMutant(
   cluster: Cluster,
-  { mechanism }: Mutant,
+  { mechanism, backedUp }: Mutant,
   variant: Variant,
   { runs, seed, steps }: Options,
 ): Promise<Catch> {
+  if (backedUp !== undefined) return { mechanism, runs: "backed up", check: backedUp };
   const thread = await startThread(cluster, variant);
   try {
     for (let i = 0; i < runs; i++) {
