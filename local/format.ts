@@ -7,7 +7,7 @@
 import { join } from "@std/path/mod.js";
 import { ROOT } from "./paths.ts";
 
-export async function format(source: string, ext: "ts" | "json"): Promise<string> {
+export async function format(source: string, ext: "ts" | "json" | "md"): Promise<string> {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["fmt", "--quiet", "--config", join(ROOT, "deno.json"), "--ext", ext, "-"],
     stdin: "piped",

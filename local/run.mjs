@@ -2,7 +2,7 @@
 /**
  * Runs one of the project's commands, on a fresh clone too: installs what is missing, then hands over to Deno.
  *
- *   node local/run.mjs start|demo|test|check|simulate|ops|doctor|build:client [arguments]
+ *   node local/run.mjs start|demo|test|check|simulate|bench|ops|doctor|build:client [arguments]
  *
  * Plain Node without dependencies, and free of syntax that an old Node could not even read, so that it can say so.
  */
@@ -20,6 +20,7 @@ const COMMANDS = {
   test: "tests/run.ts",
   check: "local/check.ts",
   simulate: "tests/simulation/main.ts",
+  bench: "bench/main.ts",
   "build:client": "local/build_client.ts",
   ops: "ops/ops.ts",
   doctor: "ops/doctor.ts",

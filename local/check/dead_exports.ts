@@ -9,7 +9,7 @@ import { join, relative } from "@std/path/mod.js";
 import { ROOT } from "../paths.ts";
 import type { Report } from "./report.ts";
 
-const FOLDERS = ["client/src", "local", "ops", "supabase/functions", "tests"];
+const FOLDERS = ["bench", "client/src", "local", "ops", "supabase/functions", "tests"];
 const EXPORT = /^export (?:async )?(?:function\*?|const|let|class) (\w+)/gm;
 
 export async function checkDeadExports(report: Report): Promise<void> {

@@ -1,0 +1,40 @@
+/** The command line. @module */
+
+import { parseArgs } from "node:util";
+import type { Scale } from "./benchmark.ts";
+
+export interface Options {
+  scale: Scale;
+  /** Names of benchmarks; none means all. */
+  names: string[];
+  /** Only write the page anew. */
+  reportOnly: boolean;
+}
+
+export const USAGE = "Usage: npm run bench -- [--quick] [--report] [name …]";
+
+/** @throws {RangeError} for an option or a name that is unknown. */
+export function readOptions(args: string[], known: string[]): Options {
+  const { values, positionals } = parse(args);
+  const unknown = positionals.find((name) => !known.includes(name));
+  if (unknown !== undefined) {
+    throw new RangeError(`Cannot measure "${unknown}": the benchmarks are ${known.join(", ")}`);
+  }
+  return {
+    scale: values.quick ? "quick" : "full",
+    names: positionals,
+    reportOnly: values.report ?? false,
+  };
+}
+
+function parse(args: string[]) {
+  try {
+    return parseArgs({
+      args,
+      allowPositionals: true,
+      options: { quick: { type: "boolean" }, report: { type: "boolean" } },
+    });
+  } catch (error) {
+    throw new RangeError(error instanceof Error ? error.message : "Cannot read the options");
+  }
+}

@@ -1,0 +1,49 @@
+/** docs/performance.md, written from the last measurements. @module */
+
+import { join } from "@std/path/mod.js";
+import { format } from "../local/format.ts";
+import { ROOT } from "../local/paths.ts";
+import { BENCHMARKS } from "./all.ts";
+import type { Machine, Measurement } from "./benchmark.ts";
+import { loadMeasurement } from "./results.ts";
+
+export const PAGE = join(ROOT, "docs", "performance.md");
+
+const INTRODUCTION = `<!-- Written by \`npm run bench\` from bench/results. Do not edit. -->
+
+# Performance
+
+Each section is measured by one command, which repeats it on your machine and writes it here anew:
+
+\`\`\`sh
+npm run bench                 # everything
+npm run bench -- drain        # one benchmark, by the name below its heading
+npm run bench -- --quick      # everything, small: does it work?
+npm run bench -- --report     # this page from what was measured before
+\`\`\`
+
+Machines are noisy. Compare figures of one run with each other, never with those of another machine: that is why every
+benchmark measures what it is compared with, too, in turns. Raw samples are in \`bench/results\`.
+`;
+
+/** The page as it has to be, given what is in bench/results. */
+export async function performancePage(): Promise<string> {
+  const sections = [INTRODUCTION];
+  for (const { name, title, report } of BENCHMARKS) {
+    const measurement = await loadMeasurement(name);
+    if (measurement === null) continue;
+    sections.push(`## ${title}\n\n${origin(measurement)}\n\n${report(measurement.result)}`);
+  }
+  return await format(sections.join("\n\n"), "md");
+}
+
+function origin({ benchmark, measuredAt, machine, versions }: Measurement): string {
+  const used = Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(", ");
+  return `\`npm run bench -- ${benchmark}\`, ${measuredAt.slice(0, 10)}, on ${
+    describe(machine)
+  }; ${used}.`;
+}
+
+function describe({ cpu, cores, memoryGiB, os }: Machine): string {
+  return `${cores} cores (${cpu}), ${memoryGiB} GiB, ${os}`;
+}
