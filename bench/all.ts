@@ -1,5 +1,6 @@
 /** The benchmarks, in the order of docs/performance.md. @module */
 
 import type { AnyBenchmark } from "./benchmark.ts";
+import { drain } from "./drain/benchmark.ts";
 
-export const BENCHMARKS: AnyBenchmark[] = [];
+export const BENCHMARKS: AnyBenchmark[] = [drain];

@@ -1,0 +1,148 @@
+/** The four ways to delete sessions that are compared. @module */
+
+import { assertEquals } from "@std/assert/mod.js";
+import postgres from "postgres";
+import { createInBulk } from "../../tests/integration/support/bulk.ts";
+import { NAMESPACE } from "../../tests/integration/support/remote.ts";
+import type { World } from "../../tests/integration/support/world.ts";
+import type { TestStack } from "../../tests/support/test_stack.ts";
+import { cpuMs, residentBytes } from "../cpu_time.ts";
+import { startProgram } from "./child_program.ts";
+
+const DAYS_AGO = 31;
+
+/** What one drain took. */
+export interface Drained {
+  ms: number;
+  /** Of the worker's process alone. */
+  cpuMs: number;
+}
+
+export interface Contender {
+  name: string;
+  /** Makes so many sessions that this contender will find due. */
+  prepare(world: World, count: number): Promise<void>;
+  drain(world: World, count: number): Promise<Drained>;
+}
+
+interface Resources {
+  sessionId: string;
+  diskId: string;
+}
+
+async function makeResources({ remote }: World, count: number): Promise<Resources[]> {
+  const sessions = Array.from({ length: count }, () => ({
+    id: crypto.randomUUID(),
+    diskId: crypto.randomUUID(),
+  }));
+  await remote.control.createMarked({ namespace: NAMESPACE, sessions });
+  return sessions.map(({ id, diskId }) => ({ sessionId: id, diskId }));
+}
+
+/** This project's sweep, through gateway and function process, as pg_net calls it. */
+export function thisProject(stack: TestStack): Contender & { memory(): number } {
+  const worker = () => {
+    const [pid] = stack.functionPids("cleanup-sessions");
+    if (pid === undefined) throw new Error("Cannot measure: the function has no process");
+    return pid;
+  };
+  return {
+    name: "this project",
+    prepare: (world, count) => createInBulk(world, { count, daysAgo: DAYS_AGO }),
+    async drain(world, count) {
+      const pid = worker();
+      const cpuBefore = cpuMs(pid);
+      const started = performance.now();
+      const { status, body } = await world.cleanup({ limit: count, force: true });
+      const ms = performance.now() - started;
+      const used = cpuMs(pid) - cpuBefore;
+      assertEquals(status, 200);
+      const { deleted } = body && typeof body === "object" && "deleted" in body
+        ? body
+        : { deleted: null };
+      assertEquals(deleted, count, JSON.stringify(body));
+      return { ms, cpuMs: used };
+    },
+    memory: () => residentBytes(worker()),
+  };
+}
+
+/** The other three, each as a program of its own. */
+export async function startOthers(
+  { info }: TestStack,
+  concurrency: number,
+): Promise<{ contenders: Contender[]; stop(): Promise<void> }> {
+  const { adminDatabaseUrl, apiUrl, secretKey, acontext } = info;
+  const config = {
+    databaseUrl: adminDatabaseUrl,
+    apiUrl,
+    secretKey,
+    acontext: { baseUrl: acontext.baseUrl, apiKey: acontext.apiKey },
+    concurrency,
+  };
+  const sql = postgres(adminDatabaseUrl, { max: 1, onnotice: () => {} });
+  await createTable(sql);
+  const jobs = (resources: Resources[]) => sql.json(resources.map((both) => ({ ...both })));
+
+  const [naive, graphileWorker, pgBoss] = await Promise.all([
+    startProgram("naive", config),
+    startProgram("graphile_worker", config),
+    startProgram("pg_boss", config),
+  ]);
+  const contenders: Contender[] = [
+    {
+      name: "naive loop",
+      async prepare(world, count) {
+        const made = await makeResources(world, count);
+        await sql`
+          insert into public.bench_sessions (acontext_session_id, acontext_disk_id, last_activity_at)
+          select session_id, disk_id, now() - make_interval(days => ${DAYS_AGO})
+          from unnest(
+            ${made.map(({ sessionId }) => sessionId)}::uuid[],
+            ${made.map(({ diskId }) => diskId)}::uuid[]
+          ) as r (session_id, disk_id)`;
+      },
+      drain: (_world, count) => naive.drain(count),
+    },
+    {
+      name: "graphile-worker",
+      async prepare(world, count) {
+        await sql`
+          select count(graphile_worker.add_job('delete_session', payload::json))
+          from jsonb_array_elements(${jobs(await makeResources(world, count))}) as payload`;
+      },
+      drain: (_world, count) => graphileWorker.drain(count),
+    },
+    {
+      name: "pg-boss",
+      async prepare(world, count) {
+        await sql`
+          insert into pgboss.job (name, data)
+          select 'delete-session', payload
+          from jsonb_array_elements(${jobs(await makeResources(world, count))}) as payload`;
+      },
+      drain: (_world, count) => pgBoss.drain(count),
+    },
+  ];
+  return {
+    contenders,
+    async stop() {
+      await Promise.all([naive.stop(), graphileWorker.stop(), pgBoss.stop()]);
+      await sql.end();
+    },
+  };
+}
+
+/** What an app without this project has: a row for each session, and the ids in it. */
+async function createTable(sql: postgres.Sql): Promise<void> {
+  await sql.unsafe(`
+    create table if not exists public.bench_sessions (
+      id uuid primary key default gen_random_uuid(),
+      acontext_session_id uuid not null,
+      acontext_disk_id uuid not null,
+      last_activity_at timestamptz not null
+    );
+    create index if not exists bench_sessions_activity on public.bench_sessions (last_activity_at);
+    grant select, delete on public.bench_sessions to service_role;
+    notify pgrst, 'reload schema'`);
+}

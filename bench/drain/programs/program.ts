@@ -1,0 +1,54 @@
+/** The frame of a program that drains: loads, says so, and drains whenever it is told to. @module */
+
+import { TextLineStream } from "@std/streams/mod.js";
+import { AcontextClient } from "@acontext/acontext";
+import { z } from "zod";
+import { cpuMs } from "../../cpu_time.ts";
+
+const configSchema = z.object({
+  databaseUrl: z.string(),
+  apiUrl: z.string(),
+  secretKey: z.string(),
+  acontext: z.object({ baseUrl: z.string(), apiKey: z.string() }),
+  concurrency: z.int(),
+});
+
+/** Where a program finds everything. In an environment variable, since arguments can be seen by all users. */
+export type ProgramConfig = z.infer<typeof configSchema>;
+
+export const CONFIG_VARIABLE = "BENCH_CONFIG";
+
+export const drainedSchema = z.object({ ms: z.number(), cpuMs: z.number() });
+
+/** Session and disk of Acontext. */
+export const resourcesSchema = z.object({ sessionId: z.string(), diskId: z.string() });
+
+export function readConfig(): ProgramConfig {
+  return configSchema.parse(JSON.parse(Deno.env.get(CONFIG_VARIABLE) ?? "{}"));
+}
+
+/** Calls `drain` with a number of sessions for each line that comes in, and answers with what it took. */
+export async function serveDrains(drain: (count: number) => Promise<void>): Promise<void> {
+  const lines: ReadableStream<string> = Deno.stdin.readable
+    .pipeThrough(new TextDecoderStream())
+    .pipeThrough(new TextLineStream());
+  console.log("ready");
+  for await (const line of lines) {
+    const cpuBefore = cpuMs(Deno.pid);
+    const started = performance.now();
+    await drain(Number(line));
+    const ms = performance.now() - started;
+    console.log(JSON.stringify({ ms, cpuMs: cpuMs(Deno.pid) - cpuBefore }));
+  }
+}
+
+/** Both deletes side by side, as the job of a queue. */
+export function createDeleteBoth(
+  { acontext }: ProgramConfig,
+): (resources: unknown) => Promise<void> {
+  const client = new AcontextClient(acontext);
+  return async function deleteBoth(resources) {
+    const { sessionId, diskId } = resourcesSchema.parse(resources);
+    await Promise.all([client.sessions.delete(sessionId), client.disks.delete(diskId)]);
+  };
+}
