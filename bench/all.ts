@@ -1,6 +1,7 @@
 /** The benchmarks, in the order of docs/performance.md. @module */
 
 import type { AnyBenchmark } from "./benchmark.ts";
+import { latency } from "./latency/benchmark.ts";
 import { drain } from "./drain/benchmark.ts";
 
-export const BENCHMARKS: AnyBenchmark[] = [drain];
+export const BENCHMARKS: AnyBenchmark[] = [drain, latency];
