@@ -1,7 +1,8 @@
 /** The benchmarks, in the order of docs/performance.md. @module */
 
 import type { AnyBenchmark } from "./benchmark.ts";
+import { coldStart } from "./cold_start/benchmark.ts";
 import { latency } from "./latency/benchmark.ts";
 import { drain } from "./drain/benchmark.ts";
 
-export const BENCHMARKS: AnyBenchmark[] = [drain, latency];
+export const BENCHMARKS: AnyBenchmark[] = [drain, latency, coldStart];

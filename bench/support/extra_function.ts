@@ -14,35 +14,27 @@ import { loadKeys } from "../../local/keys.ts";
 import { LOOPBACK } from "../../local/ports.ts";
 import type { TestStack } from "../../tests/support/test_stack.ts";
 
-/** A function in processes of its own, not behind any gateway. */
-export async function startOn(
+/** Fetches what the function imports, and gives what starts it: in a process of its own, not behind any gateway. */
+export async function prepareExtra(
   stack: TestStack,
   { name, folder }: { name: string; folder: string },
-): Promise<FunctionPool> {
-  await fetchImports(
-    name,
-    join(folder, "index.ts"),
-    functionArgs(functionConfig(folder)),
-    console.error,
-  );
+): Promise<() => FunctionPool> {
   const dataDir = dirname(stack.file);
-  return startFunction({
-    name,
-    folder,
-    instances: 1,
-    env: functionEnvironment({
-      apiUrl: stack.apiUrl,
-      databaseUrl: stack.databaseUrl,
-      keys: await loadKeys(join(dataDir, "keys.json")),
-      acontext: stack.acontext,
-      realAcontext: false,
-      file: {},
-      extra: { ACONTEXT_TIMEOUT_MS: "10000" },
-    }),
-    allowNet: [stack.apiUrl, stack.acontext.baseUrl, stack.databaseUrl].map(hostAndPort),
-    dataDir,
-    log: console.error,
+  const args = functionArgs(functionConfig(folder));
+  await fetchImports(name, join(folder, "index.ts"), args, console.error);
+  const keys = await loadKeys(join(dataDir, "keys.json"));
+  const env = functionEnvironment({
+    apiUrl: stack.apiUrl,
+    databaseUrl: stack.databaseUrl,
+    keys,
+    acontext: stack.acontext,
+    realAcontext: false,
+    file: {},
+    extra: { ACONTEXT_TIMEOUT_MS: "10000" },
   });
+  const allowNet = [stack.apiUrl, stack.acontext.baseUrl, stack.databaseUrl].map(hostAndPort);
+  return () =>
+    startFunction({ name, folder, instances: 1, env, allowNet, dataDir, log: console.error });
 }
 
 /** The function behind a gateway like the stack's: its address, and its processes. */
@@ -50,7 +42,8 @@ export async function serveExtra(
   stack: TestStack,
   { name, folder }: { name: string; folder: string },
 ): Promise<{ url: string; pids: () => number[]; stop: () => Promise<void> }> {
-  const pool = await startOn(stack, { name, folder });
+  const start = await prepareExtra(stack, { name, folder });
+  const pool = start();
   const gateway = createFunctionsHandler({
     routes: new Map([[name, { pool, verifyJwt: true }]]),
     keys: await loadKeys(join(dirname(stack.file), "keys.json")),
