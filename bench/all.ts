@@ -2,7 +2,8 @@
 
 import type { AnyBenchmark } from "./benchmark.ts";
 import { coldStart } from "./cold_start/benchmark.ts";
+import { load } from "./load/benchmark.ts";
 import { latency } from "./latency/benchmark.ts";
 import { drain } from "./drain/benchmark.ts";
 
-export const BENCHMARKS: AnyBenchmark[] = [drain, latency, coldStart];
+export const BENCHMARKS: AnyBenchmark[] = [drain, latency, coldStart, load];

@@ -1,0 +1,146 @@
+/** The section of docs/performance.md. @module */
+
+import { count, figure, percent, table } from "../markdown.ts";
+import { median, percentile } from "../statistics.ts";
+import { OPERATIONS } from "./questions.ts";
+import type { Day, LoadResult } from "./result.ts";
+
+/** A process that grows by more than this from the first quarter of a day to its last is not steady. */
+const STEADY = 1.1;
+
+export function report(result: LoadResult): string {
+  return [
+    intro(result),
+    ...dayReport("A good day", result.good, result),
+    ...dayReport("A bad day", result.bad, result),
+    badDayText(result),
+    failureTable(result.bad),
+    endText(result),
+    memoryText(result),
+    memoryTable(result),
+  ].join("\n\n");
+}
+
+function intro({ clients, delayMs, backlog, good }: LoadResult): string {
+  return `${clients} clients with the client package work without a pause for ${
+    figure(good.work.seconds)
+  } s, each on its own sessions: 45 % store a message, 30 % load a whole conversation, 10 % list, 5 % create, 5 % upload or
+download a file, 5 % delete. Beside them a sweep takes up expired sessions, from a backlog of ${
+    count(backlog)
+  }. Acontext takes ${delayMs} ms a call. Every client remembers what it was told and compares: a message that was answered
+as stored has to be there once, in its place, with every load; a list has to show all sessions, a file its content. *Error*
+is any answer that is not success, unless it has the documented code of a fault that was injected (\`acontext_unavailable\`,
+\`message_uncertain\`, or \`idempotency_busy\` to the repetition of such a message), and any answer of success that is not
+true. With an error the measurement fails.`;
+}
+
+function dayReport(name: string, day: Day, { clients }: LoadResult): string[] {
+  const { work, sweeps } = day;
+  const requests = Object.values(work.requests).flat().length;
+  return [
+    `**${name}.** ${count(requests)} requests of ${clients} clients, ${
+      figure(requests / work.seconds)
+    } a second, ${work.wrong.length} errors; meanwhile ${count(sweeps.deleted)} sessions swept, ${
+      figure(sweeps.deleted / work.seconds)
+    } a second. A *call* is what the app waits for, with the client's own repetitions and the waits that an answer asks
+for.`,
+    dayTable(day),
+  ];
+}
+
+function dayTable({ work }: Day): string {
+  return table(
+    ["operation", "requests", "p50", "p99", "calls", "call p50", "call p99"],
+    OPERATIONS.filter((operation) => (work.calls[operation] ?? []).length > 0).map((operation) => {
+      const [requests, calls] = [work.requests[operation] ?? [], work.calls[operation] ?? []];
+      return [
+        operation,
+        count(requests.length),
+        ms(median(requests)),
+        ms(percentile(requests, 0.99)),
+        count(calls.length),
+        ms(median(calls)),
+        ms(percentile(calls, 0.99)),
+      ];
+    }),
+  );
+}
+
+function badDayText({ bad }: LoadResult): string {
+  const injected = Object.entries(bad.injected).map(([kind, times]) => `${kind} ${times} ×`);
+  const failed = total(bad.work.failedRequests);
+  const requests = Object.values(bad.work.requests).flat().length;
+  const given = total(bad.work.failedCalls);
+  const calls = Object.values(bad.work.calls).flat().length;
+  return `Injected on the bad day, in calls of clients and of the sweep alike: ${
+    injected.join(", ")
+  }. ${failed} requests of the clients (${
+    percent(failed / requests)
+  }) were answered with the code of a fault; ${given} calls (${
+    percent(given / calls)
+  }) still failed after the client's repetitions:`;
+}
+
+function failureTable({ work }: Day): string {
+  return table(
+    ["answer", "requests"],
+    Object.entries(work.failedRequests).sort(([, a], [, b]) => b - a)
+      .map(([name, times]) => [name, String(times)]),
+  );
+}
+
+function endText({ end, backlog }: LoadResult): string {
+  return `Afterwards, without faults, every client looked at everything it has: ${end.wrong.length} errors, so no message
+and no file was lost. Reconcile and sweep had nothing left to do after ${end.rounds} round${
+    end.rounds === 1 ? "" : "s"
+  }. Then ${end.leaked} resources in Acontext were without an active session (leaks), ${end.missing} were missing to one,
+and ${count(end.expired)} of the ${count(backlog)} expired sessions had their receipt.`;
+}
+
+/** Medians of the first and the last quarter. */
+function quarters(samples: readonly number[]): { first: number; last: number; most: number } {
+  const size = Math.max(1, Math.floor(samples.length / 4));
+  return {
+    first: median(samples.slice(0, size)),
+    last: median(samples.slice(-size)),
+    most: Math.max(...samples),
+  };
+}
+
+function memoryRows({ good, bad }: LoadResult) {
+  return Object.keys(bad.memory).sort().map((name) => ({
+    name,
+    good: quarters(good.memory[name] ?? []),
+    bad: quarters(bad.memory[name] ?? []),
+  }));
+}
+
+function memoryText(result: LoadResult): string {
+  const growing = memoryRows(result).filter(({ bad }) => bad.last > bad.first * STEADY);
+  return `Memory of each function's process (RSS, once a second; medians of the first and the last quarter of each day).
+Steady means: at the end of the second day at most ${percent(STEADY - 1)} above its beginning. ${
+    growing.length === 0 ? "All are steady." : `Not steady: ${growing.map(({ name }) => name)}.`
+  }`;
+}
+
+function memoryTable(result: LoadResult): string {
+  return table(
+    ["MB", "first day, begin", "end", "second day, begin", "end", "most"],
+    memoryRows(result).map(({ name, good, bad }) => [
+      name,
+      figure(good.first),
+      figure(good.last),
+      figure(bad.first),
+      figure(bad.last),
+      figure(Math.max(good.most, bad.most)),
+    ]),
+  );
+}
+
+function total(counts: Record<string, number>): number {
+  return Object.values(counts).reduce((sum, times) => sum + times, 0);
+}
+
+function ms(value: number): string {
+  return `${figure(value)} ms`;
+}
