@@ -1,45 +1,61 @@
 /**
  * `npm run bench`: measures, prints tables, keeps the raw samples in bench/results and writes docs/performance.md anew.
- * With `--quick` nothing is kept.
+ * With `--quick` nothing is kept. Each benchmark ends with a line `ok name` or `FAIL name`; one that fails keeps none of the
+ * others from running.
  *
  * @module
  */
 
 import { BENCHMARKS } from "./all.ts";
+import type { AnyBenchmark, Scale } from "./benchmark.ts";
 import { describeMachine, describeVersions } from "./machine.ts";
 import { type Options, readOptions, USAGE } from "./options.ts";
 import { PAGE, performancePage } from "./performance_page.ts";
 import { saveMeasurement } from "./results.ts";
 
-async function main({ scale, names, reportOnly }: Options): Promise<void> {
+/** True when every benchmark did its work. */
+async function main({ scale, names, reportOnly }: Options): Promise<boolean> {
   const wanted = reportOnly
     ? []
     : BENCHMARKS.filter(({ name }) => names.length === 0 || names.includes(name));
-  for (const { name, title, run, report } of wanted) {
+  let success = true;
+  for (const benchmark of wanted) {
+    const { name, title } = benchmark;
     console.log(`\n── ${name}: ${title} ──`);
     const started = performance.now();
-    const result = await run({ scale, log: (line) => console.log(line) });
-    // What is said now is what the page will say: from the JSON alone.
-    const kept: unknown = JSON.parse(JSON.stringify(result));
-    console.log(`\n${report(kept)}`);
-    console.log(`\n(${Math.round((performance.now() - started) / 1000)} s)`);
-    if (scale === "quick") continue;
-    await saveMeasurement({
-      benchmark: name,
-      scale,
-      measuredAt: new Date().toISOString(),
-      machine: describeMachine(),
-      versions: await describeVersions(),
-      result: kept,
-    });
+    try {
+      await measure(benchmark, scale);
+      console.log(`\nok ${name} (${Math.round((performance.now() - started) / 1000)} s)`);
+    } catch (error) {
+      success = false;
+      console.error(error);
+      console.log(`\nFAIL ${name}`);
+    }
   }
   if (scale === "full") await Deno.writeTextFile(PAGE, await performancePage());
+  return success;
+}
+
+async function measure({ name, run, report }: AnyBenchmark, scale: Scale): Promise<void> {
+  const result = await run({ scale, log: (line) => console.log(line) });
+  // What is said now is what the page will say: from the JSON alone.
+  const kept: unknown = JSON.parse(JSON.stringify(result));
+  console.log(`\n${report(kept)}`);
+  if (scale === "quick") return;
+  await saveMeasurement({
+    benchmark: name,
+    scale,
+    measuredAt: new Date().toISOString(),
+    machine: describeMachine(),
+    versions: await describeVersions(),
+    result: kept,
+  });
 }
 
 if (import.meta.main) {
   try {
-    await main(readOptions(Deno.args, BENCHMARKS.map(({ name }) => name)));
-    Deno.exit(0);
+    const success = await main(readOptions(Deno.args, BENCHMARKS.map(({ name }) => name)));
+    Deno.exit(success ? 0 : 1);
   } catch (error) {
     if (error instanceof RangeError) console.error(`${error.message}\n${USAGE}`);
     else console.error(error);

@@ -15,7 +15,7 @@ import { enduranceStack, enduranceTests } from "./endurance/run.ts";
 import { fuzzStack, fuzzTests } from "./fuzz/run.ts";
 import { runIntegration } from "./integration/run.ts";
 import { nightlyStack, nightlyTests } from "./nightly/run.ts";
-import { type Counts, runDenoTests, runPgTap } from "./support/suites.ts";
+import { type Counts, runBenchmarks, runDenoTests, runPgTap } from "./support/suites.ts";
 import { withTestStack } from "./support/test_stack.ts";
 
 const suites: Record<string, () => Promise<Counts | string>> = {
@@ -54,6 +54,8 @@ const suites: Record<string, () => Promise<Counts | string>> = {
     if (problem !== null) return problem;
     return await withTestStack(nightlyStack, ({ file }) => runDenoTests([nightlyTests], { file }));
   },
+  /** The benchmarks, small. Nothing that was timed is judged. */
+  bench: runBenchmarks,
 };
 
 if (import.meta.main) {

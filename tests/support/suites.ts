@@ -69,6 +69,20 @@ function connectionEnvironment(databaseUrl: string): Record<string, string> {
   };
 }
 
+/** Runs every benchmark small: each that did its work counts as passed, whatever time it took. */
+export async function runBenchmarks(): Promise<Counts> {
+  const counts = { passed: 0, failed: 0 };
+  const success = await runShown(Deno.execPath(), {
+    args: ["run", "--allow-all", "--no-check", join(ROOT, "bench", "main.ts"), "--quick"],
+    env: { NO_COLOR: "1" },
+    onLine(line) {
+      if (/^ok \w+ \(/.test(line)) counts.passed += 1;
+      if (/^FAIL \w+$/.test(line)) counts.failed += 1;
+    },
+  });
+  return withVerdict(counts.passed + counts.failed === 0 ? null : counts, success);
+}
+
 /** A suite that broke, or ran nothing, failed, whatever it counted. */
 function withVerdict(counts: Counts | null, success: boolean): Counts {
   if (counts === null) return { passed: 0, failed: 1 };
