@@ -2,8 +2,9 @@
 
 import type { AnyBenchmark } from "./benchmark.ts";
 import { coldStart } from "./cold_start/benchmark.ts";
+import { growth } from "./growth/benchmark.ts";
 import { load } from "./load/benchmark.ts";
 import { latency } from "./latency/benchmark.ts";
 import { drain } from "./drain/benchmark.ts";
 
-export const BENCHMARKS: AnyBenchmark[] = [drain, latency, coldStart, load];
+export const BENCHMARKS: AnyBenchmark[] = [drain, growth, latency, coldStart, load];

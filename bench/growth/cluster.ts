@@ -1,0 +1,99 @@
+/**
+ * A PostgreSQL server of its own, with one database for each size, so that samples of all sizes can be taken in turns.
+ *
+ * @module
+ */
+
+import { join } from "@std/path/mod.js";
+import postgres from "postgres";
+import { loadKeys } from "../../local/keys.ts";
+import { applyMigrations } from "../../local/migrations.ts";
+import { ROOT } from "../../local/paths.ts";
+import { freePort } from "../../local/ports.ts";
+import { bootstrap, databaseUrl } from "../../local/postgres/bootstrap.ts";
+import { embeddedRuntime } from "../../local/postgres/runtime.ts";
+import { removeCluster, startPostgres } from "../../local/postgres/server.ts";
+import { seedVault } from "../../local/vault_secrets.ts";
+
+interface Cluster {
+  /** A new database like a deployed project's; answers the superuser's URL. */
+  clone(name: string): Promise<string>;
+}
+
+/**
+ * What differs from the defaults. Nothing runs beside a sample: no autovacuum (the benchmark vacuums), no checkpoint but
+ * those it asks for. Pages are written to WAL in full after a checkpoint, as everywhere; nothing waits for the disk.
+ */
+function settings(sharedBuffers: string): Record<string, string> {
+  return {
+    shared_buffers: sharedBuffers,
+    autovacuum: "off",
+    fsync: "off",
+    checkpoint_timeout: "1d",
+    max_wal_size: "64GB",
+    maintenance_work_mem: "512MB",
+  };
+}
+
+export async function withCluster<T>(
+  sharedBuffers: string,
+  use: (cluster: Cluster) => Promise<T>,
+): Promise<T> {
+  const dataDir = await Deno.makeTempDir({ prefix: "acontext-growth-" });
+  await Deno.chmod(dataDir, 0o755);
+  await Deno.mkdir(join(dataDir, "logs"));
+  const keys = await loadKeys(join(dataDir, "keys.json"));
+  const port = freePort();
+  const runtime = await embeddedRuntime(join(ROOT, ".local", "runtime"));
+  const server = await startPostgres({
+    runtime: { ...runtime, settings: { ...runtime.settings, ...settings(sharedBuffers) } },
+    dataDir,
+    port,
+    superuserPassword: keys.passwords.supabase_admin,
+    // The other kind turns off the full pages in WAL, which are measured.
+    durable: true,
+    log: (line) => console.error(line),
+  });
+  const adminUrl = databaseUrl(keys, "supabase_admin", port);
+
+  async function cleanUp(): Promise<void> {
+    await server.stop();
+    await removeCluster(dataDir);
+    await Deno.remove(dataDir, { recursive: true });
+  }
+  const interrupt = () => void cleanUp().finally(() => Deno.exit(130));
+  Deno.addSignalListener("SIGINT", interrupt);
+  Deno.addSignalListener("SIGTERM", interrupt);
+
+  async function prepare(): Promise<void> {
+    await bootstrap(server, { keys, port, realCron: false });
+    const userUrl = databaseUrl(keys, "postgres", port);
+    const sql = postgres(userUrl, { max: 1, onnotice: () => {} });
+    try {
+      const log = (line: string) => console.error(line);
+      await applyMigrations({ projectDir: ROOT, dataDir, databaseUrl: userUrl, sql, log });
+      await seedVault(sql, { project_url: "http://project.test", cleanup_secret_key: "secret" });
+    } finally {
+      await sql.end();
+    }
+  }
+
+  async function clone(name: string): Promise<string> {
+    const sql = postgres(adminUrl.replace("/postgres?", "/template1?"), { max: 1 });
+    try {
+      await sql.unsafe(`create database ${name} template postgres`);
+    } finally {
+      await sql.end();
+    }
+    return adminUrl.replace("/postgres?", `/${name}?`);
+  }
+
+  try {
+    await prepare();
+    return await use({ clone });
+  } finally {
+    Deno.removeSignalListener("SIGINT", interrupt);
+    Deno.removeSignalListener("SIGTERM", interrupt);
+    await cleanUp();
+  }
+}

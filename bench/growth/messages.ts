@@ -1,0 +1,147 @@
+/**
+ * What a message writes: HOT updates (within the page, no index touched) and WAL.
+ *
+ * Many conversations at a time, each message a transaction of its own, on virtual time: what is written depends on how
+ * much time lies between the messages of one conversation, because a session is touched at most once per
+ * `touch_granularity` (one minute).
+ *
+ * @module
+ */
+
+import type { Messages } from "./schema.ts";
+import { call, type Subject } from "./subject.ts";
+
+interface Kind {
+  kind: string;
+  secondsBetween: number;
+  withKey: boolean;
+}
+
+const KINDS: Kind[] = [
+  { kind: "every second", secondsBetween: 1, withKey: false },
+  { kind: "every 15 seconds", secondsBetween: 15, withKey: false },
+  { kind: "every 2 minutes", secondsBetween: 120, withKey: false },
+  { kind: "every 15 seconds, with an idempotency key", secondsBetween: 15, withKey: true },
+];
+
+const MESSAGES_EACH = 4;
+/** Calls sent before the first is answered: the driver's round trips are of no interest. */
+const PIPELINED = 50;
+const LEASE = "11111111-1111-4111-8111-111111111111";
+
+/** Changes the database for good: its clock runs ahead afterwards. */
+export async function writeMessages(subject: Subject, conversations: number): Promise<Messages[]> {
+  const { session } = subject;
+  // Those that are used are young, and young rows lie together.
+  const targets = await session.run<Subject["targets"][number]>(
+    `select id, user_id as "userId" from public.session_mappings
+     where status = 'active' and not pinned and expires_at > now() + interval '1 day'
+     order by created_at desc limit $1`,
+    [conversations],
+  );
+  await session.run("set log_min_duration_statement = -1");
+  let seconds = 0;
+  const written: Messages[] = [];
+  for (const { kind, secondsBetween, withKey } of KINDS) {
+    seconds += 3_600;
+    const converse = async () => {
+      for (let message = 0; message < MESSAGES_EACH; message++) {
+        seconds += secondsBetween;
+        await setClock(subject, seconds);
+        await session.run("set role service_role");
+        for (let done = 0; done < targets.length; done += PIPELINED) {
+          const some = targets.slice(done, done + PIPELINED);
+          await Promise.all(some.map((target) => send(subject, { target, withKey })));
+        }
+        await session.run("reset role");
+      }
+    };
+    await session.run("checkpoint");
+    const first = await counted(subject, converse);
+    const again = await counted(subject, converse);
+    const messages = targets.length * MESSAGES_EACH;
+    written.push({
+      kind,
+      messages,
+      updates: again.updates,
+      hotUpdates: again.hotUpdates,
+      walBytes: again.walBytes / messages,
+      walBytesAfterCheckpoint: first.walBytes / messages,
+    });
+  }
+  return written;
+}
+
+async function send(
+  subject: Subject,
+  { target, withKey }: { target: Subject["targets"][number]; withKey: boolean },
+): Promise<void> {
+  const to = { p_user_id: target.userId, p_session_id: target.id };
+  if (!withKey) {
+    const answer = await call(
+      subject,
+      "use_session",
+      { ...to, p_touch: true, p_new_messages: 1 },
+      { measured: false },
+    );
+    expectOutcome(answer, '"ok"');
+    return;
+  }
+  const keyHash = (crypto.randomUUID() + crypto.randomUUID()).replaceAll("-", "");
+  const claim = { p_lease_id: LEASE, p_key_hash: keyHash };
+  const begun = await call(
+    subject,
+    "begin_message",
+    { ...to, ...claim, p_lease_seconds: 80, p_body_hash: keyHash },
+    { measured: false },
+  );
+  expectOutcome(begun, '"started"');
+  await call(subject, "settle_message", {
+    p_session_id: target.id,
+    p_result: "stored",
+    ...claim,
+    p_message_id: crypto.randomUUID(),
+    p_message_created_at: new Date().toISOString(),
+  }, { measured: false });
+}
+
+function expectOutcome(answer: unknown, outcome: string): void {
+  const text = JSON.stringify(answer);
+  if (!text.includes(`"outcome":${outcome}`)) {
+    throw new Error(`Cannot measure: a message was answered ${text}`);
+  }
+}
+
+async function setClock({ session }: Subject, seconds: number): Promise<void> {
+  await session.run(`
+    create or replace function private.clock() returns timestamptz
+    language sql stable security invoker set search_path = ''
+    as $$ select now() + interval '${seconds} seconds' $$`);
+}
+
+interface Counters {
+  updates: number;
+  hotUpdates: number;
+  walBytes: number;
+}
+
+async function counted({ session }: Subject, use: () => Promise<void>): Promise<Counters> {
+  async function read(): Promise<Counters> {
+    await session.run("select pg_stat_force_next_flush()");
+    await session.run("select pg_stat_clear_snapshot()");
+    const [row] = await session.run<Counters>(`
+      select n_tup_upd::float8 as updates, n_tup_hot_upd::float8 as "hotUpdates",
+        pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::float8 as "walBytes"
+      from pg_stat_user_tables where relid = 'public.session_mappings'::regclass`);
+    if (row === undefined) throw new Error("Cannot measure: the server keeps no statistics");
+    return row;
+  }
+  const before = await read();
+  await use();
+  const after = await read();
+  return {
+    updates: after.updates - before.updates,
+    hotUpdates: after.hotUpdates - before.hotUpdates,
+    walBytes: after.walBytes - before.walBytes,
+  };
+}

@@ -1,0 +1,52 @@
+/** Samples of all statements at all sizes, in turns. @module */
+
+import type { Samples } from "./schema.ts";
+import { attempt, STATEMENTS } from "./statements.ts";
+import type { Subject } from "./subject.ts";
+
+/** Samples of one statement between two vacuums: what is rolled back leaves dead rows behind. */
+const BLOCK = 20;
+/** Of plpgsql's plans the first five are made for their arguments; what follows is what a kept connection sees. */
+const WARM_UP = 8;
+const WRITTEN = [
+  "public.session_mappings",
+  "private.deletion_queue",
+  "private.deletion_log",
+  "private.message_keys",
+  "private.provisioning_leases",
+  "private.cleanup_runs",
+  "private.settings",
+];
+
+/** Milliseconds in the server, by statement and size. */
+export async function takeSamples(
+  subjects: Subject[],
+  { samples, log }: { samples: number; log: (line: string) => void },
+): Promise<Samples[]> {
+  const taken = STATEMENTS.map(({ name, hot }): Samples => ({
+    name,
+    hot,
+    ms: subjects.map(() => []),
+  }));
+  for (const subject of subjects) await subject.session.listen();
+  let round = 0;
+  for (let done = -WARM_UP; done < samples;) {
+    const block = done < 0 ? WARM_UP : Math.min(BLOCK, samples - done);
+    for (const [s, statement] of STATEMENTS.entries()) {
+      for (let i = 0; i < block; i++, round++) {
+        for (const [d, subject] of subjects.entries()) {
+          await attempt(statement, subject, round);
+          const parts = await subject.session.takeMs();
+          const ms = [...parts.values()].reduce((sum, part) => sum + part, 0);
+          if (done >= 0) taken[s]?.ms[d]?.push(Math.round(1000 * ms) / 1000);
+        }
+      }
+    }
+    for (const { session } of subjects) {
+      for (const table of WRITTEN) await session.run(`vacuum ${table}`);
+    }
+    done += block;
+    log(`  ${Math.max(0, done)} of ${samples} samples`);
+  }
+  return taken;
+}

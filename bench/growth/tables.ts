@@ -1,0 +1,53 @@
+/** How large tables and indexes are. @module */
+
+import { z } from "zod";
+import type { Relation } from "./schema.ts";
+import type { Session } from "./session.ts";
+
+const RELATIONS = `
+  select r.* from (
+    select c.relname as "table", c.relname as name, 'table' as kind, pg_relation_size(c.oid)::float8 as bytes
+    from pg_class as c where c.relkind = 'r' and c.relnamespace in ('public'::regnamespace, 'private'::regnamespace)
+    union all
+    select c.relname, i.indexrelid::regclass::text, 'index', pg_relation_size(i.indexrelid)::float8
+    from pg_class as c join pg_index as i on i.indrelid = c.oid
+    where c.relkind = 'r' and c.relnamespace in ('public'::regnamespace, 'private'::regnamespace)
+    union all
+    select c.relname, 'toast', 'toast', pg_total_relation_size(c.reltoastrelid)::float8
+    from pg_class as c
+    where c.relkind = 'r' and c.reltoastrelid <> 0
+      and c.relnamespace in ('public'::regnamespace, 'private'::regnamespace)
+  ) as r
+  where r.bytes > 0
+  order by r."table", r.kind desc, r.name`;
+
+const relationsSchema: z.ZodType<Relation[]> = z.array(z.object({
+  table: z.string(),
+  name: z.string().transform((name) => name.replace(/^(public|private)\./, "")),
+  kind: z.enum(["table", "index", "toast"]),
+  bytes: z.number(),
+}));
+
+export async function readRelations(session: Session): Promise<Relation[]> {
+  return relationsSchema.parse(await session.run(RELATIONS));
+}
+
+const COUNTED = [
+  "public.session_mappings",
+  "private.deletion_queue",
+  "private.deletion_log",
+  "private.message_keys",
+  "private.cleanup_runs",
+  "auth.users",
+];
+
+export async function countRows(session: Session): Promise<Record<string, number>> {
+  const rows: Record<string, number> = {};
+  for (const table of COUNTED) {
+    const [row] = await session.run<{ rows: number }>(
+      `select count(*)::integer as rows from ${table}`,
+    );
+    rows[table] = row?.rows ?? 0;
+  }
+  return rows;
+}
