@@ -1,6 +1,8 @@
 /** The server's envelope: `{code, data?, msg, error?}`. HTTP status and `code` may differ. @module */
 
-const JSON_TYPE = { "content-type": "application/json; charset=utf-8" };
+export const JSON_TYPE = "application/json; charset=utf-8";
+/** Go's `net/http` counts answers up to about this many bytes, and sends larger ones in chunks. */
+const COUNTED_BYTES = 2048;
 
 interface Failure {
   status: number;
@@ -20,12 +22,12 @@ export function created(data: unknown): Response {
 
 function success(status: number, data: unknown): Response {
   const body = data === undefined ? { code: 0, msg: "" } : { code: 0, data, msg: "" };
-  return new Response(JSON.stringify(body), { status, headers: JSON_TYPE });
+  return text(JSON.stringify(body), { status, type: JSON_TYPE });
 }
 
 export function failure({ status, code = status, msg, error }: Failure): Response {
   const body = error === undefined ? { code, msg } : { code, msg, error };
-  return new Response(JSON.stringify(body), { status, headers: JSON_TYPE });
+  return text(JSON.stringify(body), { status, type: JSON_TYPE });
 }
 
 /** The server refuses the input. */
@@ -44,8 +46,13 @@ export function unauthorized(): Response {
 
 /** What an unknown route gets: not an envelope. */
 export function pageNotFound(): Response {
-  return new Response("404 page not found", {
-    status: 404,
-    headers: { "content-type": "text/plain" },
-  });
+  return text("404 page not found", { status: 404, type: "text/plain" });
+}
+
+/** An answer of one piece. */
+export function text(body: string, { status, type }: { status: number; type: string }): Response {
+  const bytes = new TextEncoder().encode(body);
+  const headers = new Headers({ "content-type": type });
+  if (bytes.length <= COUNTED_BYTES) headers.set("content-length", String(bytes.length));
+  return new Response(bytes, { status, headers });
 }

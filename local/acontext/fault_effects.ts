@@ -64,5 +64,7 @@ function stalled(answer: Response): Response {
     start: (controller) => controller.enqueue(new TextEncoder().encode("{")),
     pull: () => new Promise(() => {}),
   });
-  return new Response(body, { status: answer.status, headers: answer.headers });
+  const headers = new Headers(answer.headers);
+  headers.delete("content-length");
+  return new Response(body, { status: answer.status, headers });
 }

@@ -61,6 +61,8 @@ async function respond(
   outgoing.writeHead(response.status, Object.fromEntries(response.headers));
   if (response.body === null) {
     outgoing.end();
+  } else if (response.headers.has("content-length")) {
+    outgoing.end(await response.bytes());
   } else {
     const body = Readable.fromWeb(response.body);
     outgoing.once("close", () => body.destroy());
@@ -72,7 +74,7 @@ async function respond(
 async function toRequest(incoming: IncomingMessage): Promise<Request> {
   const { method = "GET", url = "/", headers } = incoming;
   const chunks: Uint8Array<ArrayBuffer>[] = [];
-  for await (const chunk of incoming) chunks.push(new Uint8Array(chunk));
+  if (hasBody(headers)) { for await (const chunk of incoming) chunks.push(new Uint8Array(chunk)); }
   const named = Object.entries(headers).flatMap(([name, value]): [string, string][] =>
     value === undefined ? [] : [[name, Array.isArray(value) ? value.join(", ") : value]]
   );
@@ -81,4 +83,8 @@ async function toRequest(incoming: IncomingMessage): Promise<Request> {
     headers: named,
     ...(chunks.length === 0 ? {} : { body: new Blob(chunks) }),
   });
+}
+
+function hasBody(headers: IncomingMessage["headers"]): boolean {
+  return headers["transfer-encoding"] !== undefined || (headers["content-length"] ?? "0") !== "0";
 }

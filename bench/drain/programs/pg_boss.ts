@@ -18,7 +18,7 @@ const boss = new PgBoss({
   supervise: false,
   schedule: false,
 });
-boss.on("error", (error) => console.error(error));
+boss.on("error", (error) => console.error(error.message));
 await boss.start();
 await boss.createQueue(QUEUE);
 

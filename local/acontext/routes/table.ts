@@ -1,6 +1,6 @@
 /** All routes, and what an outage of the database makes of each. @module */
 
-import { databaseError } from "../answer.ts";
+import { databaseError, JSON_TYPE, text } from "../answer.ts";
 import { serveMaterial } from "../public_link.ts";
 import type { Route } from "../router.ts";
 import { diskForbidden } from "./artifact_answers.ts";
@@ -26,9 +26,7 @@ function brokenMessages(): Response {
 }
 
 function pong(): Response {
-  return new Response(JSON.stringify({ code: 0, msg: "pong" }), {
-    headers: { "content-type": "application/json; charset=utf-8" },
-  });
+  return text(JSON.stringify({ code: 0, msg: "pong" }), { status: 200, type: JSON_TYPE });
 }
 
 export const ROUTES: readonly Route[] = [
