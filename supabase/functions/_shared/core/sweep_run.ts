@@ -44,6 +44,7 @@ interface Claimed {
 export class SweepRun {
   #ready: Claimed[] = [];
   #feeding: Promise<void> | null = null;
+  #queueing: Promise<void> | null = null;
   #settling = new Set<Promise<void>>();
   #moreDue = true;
   /** Moved into the queue by this run and not claimed since. */
@@ -82,6 +83,7 @@ export class SweepRun {
       await Promise.all(Array.from({ length: this.limits.concurrency }, () => this.#slot()));
       // A claim that was under way when the run stopped has leased something, too.
       await this.#feeding;
+      await this.#queueing;
       this.#giveBackReady();
       if (this.#stop === "shutdown") this.#outage.acquit();
       else if (await this.#outage.close()) this.#end("outage");
@@ -143,7 +145,7 @@ export class SweepRun {
 
   async #claimMore(): Promise<void> {
     const { store } = this.deps;
-    const { runId, concurrency, limit } = this.limits;
+    const { concurrency, limit } = this.limits;
     const left = limit - this.#claimed.size;
     if (left <= 0) {
       // What is claimed is still worked on.
@@ -152,19 +154,12 @@ export class SweepRun {
       return;
     }
     const wanted = Math.min(left, Math.max(64, 8 * concurrency));
-    if (this.#moreDue && this.#queuedAhead < wanted) {
-      // No more than the run may take up: the rest keeps the chance of being used again.
-      const step = Math.min(QUEUE_STEP, left - this.#queuedAhead);
-      const queued = await store.queueDue({ runId, limit: step });
-      this.#moreDue = queued.more;
-      this.#breaker = queued.breaker;
-      this.#queuedAhead += queued.expired + queued.stale;
-    }
+    if (this.#queuedAhead < wanted) await this.#queueMore();
+    const ahead = this.#queuedAhead;
     const lease = newLease(this.deps);
     const deletions = await store.claimDeletions({ limit: wanted }, lease);
-    this.#queuedAhead = deletions.length < wanted
-      ? 0
-      : Math.max(0, this.#queuedAhead - deletions.length);
+    // A claim that came back short has met all that was due before it.
+    this.#queuedAhead -= deletions.length < wanted ? ahead : Math.min(ahead, deletions.length);
     if (deletions.length === 0) this.#exhausted = !this.#moreDue;
     const batch: Batch = { lease, open: deletions.length, reports: [] };
     for (const deletion of deletions) {
@@ -173,6 +168,27 @@ export class SweepRun {
     }
     // Taken from the end, and an older batch's lease ends sooner.
     this.#ready.unshift(...deletions.reverse().map((deletion) => ({ deletion, batch })));
+    // For the next claim, beside the work.
+    if (this.#queuedAhead < 2 * wanted) void this.#queueMore();
+  }
+
+  #queueMore(): Promise<void> {
+    if (!this.#moreDue || this.#stop !== null) return Promise.resolve();
+    this.#queueing ??= this.#queueStep()
+      .catch((error) => this.#fail(error))
+      .finally(() => this.#queueing = null);
+    return this.#queueing;
+  }
+
+  async #queueStep(): Promise<void> {
+    const { runId, limit } = this.limits;
+    // No more than the run may take up: the rest keeps the chance of being used again.
+    const step = Math.min(QUEUE_STEP, limit - this.#claimed.size - this.#queuedAhead);
+    if (step <= 0) return;
+    const queued = await this.deps.store.queueDue({ runId, limit: step });
+    this.#moreDue = queued.more;
+    this.#breaker = queued.breaker;
+    this.#queuedAhead += queued.expired + queued.stale;
   }
 
   async #handle(claimed: Claimed): Promise<void> {

@@ -1,0 +1,117 @@
+/** How fast a backlog of expired sessions drains, against what people use today. @module */
+
+import { z } from "zod";
+import { assertNothingLeft } from "../../tests/integration/support/remote.ts";
+import { withWorld } from "../../tests/integration/support/world.ts";
+import { withTestStack } from "../../tests/support/test_stack.ts";
+import { benchmark, type Scale } from "../benchmark.ts";
+import { type Contender, startOthers, thisProject } from "./contenders.ts";
+import { report } from "./report.ts";
+
+const CONCURRENCY = 16;
+
+const sampleSchema = z.object({
+  contender: z.string(),
+  /** Milliseconds that Acontext takes for each call, besides its own work. */
+  latency: z.number(),
+  sessions: z.int(),
+  ms: z.number(),
+  /** Of the worker's process. */
+  cpuMs: z.number(),
+});
+
+const resultSchema = z.object({ concurrency: z.int(), samples: z.array(sampleSchema) });
+
+export type DrainResult = z.infer<typeof resultSchema>;
+type Sample = z.infer<typeof sampleSchema>;
+
+interface Size {
+  latency: number;
+  sessions: number;
+  /** For the loop, whose speed does not depend on how many there are. */
+  naiveSessions: number;
+}
+
+const SIZES: Record<Scale, { rounds: number; sizes: Size[] }> = {
+  full: {
+    rounds: 1,
+    sizes: [
+      { latency: 0, sessions: 4_000, naiveSessions: 1_000 },
+      { latency: 25, sessions: 4_000, naiveSessions: 150 },
+      { latency: 100, sessions: 2_000, naiveSessions: 50 },
+    ],
+  },
+  quick: {
+    rounds: 1,
+    sizes: [
+      { latency: 0, sessions: 200, naiveSessions: 40 },
+      { latency: 25, sessions: 200, naiveSessions: 20 },
+    ],
+  },
+};
+
+export const drain = benchmark<DrainResult>({
+  name: "drain",
+  title: "Draining a backlog",
+  schema: resultSchema,
+  run: ({ scale, log }) =>
+    withTestStack(ENVIRONMENT, async (stack) => {
+      const others = await startOthers(stack, CONCURRENCY);
+      try {
+        const contenders = [thisProject(stack), ...others.contenders];
+        const samples: Sample[] = [];
+        const { rounds, sizes } = SIZES[scale];
+        // The first drain of each loads code and fills caches.
+        for (const contender of contenders) {
+          await measure(contender, { latency: 0, sessions: 200 });
+        }
+        for (let round = 0; round < rounds; round++) {
+          for (const { latency, sessions, naiveSessions } of sizes) {
+            for (const contender of turned(contenders, round)) {
+              const count = contender.name === "naive loop" ? naiveSessions : sessions;
+              const sample = await measure(contender, { latency, sessions: count });
+              samples.push(sample);
+              log(
+                `${latency} ms, ${contender.name}: ${
+                  Math.round(1000 * count / sample.ms)
+                } sessions/s`,
+              );
+            }
+          }
+        }
+        return { concurrency: CONCURRENCY, samples };
+      } finally {
+        await others.stop();
+      }
+
+      async function measure(
+        contender: Contender,
+        { latency, sessions }: { latency: number; sessions: number },
+      ): Promise<Sample> {
+        let drained = { ms: 0, cpuMs: 0 };
+        // It also checks that nothing is left of what was to be deleted.
+        await withWorld(stack.info, async (world) => {
+          await contender.prepare(world, sessions);
+          await world.database.sql`analyze`;
+          const faults = latency === 0
+            ? []
+            : [{ route: "*", fault: { kind: "delay" as const, ms: latency } }];
+          drained = await world.remote.withFaults(faults, () => contender.drain(world, sessions));
+          assertNothingLeft(await world.remote.audit());
+        });
+        return { contender: contender.name, latency, sessions, ...drained };
+      }
+    }),
+  report,
+});
+
+/** As a deployed function has them. */
+const ENVIRONMENT = {
+  env: { ACONTEXT_TIMEOUT_MS: "10000", CLEANUP_TIME_BUDGET_MS: "100000" },
+};
+
+/** Nobody is always first. */
+function turned<Item>(items: Item[], by: number): Item[] {
+  const at = by % items.length;
+  return [...items.slice(at), ...items.slice(0, at)];
+}
