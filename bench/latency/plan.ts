@@ -19,20 +19,20 @@ export const PLANS: Record<Scale, Plan> = {
     messages: [
       ...settings([0, 50], [1, 8, 32]),
       // 32 people who type, and not 32 machines that hammer.
-      { delayMs: 50, clients: 32, everyMs: 250 },
+      { delayMs: 50, clients: 32, everyMs: 400 },
     ],
-    requestsOf: ({ clients }) => clients === 1 ? 60 : clients * 16,
+    requestsOf: ({ clients }) => clients === 1 ? 40 : clients * 12,
     loadedMessages: 20,
   },
   quick: {
     rounds: 2,
-    creates: settings([50], [1, 8]),
+    creates: settings([50], [1, 4]),
     messages: [
-      ...settings([25], [1, 8]),
-      { delayMs: 25, clients: 8, everyMs: 100 },
+      ...settings([25], [4]),
+      { delayMs: 25, clients: 4, everyMs: 100 },
     ],
-    requestsOf: ({ clients }) => clients === 1 ? 10 : clients * 4,
-    loadedMessages: 20,
+    requestsOf: ({ clients }) => clients === 1 ? 8 : clients * 3,
+    loadedMessages: 10,
   },
 };
 

@@ -12,8 +12,8 @@ async function answer(question: Question): Promise<Work> {
   const started = performance.now();
   switch (question.do) {
     case "sign in": {
-      const { tokens, apiUrl, publishableKey } = question;
-      users = tokens.map((token) => createUser({ apiUrl, publishableKey, token, recorder }));
+      const { tokens, ...project } = question;
+      users = tokens.map((token) => createUser({ ...project, token, recorder }));
       await Promise.all(users.map((user) => user.begin()));
       break;
     }

@@ -20,6 +20,8 @@ export const questionSchema = z.discriminatedUnion("do", [
     publishableKey: z.string(),
     /** One for each client. */
     tokens: z.array(z.string()),
+    /** Seconds; a call that is asked to wait longer fails at once. */
+    maxRetryAfter: z.number(),
   }),
   /** Work for so long, by the mix. */
   z.object({ do: z.literal("work"), seconds: z.number() }),

@@ -31,7 +31,7 @@ download a file, 5 % delete. Beside them a sweep takes up expired sessions, from
 as stored has to be there once, in its place, with every load; a list has to show all sessions, a file its content. *Error*
 is any answer that is not success, unless it has the documented code of a fault that was injected (\`acontext_unavailable\`,
 \`message_uncertain\`, or \`idempotency_busy\` to the repetition of such a message), and any answer of success that is not
-true. With an error the measurement fails.`;
+true. With an error the measurement fails, and also when more requests fail than faults were injected.`;
 }
 
 function dayReport(name: string, day: Day, { clients }: LoadResult): string[] {

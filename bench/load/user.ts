@@ -28,9 +28,10 @@ const FILENAME = "notes.txt";
 const LIST_LIMIT = 200;
 
 export function createUser(
-  { apiUrl, publishableKey, token, recorder }: {
+  { apiUrl, publishableKey, maxRetryAfter, token, recorder }: {
     apiUrl: string;
     publishableKey: string;
+    maxRetryAfter: number;
     token: string;
     recorder: Recorder;
   },
@@ -40,7 +41,7 @@ export function createUser(
     accessToken: () => Promise.resolve(token),
     global: { fetch: recorder.fetchFor(() => current) },
   });
-  const chat = createSessionsClient(supabase);
+  const chat = createSessionsClient(supabase, { maxRetryAfter });
   const live: Conversation[] = [];
   /** Sessions that were, or may have been, deleted, or whose making nobody confirmed. */
   const doubtful = new Set<string>();
