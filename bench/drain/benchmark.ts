@@ -5,15 +5,18 @@ import { assertNothingLeft } from "../../tests/integration/support/remote.ts";
 import { withWorld } from "../../tests/integration/support/world.ts";
 import { withTestStack } from "../../tests/support/test_stack.ts";
 import { benchmark, type Scale } from "../benchmark.ts";
-import { type Contender, startOthers, thisProject } from "./contenders.ts";
+import { type Contender, type Drained, NAIVE, startOthers, thisProject } from "./contenders.ts";
+import { withLatency } from "./latency.ts";
 import { report } from "./report.ts";
 
 const CONCURRENCY = 16;
 
 const sampleSchema = z.object({
   contender: z.string(),
-  /** Milliseconds that Acontext takes for each call, besides its own work. */
+  /** Milliseconds that each call of Acontext is to take, besides its own work. */
   latency: z.number(),
+  /** What a call takes that is made alone, just before. */
+  lone: z.number(),
   sessions: z.int(),
   ms: z.number(),
   /** Of the worker's process. */
@@ -34,7 +37,7 @@ interface Size {
 
 const SIZES: Record<Scale, { rounds: number; sizes: Size[] }> = {
   full: {
-    rounds: 1,
+    rounds: 5,
     sizes: [
       { latency: 0, sessions: 4_000, naiveSessions: 1_000 },
       { latency: 25, sessions: 4_000, naiveSessions: 150 },
@@ -50,10 +53,16 @@ const SIZES: Record<Scale, { rounds: number; sizes: Size[] }> = {
   },
 };
 
+/** As a deployed function has them. */
+const ENVIRONMENT = {
+  env: { ACONTEXT_TIMEOUT_MS: "10000", CLEANUP_TIME_BUDGET_MS: "100000" },
+};
+
 export const drain = benchmark<DrainResult>({
   name: "drain",
   title: "Draining a backlog",
   schema: resultSchema,
+  report,
   run: ({ scale, log }) =>
     withTestStack(ENVIRONMENT, async (stack) => {
       const others = await startOthers(stack, CONCURRENCY);
@@ -62,20 +71,15 @@ export const drain = benchmark<DrainResult>({
         const samples: Sample[] = [];
         const { rounds, sizes } = SIZES[scale];
         // The first drain of each loads code and fills caches.
-        for (const contender of contenders) {
-          await measure(contender, { latency: 0, sessions: 200 });
-        }
+        for (const contender of contenders) await measure(contender, 0, 200);
         for (let round = 0; round < rounds; round++) {
           for (const { latency, sessions, naiveSessions } of sizes) {
             for (const contender of turned(contenders, round)) {
-              const count = contender.name === "naive loop" ? naiveSessions : sessions;
-              const sample = await measure(contender, { latency, sessions: count });
+              const count = contender.name === NAIVE ? naiveSessions : sessions;
+              const sample = await measure(contender, latency, count);
               samples.push(sample);
-              log(
-                `${latency} ms, ${contender.name}: ${
-                  Math.round(1000 * count / sample.ms)
-                } sessions/s`,
-              );
+              const speed = Math.round(1000 * count / sample.ms);
+              log(`${latency} ms, ${contender.name}: ${speed} sessions/s`);
             }
           }
         }
@@ -86,29 +90,25 @@ export const drain = benchmark<DrainResult>({
 
       async function measure(
         contender: Contender,
-        { latency, sessions }: { latency: number; sessions: number },
+        latency: number,
+        sessions: number,
       ): Promise<Sample> {
-        let drained = { ms: 0, cpuMs: 0 };
+        let drained: (Drained & { lone: number }) | undefined;
         // It also checks that nothing is left of what was to be deleted.
         await withWorld(stack.info, async (world) => {
           await contender.prepare(world, sessions);
           await world.database.sql`analyze`;
-          const faults = latency === 0
-            ? []
-            : [{ route: "*", fault: { kind: "delay" as const, ms: latency } }];
-          drained = await world.remote.withFaults(faults, () => contender.drain(world, sessions));
+          drained = await withLatency(world, latency, async (lone) => ({
+            lone,
+            ...await contender.drain(world, sessions),
+          }));
           assertNothingLeft(await world.remote.audit());
         });
+        if (drained === undefined) throw new Error("Cannot measure: nothing was drained");
         return { contender: contender.name, latency, sessions, ...drained };
       }
     }),
-  report,
 });
-
-/** As a deployed function has them. */
-const ENVIRONMENT = {
-  env: { ACONTEXT_TIMEOUT_MS: "10000", CLEANUP_TIME_BUDGET_MS: "100000" },
-};
 
 /** Nobody is always first. */
 function turned<Item>(items: Item[], by: number): Item[] {

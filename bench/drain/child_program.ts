@@ -4,11 +4,16 @@ import { TextLineStream } from "@std/streams/mod.js";
 import { join } from "@std/path/mod.js";
 import type { z } from "zod";
 import { ROOT } from "../../local/paths.ts";
-import { CONFIG_VARIABLE, drainedSchema, type ProgramConfig } from "./programs/program.ts";
+import {
+  CONFIG_VARIABLE,
+  drainedSchema,
+  type Order,
+  type ProgramConfig,
+} from "./programs/program.ts";
 
 export interface ChildProgram {
-  /** Lets it drain `count` sessions. @throws {Error} when it ends instead. */
-  drain(count: number): Promise<z.infer<typeof drainedSchema>>;
+  /** @throws {Error} when the program ends instead. */
+  drain(order: Order): Promise<z.infer<typeof drainedSchema>>;
   stop(): Promise<void>;
 }
 
@@ -36,8 +41,8 @@ export async function startProgram(name: string, config: ProgramConfig): Promise
 
   await nextLine();
   return {
-    async drain(count) {
-      await input.write(new TextEncoder().encode(`${count}\n`));
+    async drain(order) {
+      await input.write(new TextEncoder().encode(`${JSON.stringify(order)}\n`));
       return drainedSchema.parse(JSON.parse(await nextLine()));
     },
     async stop() {

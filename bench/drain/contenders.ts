@@ -1,4 +1,4 @@
-/** The four ways to delete sessions that are compared. @module */
+/** The ways to delete sessions that are compared. @module */
 
 import { assertEquals } from "@std/assert/mod.js";
 import postgres from "postgres";
@@ -8,8 +8,13 @@ import type { World } from "../../tests/integration/support/world.ts";
 import type { TestStack } from "../../tests/support/test_stack.ts";
 import { cpuMs, residentBytes } from "../cpu_time.ts";
 import { startProgram } from "./child_program.ts";
+import type { Order } from "./programs/program.ts";
 
 const DAYS_AGO = 31;
+
+export const OURS = "this project";
+export const NAIVE = "naive loop";
+export const BARE = "the deletes alone";
 
 /** What one drain took. */
 export interface Drained {
@@ -25,12 +30,9 @@ export interface Contender {
   drain(world: World, count: number): Promise<Drained>;
 }
 
-interface Resources {
-  sessionId: string;
-  diskId: string;
-}
+type Resources = Order["resources"];
 
-async function makeResources({ remote }: World, count: number): Promise<Resources[]> {
+async function makeResources({ remote }: World, count: number): Promise<Resources> {
   const sessions = Array.from({ length: count }, () => ({
     id: crypto.randomUUID(),
     diskId: crypto.randomUUID(),
@@ -47,7 +49,7 @@ export function thisProject(stack: TestStack): Contender & { memory(): number } 
     return pid;
   };
   return {
-    name: "this project",
+    name: OURS,
     prepare: (world, count) => createInBulk(world, { count, daysAgo: DAYS_AGO }),
     async drain(world, count) {
       const pid = worker();
@@ -67,7 +69,7 @@ export function thisProject(stack: TestStack): Contender & { memory(): number } 
   };
 }
 
-/** The other three, each as a program of its own. */
+/** The others, each as a program of its own. */
 export async function startOthers(
   { info }: TestStack,
   concurrency: number,
@@ -82,16 +84,25 @@ export async function startOthers(
   };
   const sql = postgres(adminDatabaseUrl, { max: 1, onnotice: () => {} });
   await createTable(sql);
-  const jobs = (resources: Resources[]) => sql.json(resources.map((both) => ({ ...both })));
+  const jobs = (resources: Resources) => sql.json(resources.map((both) => ({ ...both })));
 
-  const [naive, graphileWorker, pgBoss] = await Promise.all([
+  let known: Resources = [];
+  const [bare, naive, graphileWorker, pgBoss] = await Promise.all([
+    startProgram("bare", config),
     startProgram("naive", config),
     startProgram("graphile_worker", config),
     startProgram("pg_boss", config),
   ]);
   const contenders: Contender[] = [
     {
-      name: "naive loop",
+      name: BARE,
+      async prepare(world, count) {
+        known = await makeResources(world, count);
+      },
+      drain: (_world, count) => bare.drain({ count, resources: known }),
+    },
+    {
+      name: NAIVE,
       async prepare(world, count) {
         const made = await makeResources(world, count);
         await sql`
@@ -102,7 +113,7 @@ export async function startOthers(
             ${made.map(({ diskId }) => diskId)}::uuid[]
           ) as r (session_id, disk_id)`;
       },
-      drain: (_world, count) => naive.drain(count),
+      drain: (_world, count) => naive.drain({ count, resources: [] }),
     },
     {
       name: "graphile-worker",
@@ -111,7 +122,7 @@ export async function startOthers(
           select count(graphile_worker.add_job('delete_session', payload::json))
           from jsonb_array_elements(${jobs(await makeResources(world, count))}) as payload`;
       },
-      drain: (_world, count) => graphileWorker.drain(count),
+      drain: (_world, count) => graphileWorker.drain({ count, resources: [] }),
     },
     {
       name: "pg-boss",
@@ -121,13 +132,13 @@ export async function startOthers(
           select 'delete-session', payload
           from jsonb_array_elements(${jobs(await makeResources(world, count))}) as payload`;
       },
-      drain: (_world, count) => pgBoss.drain(count),
+      drain: (_world, count) => pgBoss.drain({ count, resources: [] }),
     },
   ];
   return {
     contenders,
     async stop() {
-      await Promise.all([naive.stop(), graphileWorker.stop(), pgBoss.stop()]);
+      await Promise.all([bare.stop(), naive.stop(), graphileWorker.stop(), pgBoss.stop()]);
       await sql.end();
     },
   };

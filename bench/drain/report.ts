@@ -3,77 +3,91 @@
 import { figure, percent, table } from "../markdown.ts";
 import { median } from "../statistics.ts";
 import type { DrainResult } from "./benchmark.ts";
-
-const OURS = "this project";
+import { BARE, NAIVE, OURS } from "./contenders.ts";
 
 export function report({ concurrency, samples }: DrainResult): string {
   const latencies = [...new Set(samples.map(({ latency }) => latency))];
   const contenders = [...new Set(samples.map(({ contender }) => contender))];
+  const queues = contenders.filter((name) => ![OURS, NAIVE, BARE].includes(name));
 
-  const of = (contender: string, latency: number) =>
-    samples.filter((sample) => sample.contender === contender && sample.latency === latency);
+  type Sample = DrainResult["samples"][number];
+  const middle = (contender: string, latency: number, of: (sample: Sample) => number) =>
+    median(
+      samples.filter((s) => s.contender === contender && s.latency === latency).map(of),
+    );
   const speed = (contender: string, latency: number) =>
-    median(of(contender, latency).map(({ sessions, ms }) => 1000 * sessions / ms));
+    middle(contender, latency, ({ sessions, ms }) => 1000 * sessions / ms);
   const cpu = (contender: string, latency: number) =>
-    median(of(contender, latency).map(({ sessions, cpuMs }) => cpuMs / sessions));
+    middle(contender, latency, ({ sessions, cpuMs }) => cpuMs / sessions);
   const efficiency = (contender: string, latency: number) =>
-    speed(contender, latency) * latency / 1000 / concurrency;
+    middle(contender, latency, ({ sessions, ms, lone }) => sessions * lone / concurrency / ms);
 
   const tables = latencies.map((latency) =>
     table(
       [
-        `${latency} ms per call`,
+        `Acontext takes ${latency} ms`,
         "sessions/s",
         "this project is",
         "efficiency",
         "worker CPU per session, ms",
       ],
-      contenders.map((contender) => [
-        contender,
-        figure(speed(contender, latency)),
-        contender === OURS ? "" : `${figure(speed(OURS, latency) / speed(contender, latency))} ×`,
-        latency === 0 || contender === "naive loop" ? "" : percent(efficiency(contender, latency)),
-        figure(cpu(contender, latency)),
+      contenders.map((name) => [
+        name,
+        figure(speed(name, latency)),
+        name === OURS ? "" : `${figure(speed(OURS, latency) / speed(name, latency))} ×`,
+        latency === 0 || name === NAIVE ? "" : percent(efficiency(name, latency)),
+        figure(cpu(name, latency)),
       ]),
     )
   );
 
   const goals = latencies.flatMap((latency) => {
-    const slowest = Math.min(
-      ...contenders.filter((name) => name !== OURS && name !== "naive loop")
-        .map((name) => speed(OURS, latency) / speed(name, latency)),
-    );
-    const queues = `at ${latency} ms not slower than the queues: ${met(slowest >= 1)} (${
-      figure(slowest)
-    } ×)`;
-    if (latency !== 25) return [queues];
-    const share = efficiency(OURS, latency);
-    const ratio = speed(OURS, latency) / speed("naive loop", latency);
-    return [
-      queues,
-      `at 25 ms at least 90 % efficient: ${met(share >= 0.9)} (${percent(share)})`,
-      `at 25 ms at least 25 times the naive loop: ${met(ratio >= 25)} (${figure(ratio)} ×)`,
+    const against = (name: string) => speed(OURS, latency) / speed(name, latency);
+    const least = Math.min(...queues.map(against));
+    const lines = [
+      `at ${latency} ms not slower than the queues: ${met(least >= 1)} (${figure(least)} ×)`,
     ];
+    if (latency === 25) {
+      const share = efficiency(OURS, latency);
+      lines.push(
+        `at 25 ms at least 90 % efficient: ${met(share >= 0.9)} (${
+          percent(share)
+        }; the deletes alone reach ${percent(efficiency(BARE, latency))})`,
+        `at 25 ms at least 25 times the naive loop: ${met(against(NAIVE) >= 25)} (${
+          figure(against(NAIVE))
+        } ×)`,
+      );
+    }
+    return lines;
   });
+  const rounds =
+    samples.filter(({ contender, latency }) => contender === OURS && latency === latencies[0])
+      .length;
 
   return `${tables.join("\n\n")}
 
-Medians of ${
-    of(OURS, latencies[0] ?? 0).length
-  } drains each, in turns, ${concurrency} sessions at a time. Acontext is the
-stand-in, which answers each call that much later. *Efficiency* is the ideal time (sessions × latency ÷ sessions in
-flight, a session's two deletes side by side) divided by the measured one.
+${goals.map((goal) => `- Goal: ${goal}`).join("\n")}
+
+Medians of ${rounds} drains each, in turns, ${concurrency} sessions at a time, all on one machine: the worker, the
+database, and the stand-in that plays Acontext. It answers each call so much later that a call made alone takes the time
+in the heading. *Efficiency* is the ideal time (sessions × the time of a lone call ÷ sessions at a time, the two deletes
+of a session side by side) divided by the measured one. *${
+    capitalised(BARE)
+  }* are fetches without any database: what is
+missing there to 100 % is the time that so many calls at once cost on this machine.
 
 The naive loop selects what has expired and deletes session, disk and row, one after the other, through supabase-js. The
-queues run one job per session with both deletes side by side, on direct connections to the database and with the
-settings that their documentation recommends for throughput; putting the jobs there is not counted. This project does
-more in the same time: it finds what has expired, moves it into the queue, checks leases, removes the row, writes a
-receipt of how each resource was proven gone, and it does so through gateway and PostgREST.
-
-${goals.map((goal) => `- Goal: ${goal}`).join("\n")}
+queues run one job per session, both deletes side by side, on direct connections to the database and with the settings
+that their documentation recommends for throughput; putting the jobs there is not counted, and their jobs remove no row.
+This project does more in its time: it finds what has expired, moves it into the queue, checks leases, removes the row and
+writes a receipt of how each resource was proven gone, and all that through PostgREST.
 `;
 }
 
 function met(yes: boolean): string {
   return yes ? "met" : "missed";
+}
+
+function capitalised(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -23,7 +23,7 @@ const preset = {
 };
 await runMigrations({ preset });
 
-await serveDrains(async (count) => {
+await serveDrains(async ({ count }) => {
   let left = count;
   const done = Promise.withResolvers<void>();
   const runner = await run({

@@ -22,7 +22,7 @@ boss.on("error", (error) => console.error(error.message));
 await boss.start();
 await boss.createQueue(QUEUE);
 
-await serveDrains(async (count) => {
+await serveDrains(async ({ count }) => {
   let left = count;
   let idle = config.concurrency;
   const waiting: (() => void)[] = [];

@@ -21,22 +21,28 @@ export const CONFIG_VARIABLE = "BENCH_CONFIG";
 export const drainedSchema = z.object({ ms: z.number(), cpuMs: z.number() });
 
 /** Session and disk of Acontext. */
-export const resourcesSchema = z.object({ sessionId: z.string(), diskId: z.string() });
+const resourcesSchema = z.object({ sessionId: z.string(), diskId: z.string() });
 
 export function readConfig(): ProgramConfig {
   return configSchema.parse(JSON.parse(Deno.env.get(CONFIG_VARIABLE) ?? "{}"));
 }
 
-/** Calls `drain` with a number of sessions for each line that comes in, and answers with what it took. */
-export async function serveDrains(drain: (count: number) => Promise<void>): Promise<void> {
+/** What a program is told: how many sessions are due and, for a program that looks nowhere else, which. */
+const orderSchema = z.object({ count: z.int(), resources: z.array(resourcesSchema) });
+
+export type Order = z.infer<typeof orderSchema>;
+
+/** Calls `drain` for each line that comes in, and answers with what it took. */
+export async function serveDrains(drain: (order: Order) => Promise<void>): Promise<void> {
   const lines: ReadableStream<string> = Deno.stdin.readable
     .pipeThrough(new TextDecoderStream())
     .pipeThrough(new TextLineStream());
   console.log("ready");
   for await (const line of lines) {
+    const order = orderSchema.parse(JSON.parse(line));
     const cpuBefore = cpuMs(Deno.pid);
     const started = performance.now();
-    await drain(Number(line));
+    await drain(order);
     const ms = performance.now() - started;
     console.log(JSON.stringify({ ms, cpuMs: cpuMs(Deno.pid) - cpuBefore }));
   }
