@@ -5,6 +5,7 @@ import { coldStart } from "./cold_start/benchmark.ts";
 import { growth } from "./growth/benchmark.ts";
 import { load } from "./load/benchmark.ts";
 import { latency } from "./latency/benchmark.ts";
+import { cpu } from "./cpu/benchmark.ts";
 import { drain } from "./drain/benchmark.ts";
 
-export const BENCHMARKS: AnyBenchmark[] = [drain, growth, latency, coldStart, load];
+export const BENCHMARKS: AnyBenchmark[] = [drain, cpu, growth, latency, coldStart, load];

@@ -6,9 +6,9 @@ import { createInBulk } from "../../tests/integration/support/bulk.ts";
 import { NAMESPACE } from "../../tests/integration/support/remote.ts";
 import type { World } from "../../tests/integration/support/world.ts";
 import type { TestStack } from "../../tests/support/test_stack.ts";
-import { cpuMs, residentBytes } from "../cpu_time.ts";
+import { cpuMs } from "../cpu_time.ts";
 import { startProgram } from "./child_program.ts";
-import type { Order } from "./programs/program.ts";
+import type { Order, ProgramConfig } from "./programs/program.ts";
 
 const DAYS_AGO = 31;
 
@@ -32,7 +32,8 @@ export interface Contender {
 
 type Resources = Order["resources"];
 
-async function makeResources({ remote }: World, count: number): Promise<Resources> {
+/** Sessions of Acontext, each with its disk, that no database knows. */
+export async function makeResources({ remote }: World, count: number): Promise<Resources> {
   const sessions = Array.from({ length: count }, () => ({
     id: crypto.randomUUID(),
     diskId: crypto.randomUUID(),
@@ -42,17 +43,12 @@ async function makeResources({ remote }: World, count: number): Promise<Resource
 }
 
 /** This project's sweep, through gateway and function process, as pg_net calls it. */
-export function thisProject(stack: TestStack): Contender & { memory(): number } {
-  const worker = () => {
-    const [pid] = stack.functionPids("cleanup-sessions");
-    if (pid === undefined) throw new Error("Cannot measure: the function has no process");
-    return pid;
-  };
+export function thisProject(stack: TestStack): Contender {
   return {
     name: OURS,
     prepare: (world, count) => createInBulk(world, { count, daysAgo: DAYS_AGO }),
     async drain(world, count) {
-      const pid = worker();
+      const pid = workerOf(stack);
       const cpuBefore = cpuMs(pid);
       const started = performance.now();
       const { status, body } = await world.cleanup({ limit: count, force: true });
@@ -65,8 +61,14 @@ export function thisProject(stack: TestStack): Contender & { memory(): number } 
       assertEquals(deleted, count, JSON.stringify(body));
       return { ms, cpuMs: used };
     },
-    memory: () => residentBytes(worker()),
   };
+}
+
+/** The process of the cleanup function. */
+export function workerOf(stack: TestStack): number {
+  const [pid] = stack.functionPids("cleanup-sessions");
+  if (pid === undefined) throw new Error("Cannot measure: the function has no process");
+  return pid;
 }
 
 /** The others, each as a program of its own. */
@@ -74,15 +76,8 @@ export async function startOthers(
   { info }: TestStack,
   concurrency: number,
 ): Promise<{ contenders: Contender[]; stop(): Promise<void> }> {
-  const { adminDatabaseUrl, apiUrl, secretKey, acontext } = info;
-  const config = {
-    databaseUrl: adminDatabaseUrl,
-    apiUrl,
-    secretKey,
-    acontext: { baseUrl: acontext.baseUrl, apiKey: acontext.apiKey },
-    concurrency,
-  };
-  const sql = postgres(adminDatabaseUrl, { max: 1, onnotice: () => {} });
+  const config = configOf(info, concurrency);
+  const sql = postgres(info.adminDatabaseUrl, { max: 1, onnotice: () => {} });
   await createTable(sql);
   const jobs = (resources: Resources) => sql.json(resources.map((both) => ({ ...both })));
 
@@ -141,6 +136,18 @@ export async function startOthers(
       await Promise.all([bare.stop(), naive.stop(), graphileWorker.stop(), pgBoss.stop()]);
       await sql.end();
     },
+  };
+}
+
+/** What the programs have to know of a stack. */
+export function configOf(info: TestStack["info"], concurrency: number): ProgramConfig {
+  const { adminDatabaseUrl, apiUrl, secretKey, acontext: { baseUrl, apiKey } } = info;
+  return {
+    databaseUrl: adminDatabaseUrl,
+    apiUrl,
+    secretKey,
+    acontext: { baseUrl, apiKey },
+    concurrency,
   };
 }
 

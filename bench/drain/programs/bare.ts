@@ -1,6 +1,6 @@
 /** The deletes alone, without a database: no way of doing it can be faster on this machine. @module */
 
-import { readConfig, serveDrains } from "./program.ts";
+import { deleteAll, readConfig, serveDrains } from "./program.ts";
 
 const { acontext: { baseUrl, apiKey }, concurrency } = readConfig();
 const headers = { authorization: `Bearer ${apiKey}`, accept: "application/json" };
@@ -11,11 +11,8 @@ async function remove(path: string): Promise<void> {
   if (response.status !== 200) throw new Error(`Cannot delete "${path}": ${response.status}`);
 }
 
-await serveDrains(async ({ resources }) => {
-  const left = resources.values();
-  await Promise.all(Array.from({ length: concurrency }, async () => {
-    for (const { sessionId, diskId } of left) {
-      await Promise.all([remove(`/session/${sessionId}`), remove(`/disk/${diskId}`)]);
-    }
-  }));
-});
+await serveDrains(({ resources }) =>
+  deleteAll(resources, concurrency, async ({ sessionId, diskId }) => {
+    await Promise.all([remove(`/session/${sessionId}`), remove(`/disk/${diskId}`)]);
+  })
+);

@@ -58,3 +58,15 @@ export function createDeleteBoth(
     await Promise.all([client.sessions.delete(sessionId), client.disks.delete(diskId)]);
   };
 }
+
+/** Deletes so many at a time. */
+export async function deleteAll(
+  resources: Order["resources"],
+  concurrency: number,
+  remove: (both: Order["resources"][number]) => Promise<void>,
+): Promise<void> {
+  const left = resources.values();
+  await Promise.all(Array.from({ length: concurrency }, async () => {
+    for (const both of left) await remove(both);
+  }));
+}

@@ -1,0 +1,129 @@
+/** What a deleted session costs the worker: CPU time, of which an Edge Function gets little, and memory. @module */
+
+import { z } from "zod";
+import { withWorld } from "../../tests/integration/support/world.ts";
+import { type TestStack, withTestStack } from "../../tests/support/test_stack.ts";
+import { benchmark, type Scale } from "../benchmark.ts";
+import { residentBytes } from "../cpu_time.ts";
+import { startProgram } from "../drain/child_program.ts";
+import { configOf, makeResources, thisProject, workerOf } from "../drain/contenders.ts";
+import { report } from "./report.ts";
+
+const CONCURRENCY = 16;
+
+/** From the bottom up, each with all that is below it. */
+export const LAYERS = ["bare", "sdk", "adapter"] as const;
+
+const resultSchema = z.object({
+  sessions: z.int(),
+  /** Milliseconds of CPU per session, for each round. */
+  layers: z.record(z.enum(LAYERS), z.array(z.number())),
+  runs: z.array(z.object({
+    /** Milliseconds of CPU per session of the first run of a process, which has to compile what it runs. */
+    first: z.number(),
+    /** The same of the second run. */
+    second: z.number(),
+    /** Bytes when the process has started. */
+    startedBytes: z.number(),
+  })),
+  /** Bytes after each further thousand sessions of one process. */
+  residentBytes: z.array(z.number()),
+});
+
+export type CpuResult = z.infer<typeof resultSchema>;
+
+const SIZES: Record<Scale, { rounds: number; sessions: number; thousands: number }> = {
+  full: { rounds: 5, sessions: 4_000, thousands: 20 },
+  quick: { rounds: 1, sessions: 200, thousands: 1 },
+};
+
+/** As a deployed function has them. */
+const ENVIRONMENT = {
+  env: { ACONTEXT_TIMEOUT_MS: "10000", CLEANUP_TIME_BUDGET_MS: "100000" },
+};
+
+export const cpu = benchmark<CpuResult>({
+  name: "cpu",
+  title: "CPU and memory of the worker",
+  schema: resultSchema,
+  report,
+  run: ({ scale, log }) =>
+    withTestStack(ENVIRONMENT, async (stack) => {
+      const { rounds, sessions, thousands } = SIZES[scale];
+      const layers = await measureLayers(stack, { rounds, sessions });
+      log(`layers: ${JSON.stringify(layers)}`);
+
+      const runs: CpuResult["runs"] = [];
+      for (let round = 0; round < rounds; round++) {
+        await freshWorker(stack);
+        const startedBytes = residentBytes(workerOf(stack));
+        const first = await sweep(stack, sessions);
+        const second = await sweep(stack, sessions);
+        runs.push({ first, second, startedBytes });
+        log(`sweep: first run ${first.toFixed(3)} ms, second ${second.toFixed(3)} ms per session`);
+      }
+
+      const resident: number[] = [];
+      await freshWorker(stack);
+      for (let thousand = 0; thousand < thousands; thousand++) {
+        await sweep(stack, 1_000);
+        resident.push(residentBytes(workerOf(stack)));
+      }
+      return { sessions, layers, runs, residentBytes: resident };
+    }),
+});
+
+/** Milliseconds of CPU per session. */
+async function sweep(stack: TestStack, sessions: number): Promise<number> {
+  const project = thisProject(stack);
+  let cpuMs = 0;
+  await withWorld(stack.info, async (world) => {
+    await project.prepare(world, sessions);
+    await world.database.sql`analyze`;
+    ({ cpuMs } = await project.drain(world, sessions));
+  });
+  return cpuMs / sessions;
+}
+
+async function measureLayers(
+  stack: TestStack,
+  { rounds, sessions }: { rounds: number; sessions: number },
+): Promise<CpuResult["layers"]> {
+  const layers: CpuResult["layers"] = { bare: [], sdk: [], adapter: [] };
+  const programs = await Promise.all(
+    LAYERS.map(async (name) => ({
+      name,
+      program: await startProgram(name, configOf(stack.info, CONCURRENCY)),
+    })),
+  );
+  try {
+    // The first round is for the compiler.
+    for (let round = -1; round < rounds; round++) {
+      for (const { name, program } of programs) {
+        await withWorld(stack.info, async (world) => {
+          const resources = await makeResources(world, sessions);
+          const { cpuMs } = await program.drain({ count: sessions, resources });
+          if (round >= 0) layers[name].push(cpuMs / sessions);
+        });
+      }
+    }
+  } finally {
+    for (const { program } of programs) await program.stop();
+  }
+  return layers;
+}
+
+const RESTART_MS = 20_000;
+
+/** Ends the function's process and waits for the next, as a platform does between two nights. */
+async function freshWorker(stack: TestStack): Promise<void> {
+  const old = workerOf(stack);
+  Deno.kill(old, "SIGTERM");
+  const deadline = Date.now() + RESTART_MS;
+  while (Date.now() < deadline) {
+    const [pid] = stack.functionPids("cleanup-sessions");
+    if (pid !== undefined && pid !== old) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error("Cannot measure: the function does not start again");
+}
