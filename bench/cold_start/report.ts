@@ -12,7 +12,7 @@ export function report(result: ColdStartResult): string {
   return [
     timeText(result),
     timeTable(result),
-    stepText(result),
+    "What each import of create-session adds, in this order; the SDK brings a second zod with it:",
     stepTable(result),
     bundleText(result),
     bundleTable(result),
@@ -73,11 +73,6 @@ function timeTable(result: ColdStartResult): string {
   );
 }
 
-function stepText({ steps }: ColdStartResult): string {
-  const [, ...rest] = steps[0] ?? [];
-  return rest.length === 0 ? "" : `What each import of create-session adds, in this order:`;
-}
-
 function stepTable({ steps }: ColdStartResult): string {
   const names = [...PACKAGES, "our own modules"];
   const medians = names.map((_, index) => median(steps.map((step) => step[index] ?? 0)));
@@ -96,7 +91,22 @@ ${GOAL_BUNDLE_MB} MB. The largest has ${figure(minified)} MB minified (${
     verdict(plain < GOAL_BUNDLE_MB)
   }); the platform's own limit is 20 MB. The last table says what create-session's ${
     figure((result.functions["create-session"]?.bundle.bytes ?? 0) / 1e6)
-  } MB are made of.`;
+  } MB are made of${zodText(result)}.`;
+}
+
+/** The one part that is there twice. */
+function zodText({ functions }: ColdStartResult): string {
+  const parts = Object.entries(functions["create-session"]?.bundle.parts ?? {});
+  const bytes = (...words: string[]) =>
+    parts.filter(([name]) => words.every((word) => name.includes(word)))
+      .reduce((sum, [, size]) => sum + size, 0) / 1e6;
+  const [both, second, languages] = [bytes("zod"), bytes("zod", "SDK"), bytes("zod", "languages")];
+  return second === 0
+    ? ""
+    : `: ${figure(both)} of them are zod, which is there twice because the SDK is CommonJS and
+takes another build of it (${figure(second)} MB), each with its texts in all languages (${
+      figure(languages)
+    } MB in all)`;
 }
 
 function bundleTable(result: ColdStartResult): string {
