@@ -155,11 +155,11 @@ function costText(result: LatencyResult): string {
 database, and Acontext itself. CPU per request of each part, with ${message.clients} clients, is below. A message with a
 key costs ${figure(total)} ms of CPU in all, ${
     figure(more)
-  } ms more than straight to Acontext: that is what one client waits. These cores can do ${
+  } ms more than straight to Acontext. These cores can do ${
     figure(result.cores * 1000 / total)
   } of them a second, so ${message.clients} clients that send without a pause need ${
     figure(floor)
-  } ms for a turn, however fast Acontext is; what is measured beyond one client's overhead is this queue. The gateway is
+  } ms for a turn, however fast Acontext is. The gateway is
 this project's stand-in, which every request passes once from the client and once for each time to the database; on the
 platform the parts run on machines of their own.`;
 }
