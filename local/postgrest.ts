@@ -43,7 +43,7 @@ export function startPostgrest(options: {
     "db-pool": 20,
     "db-pool-acquisition-timeout": 10,
     "jwt-secret": JSON.stringify(keys.jwks),
-    // As the platform caches them (supabase.com/blog/postgrest-12): to check an ES256 signature takes PostgREST five times
+    // As the platform caches them (supabase.com/blog/postgrest-12): to check an ES256 signature takes PostgREST four times
     // as long as everything else. An entry lives no longer than its token.
     "jwt-cache-max-lifetime": 300,
     "server-host": LOOPBACK,
