@@ -62,7 +62,7 @@ export const deletionMutants: Mutant[] = [
     mechanism: "a claim hides the entry from other workers",
     sql: [{
       function: CLAIM,
-      find: "      next_attempt_at = private.clock() + make_interval(secs => p_lease_seconds),\n",
+      find: "      next_attempt_at = v_now + make_interval(secs => p_lease_seconds),\n",
       replace: "",
     }],
   },
