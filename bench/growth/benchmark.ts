@@ -59,8 +59,11 @@ async function measure(
     }
     try {
       const plans: Growth["plans"] = [];
+      const pages: Growth["pages"] = [];
       for (const [i, subject] of subjects.entries()) {
-        plans.push(...await collectPlans(subject, databases[i]?.url ?? ""));
+        const collected = await collectPlans(subject, databases[i]?.url ?? "");
+        plans.push(...collected.plans);
+        pages.push(...collected.pages);
       }
       const statements = await takeSamples(subjects, { samples, log });
       const [largest, url] = [subjects.at(-1), databases.at(-1)?.url];
@@ -78,6 +81,7 @@ async function measure(
         databases: databases.map(({ size }) => size),
         statements,
         plans,
+        pages,
         messages,
         work: done,
       };

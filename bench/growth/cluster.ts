@@ -81,7 +81,7 @@ export async function withCluster<T>(
   async function clone(name: string): Promise<string> {
     const sql = postgres(adminUrl.replace("/postgres?", "/template1?"), { max: 1 });
     try {
-      await sql.unsafe(`create database ${name} template postgres`);
+      await sql.unsafe(`create database ${name} template postgres owner postgres`);
     } finally {
       await sql.end();
     }

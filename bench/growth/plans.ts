@@ -5,8 +5,8 @@
  */
 
 import { z } from "zod";
-import type { Plan, PlanNode } from "./schema.ts";
-import { Session } from "./session.ts";
+import type { Pages, Plan, PlanNode } from "./schema.ts";
+import { isMeasured, Session } from "./session.ts";
 import { attempt, STATEMENTS } from "./statements.ts";
 import type { Subject } from "./subject.ts";
 
@@ -54,19 +54,27 @@ const explainNodeSchema: z.ZodType<ExplainNode> = z.object({
 
 const explainSchema = z.object({ "Query Text": z.string(), Plan: explainNodeSchema });
 
+type Explained = z.infer<typeof explainSchema>;
+
 /** Attempts after which plpgsql has settled for plans. */
 const ATTEMPTS_BEFORE = 8;
 
 /** Plans of one attempt of each statement, on a new connection and on one that has run it before. */
-export async function collectPlans(subject: Subject, url: string): Promise<Plan[]> {
+export async function collectPlans(
+  subject: Subject,
+  url: string,
+): Promise<{ plans: Plan[]; pages: Pages[] }> {
   const plans: Plan[] = [];
+  const pages: Pages[] = [];
   for (const statement of STATEMENTS) {
     const session = await Session.connect(url);
     const own = { ...subject, session };
     const collect = async (connection: Plan["connection"], round: number) => {
       const texts = await session.withPlans(() => attempt(statement, own, round));
-      const { name } = statement;
-      plans.push(...condense(texts, { statement: name, sessions: subject.sessions, connection }));
+      const explained = texts.map((text) => explainSchema.parse(JSON.parse(text)));
+      const of = { statement: statement.name, sessions: subject.sessions };
+      plans.push(...condense(explained, { ...of, connection }));
+      if (connection === "kept") pages.push({ ...of, pages: pagesOf(explained) });
     };
     try {
       await collect("new", 0);
@@ -76,17 +84,25 @@ export async function collectPlans(subject: Subject, url: string): Promise<Plan[
       await session.close();
     }
   }
-  return plans;
+  return { plans, pages };
+}
+
+/** A statement's figures have those of what its functions run in them. */
+function pagesOf(explained: Explained[]): number {
+  return explained.filter((one) => isMeasured(one["Query Text"]))
+    .reduce(
+      (sum, { Plan: root }) => sum + root["Shared Hit Blocks"] + root["Shared Read Blocks"],
+      0,
+    );
 }
 
 /** The same query with the same nodes is kept once, with what all its runs read. */
 function condense(
-  texts: string[],
+  explained: Explained[],
   of: Pick<Plan, "statement" | "sessions" | "connection">,
 ): Plan[] {
   const found = new Map<string, Plan>();
-  for (const text of texts) {
-    const { "Query Text": query, Plan: root } = explainSchema.parse(JSON.parse(text));
+  for (const { "Query Text": query, Plan: root } of explained) {
     const nodes = flatten(root);
     if (nodes.every(({ relation }) => relation === undefined)) continue;
     const plan = { ...of, query: shorten(query), times: 1, nodes };

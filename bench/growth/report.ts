@@ -26,16 +26,23 @@ function growthOf({ ms }: Samples, sessions: number[]): number {
   return first === undefined || last === undefined ? NaN : median(last) / median(first);
 }
 
-function statements({ sessions, statements: all, sharedBuffers }: Growth): string {
+function statements({ sessions, statements: all, sharedBuffers, pages }: Growth): string {
+  const pagesOf = (statement: string) =>
+    sessions.map((size) =>
+      figure(
+        pages.find((one) => one.statement === statement && one.sessions === size)?.pages ?? NaN,
+      )
+    ).join(" → ");
   const rows = (hot: boolean) =>
     all.filter((statement) => statement.hot === hot).map((statement) => [
       statement.name,
       ...statement.ms.map((ms) => `${figure(median(ms))} (${figure(percentile(ms, 0.99))})`),
       `${growthOf(statement, sessions).toFixed(2)} ×`,
+      pagesOf(statement.name),
     ]);
   const head = (
     what: string,
-  ) => [what, ...sessions.map((size) => `${count(size)} sessions`), "Growth"];
+  ) => [what, ...sessions.map((size) => `${count(size)} sessions`), "Growth", "Pages"];
   const hot = all.filter((statement) => statement.hot);
   const missed = hot.filter((statement) => growthOf(statement, sessions) > GOAL);
   const samples = all[0]?.ms[0]?.length ?? 0;

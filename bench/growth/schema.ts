@@ -35,6 +35,13 @@ const planSchema = z.object({
   nodes: z.array(nodeSchema),
 });
 
+const pagesSchema = z.object({
+  statement: z.string(),
+  sessions: z.number(),
+  /** Read or written by one attempt on a kept connection, each time counted: a figure without noise. */
+  pages: z.number(),
+});
+
 const relationSchema = z.object({
   /** The table; for an index, the table it belongs to. */
   table: z.string(),
@@ -81,6 +88,7 @@ export const growthSchema = z.object({
   databases: z.array(databaseSchema),
   statements: z.array(samplesSchema),
   plans: z.array(planSchema),
+  pages: z.array(pagesSchema),
   /** Of the largest database. */
   messages: z.array(messagesSchema),
   work: z.array(workSchema),
@@ -89,6 +97,7 @@ export const growthSchema = z.object({
 export type Growth = z.infer<typeof growthSchema>;
 export type Samples = z.infer<typeof samplesSchema>;
 export type Plan = z.infer<typeof planSchema>;
+export type Pages = z.infer<typeof pagesSchema>;
 export type PlanNode = z.infer<typeof nodeSchema>;
 export type Relation = z.infer<typeof relationSchema>;
 export type DatabaseSize = z.infer<typeof databaseSchema>;

@@ -51,7 +51,7 @@ const SESSIONS = `
   ) as r
   join growth_users as u on u.number = r.user_number`;
 
-/** Of ten that wait: seven are due, a worker holds one, two failed and are put off, one of these for the tenth time. */
+/** In the order in which they expired. Of ten that wait: seven are due, a worker holds one, two failed and are put off, one of these for the tenth time. */
 const QUEUE = `
   insert into private.deletion_queue (
     id, origin_id, reason, user_id, acontext_session_id, acontext_disk_id, requested_at, attempts, next_attempt_at,
@@ -70,9 +70,10 @@ const QUEUE = `
     case when s.n % 10 = 7 then now() + interval '1 hour' end,
     case when s.n % 10 >= 8 then 'disk: status 500' end
   from (
-    select d.*, row_number() over (order by d.created_at) as n
+    select d.*, row_number() over (order by d.expires_at) as n
     from public.session_mappings as d where d.status = 'deleting'
-  ) as s`;
+  ) as s
+  order by s.n`;
 
 const REST = [
   `insert into private.provisioning_leases (session_id, lease_id, leased_until)

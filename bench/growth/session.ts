@@ -11,6 +11,13 @@ import postgres from "postgres";
 
 export type Parameter = string | number | boolean | null;
 
+const MARK = "/* measured";
+
+/** Whether a statement, as the server tells it, was run by {@link Session.measure}. */
+export function isMeasured(text: string): boolean {
+  return text.startsWith(MARK);
+}
+
 /** Of a statement that begins with the mark that {@link Session.measure} gives it. */
 const DURATION = /^duration: ([\d.]+) ms {2}\w+[^:]*: \/\* measured (\w+) \*\//;
 const PLAN = /^duration: ([\d.]+) ms {2}plan:\n/;
@@ -51,7 +58,7 @@ export class Session {
     text: string,
     parameters: Parameter[],
   ): Promise<Row[]> {
-    const marked = `/* measured ${label} */ ${text}`;
+    const marked = `${MARK} ${label} */ ${text}`;
     return await this.sql.unsafe<Row[]>(marked, parameters, { prepare: true });
   }
 
