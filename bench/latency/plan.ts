@@ -12,15 +12,14 @@ export interface Plan {
   loadedMessages: number;
 }
 
+/** 32 people who type, and not 32 machines that hammer. */
+const PEOPLE: Setting = { delayMs: 50, clients: 32, everyMs: 400 };
+
 export const PLANS: Record<Scale, Plan> = {
   full: {
     rounds: 5,
-    creates: settings([0, 25, 50], [1, 8, 32]),
-    messages: [
-      ...settings([0, 50], [1, 8, 32]),
-      // 32 people who type, and not 32 machines that hammer.
-      { delayMs: 50, clients: 32, everyMs: 400 },
-    ],
+    creates: [...settings([0, 25, 50], [1, 8, 32]), PEOPLE],
+    messages: [...settings([0, 50], [1, 8, 32]), PEOPLE],
     requestsOf: ({ clients }) => clients === 1 ? 40 : clients * 12,
     loadedMessages: 20,
   },

@@ -28,17 +28,20 @@ function nameOf({ clients, everyMs }: Setting): string {
   return everyMs === null ? `${clients}` : `${clients}, each every ${everyMs} ms`;
 }
 
+function phraseOf({ clients, everyMs }: Setting): string {
+  const who = `${clients} client${clients === 1 ? "" : "s"}`;
+  return everyMs === null ? who : `${who} that each send every ${everyMs} ms`;
+}
+
 function createText({ creates }: LatencyResult): string {
   const judged = creates.filter(({ delayMs }) => delayMs === GOAL_DELAY_MS);
   const verdicts = judged.map((row) => {
     const ratio = p50(row.ours) / p50(row.naive);
-    return `${figure(ratio)} with ${nameOf(row)} client${row.clients === 1 ? "" : "s"} (${
-      verdict(ratio <= GOAL_RATIO)
-    })`;
+    return `${figure(ratio)} with ${phraseOf(row)} (${verdict(ratio <= GOAL_RATIO)})`;
   });
   return `**Creating a session**, through the gateway with a user's token, against the naive way: a function with the
 same check of the token and the same SDK that makes the session, then the disk, then inserts the row through the Data API.
-In turns; each client sends its next request when it has the answer. Ours writes the row first and makes both resources
+In turns; a client sends its next request when it has the answer, unless it is said to pace itself. Ours writes the row first and makes both resources
 side by side, so it costs one wait for Acontext and two for the database instead of two and one. Goal: at most
 ${GOAL_RATIO} of the naive time where Acontext takes ${GOAL_DELAY_MS} ms a call. Ratio of the medians there:
 ${verdicts.join("; ")}.`;
@@ -72,9 +75,9 @@ function messageText({ messages, loadedMessages }: LatencyResult): string {
   const verdicts = messages.map((row) => {
     const overheads = pairsOf(row).map(({ through, direct }) => p50(through) - p50(direct));
     const [least, most] = [Math.min(...overheads), Math.max(...overheads)];
-    return `${nameOf(row)} client${row.clients === 1 ? "" : "s"} at ${row.delayMs} ms: ${
-      figure(least)
-    } to ${figure(most)} ms (${verdict(most <= GOAL_OVERHEAD_MS)})`;
+    return `${phraseOf(row)} at ${row.delayMs} ms: ${figure(least)} to ${figure(most)} ms (${
+      verdict(most <= GOAL_OVERHEAD_MS)
+    })`;
   });
   return `**Storing and loading messages** through session-messages, against the requests that it sends itself, straight
 to Acontext; a conversation that is loaded has ${loadedMessages} messages. The way through the functions checks the token
