@@ -18,7 +18,7 @@ select bag_eq(
   array[
     'public.session_mappings', 'private.settings', 'private.deletion_queue', 'private.deletion_log',
     'private.provisioning_leases', 'private.uncertain_sessions', 'private.cleanup_runs', 'private.reconcile_state',
-    'private.settings_log', 'private.message_keys'
+    'private.settings_log', 'private.message_keys', 'private.restamp_state'
   ],
   'the privilege tests below know every table'
 );
@@ -61,7 +61,7 @@ select table_privs_are(
 select table_privs_are('private', t.name, r.name, '{}'::text[], r.name || ' has no right on private.' || t.name)
 from unnest(array[
   'settings', 'deletion_queue', 'deletion_log', 'provisioning_leases', 'uncertain_sessions', 'cleanup_runs',
-  'reconcile_state', 'settings_log'
+  'reconcile_state', 'settings_log', 'restamp_state'
 ]) as t (name)
 cross join unnest(array['anon', 'authenticated']) as r (name);
 select table_privs_are('private', 'settings', 'service_role', array['SELECT']);
@@ -77,6 +77,7 @@ select table_privs_are(
   'private', 'uncertain_sessions', 'service_role', array['SELECT', 'INSERT', 'UPDATE', 'DELETE']
 );
 select table_privs_are('private', 'reconcile_state', 'service_role', array['SELECT', 'UPDATE']);
+select table_privs_are('private', 'restamp_state', 'service_role', array['SELECT', 'UPDATE']);
 select table_privs_are('private', 'cleanup_runs', 'service_role', array['SELECT', 'INSERT', 'UPDATE']);
 
 -- Columns

@@ -27,6 +27,24 @@ const VIRTUAL_TIME = `
   as $$ select current_setting('simulation.jitter')::double precision $$;
 `;
 
+/** The few sessions of a simulation would be restamped in one step, and no change of session_ttl would be under way for long. */
+const SMALL_STEPS = `
+  do $$
+  declare
+    v_function regprocedure;
+  begin
+    foreach v_function in array array[
+      'private.apply_settings(jsonb)',
+      'private.dispatch_cleanup(private.run_trigger,boolean,boolean)',
+      'public.queue_due_sessions(uuid,integer)'
+    ]::regprocedure[] loop
+      execute regexp_replace(
+        pg_get_functiondef(v_function), 'restamp_sessions\\(\\d+\\)', 'restamp_sessions(1)'
+      );
+    end loop;
+  end $$;
+`;
+
 export interface Cluster {
   /** A new database like a deployed project's; answers the superuser's URL. */
   clone(name: string): Promise<string>;
@@ -64,6 +82,7 @@ export async function startCluster(): Promise<Cluster> {
       await applyMigrations({ projectDir: ROOT, dataDir, databaseUrl: userUrl, sql, log });
       await seedVault(sql, { project_url: "http://project.test", cleanup_secret_key: "secret" });
       await sql.unsafe(VIRTUAL_TIME).simple();
+      await sql.unsafe(SMALL_STEPS).simple();
     } finally {
       await sql.end();
     }

@@ -31,6 +31,7 @@ const FORGET = `
   delete from private.settings;
   delete from auth.users;
   delete from net.http_request_queue;
+  update private.restamp_state set after_id = null;
   insert into private.reconcile_state default values;
   insert into private.settings default values;`;
 

@@ -123,8 +123,8 @@ export const deletionMutants: Mutant[] = [
     mechanism: "the grace period of what an owner deleted",
     sql: [{
       function: FIRST_ATTEMPT,
-      find: "then s.deletion_grace",
-      replace: "then interval '0'",
+      find: "select s.deletion_grace into v_grace",
+      replace: "select interval '0' into v_grace",
     }],
   },
   {
@@ -136,12 +136,19 @@ export const deletionMutants: Mutant[] = [
     }],
   },
   {
+    mechanism: "the breaker waits until a new session_ttl holds for all",
+    sql: [{
+      function: QUEUE_DUE,
+      find: "not v_run.expires_sessions or private.restamp_sessions",
+      replace: "true or private.restamp_sessions",
+    }],
+  },
+  {
     mechanism: "a deletion waits for whoever is making the session",
     sql: [{
       function: FIRST_ATTEMPT,
-      find:
-        "(select p.leased_until from private.provisioning_leases as p where p.session_id = p_session_id)",
-      replace: "null::timestamptz",
+      find: "where p.session_id = p_session_id",
+      replace: "where p.session_id is null",
     }],
   },
   {
