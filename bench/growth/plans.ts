@@ -57,7 +57,7 @@ const explainSchema = z.object({ "Query Text": z.string(), Plan: explainNodeSche
 type Explained = z.infer<typeof explainSchema>;
 
 /** Attempts after which plpgsql has settled for plans. */
-const ATTEMPTS_BEFORE = 8;
+const ATTEMPTS_BEFORE = 6;
 
 /** Plans of one attempt of each statement, on a new connection and on one that has run it before. */
 export async function collectPlans(

@@ -31,11 +31,11 @@ const LARGER = "BENCH_GROWTH_LARGER";
 export function sizesOf(scale: Scale): Sizes {
   if (scale === "quick") {
     return {
-      sessions: [10_000, 30_000],
-      samples: 12,
-      touched: 200,
+      sessions: [10_000, 20_000],
+      samples: 6,
+      touched: 50,
       batches: 2,
-      workers: [1, 2],
+      workers: [1],
       sharedBuffers: "256MB",
     };
   }
