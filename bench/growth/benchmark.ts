@@ -10,9 +10,9 @@ import { type DatabaseSize, type Growth, growthSchema } from "./schema.ts";
 import { seed } from "./seed.ts";
 import { Session } from "./session.ts";
 import { sizesOf } from "./sizes.ts";
-import { PAGE_LENGTH } from "./statements.ts";
+import { PAGE_LENGTH } from "./list_statements.ts";
 import { openSubject, type Subject } from "./subject.ts";
-import { countRows, readRelations } from "./tables.ts";
+import { countDue, countRows, readRelations } from "./tables.ts";
 import { work } from "./work.ts";
 
 export const growth = benchmark<Growth>({
@@ -43,7 +43,8 @@ async function measure(
         log(`  ${count} sessions after ${Math.round(seedSeconds)} s`);
         const relations = await readRelations(session);
         const rows = await countRows(session);
-        return { url, size: { sessions: count, seedSeconds, rows, relations } };
+        const due = await countDue(session);
+        return { url, size: { sessions: count, due, seedSeconds, rows, relations } };
       } finally {
         await session.close();
       }

@@ -5,9 +5,10 @@
  */
 
 import { z } from "zod";
+import { attempt } from "./attempt.ts";
 import type { Pages, Plan, PlanNode } from "./schema.ts";
 import { isMeasured, Session } from "./session.ts";
-import { attempt, STATEMENTS } from "./statements.ts";
+import { STATEMENTS } from "./statements.ts";
 import type { Subject } from "./subject.ts";
 
 /** Tables that grow with use. A sequential scan of another costs the same for ever. */

@@ -1,7 +1,8 @@
 /** Samples of all statements at all sizes, in turns. @module */
 
 import type { Samples } from "./schema.ts";
-import { attempt, STATEMENTS } from "./statements.ts";
+import { attempt } from "./attempt.ts";
+import { STATEMENTS } from "./statements.ts";
 import type { Subject } from "./subject.ts";
 
 /** Samples of one statement between two vacuums: what is rolled back leaves dead rows behind. */

@@ -52,6 +52,8 @@ const relationSchema = z.object({
 
 const databaseSchema = z.object({
   sessions: z.number(),
+  /** Past their expiry; about as many more are in the queue. */
+  due: z.number(),
   seedSeconds: z.number(),
   rows: z.record(z.string(), z.number()),
   relations: z.array(relationSchema),

@@ -16,14 +16,14 @@ export interface Sizes {
   sharedBuffers: string;
 }
 
+/** The largest size that the goals speak of; one more can be measured. */
+export const GOAL_SESSIONS = 1_000_000;
 /** Sessions that one claim, settlement or step takes: the smallest database has more than that to do, too. */
 export const BATCH = 64;
 /** Of the one user whose list is long, at every size. */
 export const HEAVY_USER_SESSIONS = 3_000;
 /** Of everybody else, on average. */
 export const SESSIONS_PER_USER = 50;
-/** Sessions that are past their expiry, of a hundred. */
-export const DUE_PERCENT = 1;
 
 const LARGER = "BENCH_GROWTH_LARGER";
 
@@ -41,7 +41,7 @@ export function sizesOf(scale: Scale): Sizes {
   }
   const larger = Deno.env.get(LARGER);
   const sizes: Sizes = {
-    sessions: [10_000, 100_000, 1_000_000],
+    sessions: [10_000, 100_000, GOAL_SESSIONS],
     samples: 400,
     touched: 2_000,
     batches: 40,
@@ -50,8 +50,8 @@ export function sizesOf(scale: Scale): Sizes {
   };
   if (larger === undefined) return sizes;
   const sessions = Number(larger);
-  if (!Number.isInteger(sessions) || sessions <= 1_000_000) {
-    throw new RangeError(`Cannot measure: ${LARGER} must be a whole number above 1000000`);
+  if (!Number.isInteger(sessions) || sessions <= GOAL_SESSIONS) {
+    throw new RangeError(`Cannot measure: ${LARGER} must be a whole number above ${GOAL_SESSIONS}`);
   }
   return { ...sizes, sessions: [...sizes.sessions, sessions], sharedBuffers: "8GB" };
 }

@@ -51,3 +51,11 @@ export async function countRows(session: Session): Promise<Record<string, number
   }
   return rows;
 }
+
+/** Active sessions that are past their expiry. */
+export async function countDue(session: Session): Promise<number> {
+  const [row] = await session.run<{ due: number }>(
+    "select count(*)::integer as due from public.session_mappings where status = 'active' and expires_at <= now()",
+  );
+  return row?.due ?? 0;
+}

@@ -1,6 +1,6 @@
 -- Purpose: a change of session_ttl takes the same short time at any number of sessions.
--- Risk: with more than 50,000 sessions, expires_at follows a new session_ttl within the hour instead of at once. Meanwhile no
---   session expires by the old one, and none is used beyond the new one.
+-- Risk: with more than 50,000 sessions, expires_at follows a new session_ttl in steps: with every retry job, and before a run
+--   expires anything. Meanwhile no session expires by the old one, and none is used beyond the new one.
 
 create table private.restamp_state (
   only_row boolean primary key default true,
@@ -114,7 +114,7 @@ begin
 
   if v_new.session_ttl is distinct from v_old.session_ttl then
     update private.restamp_state as t set after_id = '00000000-0000-0000-0000-000000000000';
-    -- In a second or so. The rest follows in steps.
+    -- About two seconds; the Data API allows eight. The rest follows in steps.
     perform private.restamp_sessions(50000);
   end if;
   return to_jsonb(v_new) - 'only_row';
@@ -312,7 +312,7 @@ declare
   v_busy integer;
   v_wanted integer;
 begin
-  -- A new session_ttl reaches all sessions within the hour, not only when the next run expires some.
+  -- A new session_ttl reaches all sessions soon, not only when the next run expires some.
   if p_trigger = 'retry' then
     perform private.restamp_sessions(50000);
   end if;

@@ -1,0 +1,85 @@
+/** What is said about bytes, and about the work that the database alone can do. @module */
+
+import { count, figure, percent, table } from "../markdown.ts";
+import type { Growth } from "./schema.ts";
+
+export function reportStorage(result: Growth): string {
+  return [sizes(result), messages(result), work(result)].join("\n\n");
+}
+
+function sizes({ databases }: Growth): string {
+  const largest = databases.at(-1);
+  if (largest === undefined) return "";
+  const perMillion = 1_000_000 / largest.sessions;
+  const total = (bytes: number[]) => bytes.reduce((sum, part) => sum + part, 0);
+  const tables = Map.groupBy(largest.relations, ({ table }) => table);
+  const rows = [...tables].map(([name, relations]) => ({
+    name,
+    bytes: total(relations.map(({ bytes }) => bytes)),
+    cells: relations.filter(({ bytes }) => bytes * perMillion >= 2 ** 20).map((
+      { name, kind, bytes },
+    ) => [
+      kind === "table" ? `**\`${name}\`**` : `\`${name}\``,
+      figure(bytes * perMillion / 2 ** 20),
+    ]),
+  })).filter(({ cells }) => cells.length > 0).sort((a, b) => b.bytes - a.bytes);
+  const sessions = rows.find(({ name }) => name === "session_mappings")?.bytes ?? 0;
+  const all = total(largest.relations.map(({ bytes }) => bytes));
+  return `MiB for each million sessions, as seeded: a receipt for each session, an idempotency key for each fifth. A session takes
+${figure(sessions / largest.sessions)} bytes in its table and indexes, ${
+    figure(all / largest.sessions)
+  } with all that is kept beside it. What is below 1 MiB is left out.
+
+${table(["Table, its indexes", "MiB"], rows.flatMap(({ cells }) => cells))}`;
+}
+
+function messages({ messages: all, databases }: Growth): string {
+  return `What a stored message writes to a database of ${
+    count(databases.at(-1)?.sessions ?? 0)
+  } sessions. \`last_activity_at\` and \`expires_at\` are indexed, so an update of them is
+never HOT; \`touch_granularity\` (1 minute) makes the messages in between change the count alone. Right after a checkpoint the
+first change of a page writes the whole page to WAL; conversations that go on at the same time share pages.
+
+${
+    table(
+      ["Messages of one session", "HOT updates", "WAL bytes per message", "after a checkpoint"],
+      all.map(({ kind, updates, hotUpdates, walBytes, walBytesAfterCheckpoint }) => [
+        kind,
+        percent(hotUpdates / updates),
+        figure(walBytes),
+        figure(walBytesAfterCheckpoint),
+      ]),
+    )
+  }`;
+}
+
+function work({ work: all }: Growth): string {
+  return `What the database alone can do: sessions expired, leased and let go in batches of ${
+    all[0]?.batch ?? 0
+  }, committed, with nothing remote in between and no wait for the disk (\`fsync = off\`).
+
+${
+    table(
+      [
+        "Workers",
+        "Sessions",
+        "Deleted per second",
+        "Server ms per session",
+        "of it expire",
+        "claim",
+        "settle",
+        "WAL bytes per session",
+      ],
+      all.map((one) => [
+        String(one.workers),
+        count(one.sessions),
+        figure(one.deleted / one.seconds),
+        figure((one.expireMs + one.claimMs + one.settleMs) / one.deleted),
+        figure(one.expireMs / one.deleted),
+        figure(one.claimMs / one.deleted),
+        figure(one.settleMs / one.deleted),
+        figure(one.walBytes / one.deleted),
+      ]),
+    )
+  }`;
+}

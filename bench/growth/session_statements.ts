@@ -1,0 +1,116 @@
+/** What the functions of a session ask: for every message, load, create, delete and restore. @module */
+
+import { type Attempt, expect, LEASE, type Statement } from "./attempt.ts";
+
+const HASH = "0123456789abcdef".repeat(4);
+
+export const sessionStatements: Statement[] = [
+  {
+    name: "use (`use_session`, nothing written)",
+    hot: true,
+    role: "service_role",
+    async run({ target, measure }) {
+      const answer = await measure("use_session", {
+        p_user_id: target.userId,
+        p_session_id: target.id,
+        p_touch: false,
+        p_new_messages: 0,
+      });
+      expect(answer, { outcome: "ok" });
+    },
+  },
+  {
+    name: "touch (`use_session`, new message)",
+    hot: true,
+    role: "service_role",
+    async run({ target, measure }) {
+      const answer = await measure("use_session", {
+        p_user_id: target.userId,
+        p_session_id: target.id,
+        p_touch: true,
+        p_new_messages: 1,
+      });
+      expect(answer, { outcome: "ok" });
+    },
+  },
+  {
+    name: "message with a key (`begin_message`, `settle_message`)",
+    hot: true,
+    role: "service_role",
+    async run({ target, measure }) {
+      const begun = await measure("begin_message", {
+        p_user_id: target.userId,
+        p_session_id: target.id,
+        p_key_hash: HASH,
+        p_body_hash: HASH,
+        ...LEASE,
+      });
+      expect(begun, { outcome: "started" });
+      const settled = await measure("settle_message", {
+        p_session_id: target.id,
+        p_result: "stored",
+        p_lease_id: LEASE.p_lease_id,
+        p_key_hash: HASH,
+        p_message_id: crypto.randomUUID(),
+        p_message_created_at: new Date().toISOString(),
+      });
+      expect(settled, { active: true });
+    },
+  },
+  {
+    name: "create (`begin_session`, `activate_session`)",
+    hot: true,
+    role: "service_role",
+    async run({ target, measure }) {
+      const id = crypto.randomUUID();
+      const begun = await measure("begin_session", {
+        p_user_id: target.userId,
+        p_session_id: id,
+        p_metadata: { topic: "growth" },
+        p_pinned: false,
+        p_title: "A new conversation",
+        ...LEASE,
+      });
+      expect(begun, { outcome: "started" });
+      const activated = await measure("activate_session", {
+        p_session_id: id,
+        p_lease_id: LEASE.p_lease_id,
+        p_acontext_session_id: id,
+        p_acontext_disk_id: crypto.randomUUID(),
+        p_surplus_session_ids: [],
+        p_surplus_disk_ids: [],
+        p_uncertain: false,
+      });
+      expect(activated, { outcome: "active" });
+    },
+  },
+  {
+    name: "delete (`request_session_deletion`)",
+    hot: true,
+    role: "service_role",
+    async run({ target, measure }) {
+      expect(await requestDeletion(target, measure), { outcome: "claimed" });
+    },
+  },
+  {
+    name: "restore (`restore_session`)",
+    hot: true,
+    role: "service_role",
+    setUp: "update private.settings set deletion_grace = interval '7 days'",
+    async run({ target, prepare, measure }) {
+      expect(await requestDeletion(target, prepare), { outcome: "queued" });
+      const answer = await measure("restore_session", {
+        p_user_id: target.userId,
+        p_session_id: target.id,
+      });
+      expect(answer, { outcome: "restored" });
+    },
+  },
+];
+
+async function requestDeletion(
+  { id, userId }: Attempt["target"],
+  how: Attempt["measure"],
+): Promise<unknown> {
+  return await how("request_session_deletion", { p_user_id: userId, p_session_id: id, ...LEASE });
+}
