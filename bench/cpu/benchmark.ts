@@ -2,11 +2,12 @@
 
 import { z } from "zod";
 import { withWorld } from "../../tests/integration/support/world.ts";
-import { type TestStack, withTestStack } from "../../tests/support/test_stack.ts";
+import type { TestStack } from "../../tests/support/test_stack.ts";
 import { benchmark, type Scale } from "../benchmark.ts";
 import { residentBytes } from "../cpu_time.ts";
 import { startProgram } from "../drain/child_program.ts";
 import { configOf, makeResources, thisProject, workerOf } from "../drain/contenders.ts";
+import { withFastRemote } from "../drain/remote/start.ts";
 import { report } from "./report.ts";
 
 const CONCURRENCY = 16;
@@ -37,18 +38,13 @@ const SIZES: Record<Scale, { rounds: number; sessions: number; thousands: number
   quick: { rounds: 1, sessions: 200, thousands: 1 },
 };
 
-/** As a deployed function has them. */
-const ENVIRONMENT = {
-  env: { ACONTEXT_TIMEOUT_MS: "10000", CLEANUP_TIME_BUDGET_MS: "100000" },
-};
-
 export const cpu = benchmark<CpuResult>({
   name: "cpu",
   title: "CPU and memory of the worker",
   schema: resultSchema,
   report,
   run: ({ scale, log }) =>
-    withTestStack(ENVIRONMENT, async (stack) => {
+    withFastRemote(async (stack) => {
       const { rounds, sessions, thousands } = SIZES[scale];
       const layers = await measureLayers(stack, { rounds, sessions });
       log(`layers: ${JSON.stringify(layers)}`);

@@ -48,7 +48,7 @@ export function report({ sessions, layers, runs, residentBytes }: CpuResult): st
 
 User and system time of the worker's process, divided by sessions; medians of ${runs.length} rounds of ${
     sessions.toLocaleString("en-US")
-  } sessions with a stand-in that answers at once.
+  } sessions with a remote service that answers at once.
 
 What keeps it low: a plain success of a delete is told by two comparisons, without a schema; claims and reports travel in
 batches, so that a session costs a few lines of JSON and no request of its own to the database; a run writes one line to

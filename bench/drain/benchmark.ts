@@ -3,10 +3,10 @@
 import { z } from "zod";
 import { assertNothingLeft } from "../../tests/integration/support/remote.ts";
 import { withWorld } from "../../tests/integration/support/world.ts";
-import { withTestStack } from "../../tests/support/test_stack.ts";
 import { benchmark, type Scale } from "../benchmark.ts";
 import { type Contender, type Drained, NAIVE, startOthers, thisProject } from "./contenders.ts";
 import { withLatency } from "./latency.ts";
+import { withFastRemote } from "./remote/start.ts";
 import { report } from "./report.ts";
 
 const CONCURRENCY = 16;
@@ -53,18 +53,13 @@ const SIZES: Record<Scale, { rounds: number; sizes: Size[] }> = {
   },
 };
 
-/** As a deployed function has them. */
-const ENVIRONMENT = {
-  env: { ACONTEXT_TIMEOUT_MS: "10000", CLEANUP_TIME_BUDGET_MS: "100000" },
-};
-
 export const drain = benchmark<DrainResult>({
   name: "drain",
   title: "Draining a backlog",
   schema: resultSchema,
   report,
   run: ({ scale, log }) =>
-    withTestStack(ENVIRONMENT, async (stack) => {
+    withFastRemote(async (stack) => {
       const others = await startOthers(stack, CONCURRENCY);
       try {
         const contenders = [thisProject(stack), ...others.contenders];

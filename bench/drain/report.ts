@@ -69,8 +69,8 @@ export function report({ concurrency, samples }: DrainResult): string {
 ${goals.map((goal) => `- Goal: ${goal}`).join("\n")}
 
 Medians of ${rounds} drains each, in turns, ${concurrency} sessions at a time, all on one machine: the worker, the
-database, and the stand-in that plays Acontext. It answers each call so much later that a call made alone takes the time
-in the heading. *Efficiency* is the ideal time (sessions × the time of a lone call ÷ sessions at a time, the two deletes
+database, and a service with Acontext's deletes, which answers each call so much later that a call made alone takes the
+time in the heading. *Efficiency* is the ideal time (sessions × the time of a lone call ÷ sessions at a time, the two deletes
 of a session side by side) divided by the measured one. *${
     capitalised(BARE)
   }* are fetches without any database: what is

@@ -1,0 +1,106 @@
+/**
+ * An Acontext that can only delete, and costs next to nothing: sessions and disks are ids in memory. The stand-in of the
+ * tests needs several times the CPU of a worker, and would be what a drain at full speed measures.
+ *
+ * It has as much of the stand-in's control interface as tests/integration/support needs of it.
+ *
+ *   server.ts <port> <key>
+ *
+ * @module
+ */
+
+import { z } from "zod";
+import { markedInputSchema } from "../../../local/acontext/control.ts";
+import { faultRuleSchema } from "../../../local/acontext/fault_rules.ts";
+
+const JSON_TYPE = { "content-type": "application/json; charset=utf-8" };
+const DELETED = JSON.stringify({ code: 0, msg: "" });
+const MISSING = JSON.stringify({ code: 404, msg: "not found" });
+const PATH = /\/api\/v1\/(session|disk)\/([0-9a-f-]{36})$/;
+
+const owned = { session: new Map<string, string>(), disk: new Map<string, string>() };
+const underWay = new Set<string>();
+let overlapping = 0;
+let delayMs = 0;
+
+async function remove(kind: "session" | "disk", id: string): Promise<Response> {
+  if (underWay.has(id)) overlapping += 1;
+  underWay.add(id);
+  if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
+  underWay.delete(id);
+  return owned[kind].delete(id)
+    ? new Response(DELETED, { headers: JSON_TYPE })
+    : new Response(MISSING, { status: 404, headers: JSON_TYPE });
+}
+
+/** Of all faults, only a delay of all calls is known here. */
+const delaySchema = z.tuple([
+  faultRuleSchema.extend({
+    route: z.literal("*"),
+    fault: z.object({ kind: z.literal("delay"), ms: z.number() }),
+  }),
+]);
+
+const CONTROL: Record<string, (body: unknown) => unknown> = {
+  "GET /audit": () => ({
+    sessions: [...owned.session].map(([id, namespace]) => ({
+      id,
+      namespace,
+      sessionId: id,
+      messages: 0,
+    })),
+    disks: [...owned.disk].map(([id, label]) => ({ id, label, skill: false, artifacts: 0 })),
+    users: [],
+    objects: 0,
+    overlappingDeletes: overlapping,
+    calls: {},
+  }),
+  "PUT /faults"(body) {
+    delayMs = delaySchema.parse(body)[0].fault.ms;
+    return [];
+  },
+  "DELETE /faults"() {
+    delayMs = 0;
+    return [];
+  },
+  "POST /reset"() {
+    owned.session.clear();
+    owned.disk.clear();
+    overlapping = 0;
+    delayMs = 0;
+    return {};
+  },
+  "PUT /version": () => ({}),
+  "POST /sessions"(body) {
+    const { namespace, sessions } = markedInputSchema.parse(body);
+    for (const { id, diskId } of sessions) {
+      owned.session.set(id, namespace);
+      owned.disk.set(diskId, `${namespace}:${id}`);
+    }
+    return {};
+  },
+};
+
+async function control(request: Request, path: string): Promise<Response> {
+  const text = await request.text();
+  const act = CONTROL[`${request.method} ${path}`];
+  if (act === undefined) return new Response(null, { status: 404 });
+  return Response.json(act(text === "" ? undefined : JSON.parse(text)));
+}
+
+const [port, key] = z.tuple([z.coerce.number(), z.string()]).parse(Deno.args);
+const authorization = `Bearer ${key}`;
+
+Deno.serve({ hostname: "127.0.0.1", port, onListen: () => console.log("ready") }, (request) => {
+  const [, kind, id] = PATH.exec(request.url) ?? [];
+  if (request.method === "DELETE" && (kind === "session" || kind === "disk") && id !== undefined) {
+    return request.headers.get("authorization") === authorization
+      ? remove(kind, id)
+      : new Response(JSON.stringify({ code: 401, msg: "Unauthorized" }), {
+        status: 401,
+        headers: JSON_TYPE,
+      });
+  }
+  const { pathname } = new URL(request.url);
+  return control(request, pathname.replace("/_control", ""));
+});
