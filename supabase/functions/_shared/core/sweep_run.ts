@@ -12,10 +12,12 @@ import type { Deletion, RunError, RunResult, Settlement, StopReason } from "./po
 import { retryAfterOf, settlementOf, verdictOf } from "./settlement.ts";
 import type { SweepDeps } from "./sweep.ts";
 
-/** How many sessions one step moves into the queue. */
-const QUEUE_STEP = 500;
-/** How many reports one call settles, unless a claim ends earlier. */
-const SETTLE_STEP = 64;
+/** Sessions that one claim takes at most. */
+const MAX_CLAIM = 1_000;
+/** What one claim takes and one settlement reports: the work of so many seconds, at the speed seen until then. */
+const CLAIM_SECONDS = 1;
+const SETTLE_SECONDS = 0.05;
+const MIN_SETTLE = 64;
 const MAX_ERRORS = 20;
 
 export interface RunLimits {
@@ -54,6 +56,8 @@ export class SweepRun {
   #breaker = false;
   #stop: StopReason | null = null;
   #pausedUntil = 0;
+  #startedAt: number | null = null;
+  #reported = 0;
   #claimed = new Set<string>();
   #failed = new Set<string>();
   #deleted = 0;
@@ -126,8 +130,8 @@ export class SweepRun {
       }
       const claimed = this.#ready.pop();
       if (claimed !== undefined) {
-        // Early enough for a database that takes four times as long as a deletion.
-        if (this.#ready.length < 4 * this.limits.concurrency) void this.#feed();
+        // A whole claim ahead, so that the database may take as long as the work.
+        if (this.#ready.length < this.#claimSize()) void this.#feed();
         return claimed;
       }
       if (this.#exhausted) return null;
@@ -145,7 +149,7 @@ export class SweepRun {
 
   async #claimMore(): Promise<void> {
     const { store } = this.deps;
-    const { concurrency, limit } = this.limits;
+    const { limit } = this.limits;
     const left = limit - this.#claimed.size;
     if (left <= 0) {
       // What is claimed is still worked on.
@@ -153,7 +157,7 @@ export class SweepRun {
       this.#exhausted = true;
       return;
     }
-    const wanted = Math.min(left, Math.max(64, 8 * concurrency));
+    const wanted = Math.min(left, this.#claimSize());
     if (this.#queuedAhead < wanted) await this.#queueMore();
     const ahead = this.#queuedAhead;
     const lease = newLease(this.deps);
@@ -161,6 +165,7 @@ export class SweepRun {
     // A claim that came back short has met all that was due before it.
     this.#queuedAhead -= deletions.length < wanted ? ahead : Math.min(ahead, deletions.length);
     if (deletions.length === 0) this.#exhausted = !this.#moreDue;
+    this.#startedAt ??= this.deps.clock.now();
     const batch: Batch = { lease, open: deletions.length, reports: [] };
     for (const deletion of deletions) {
       this.#claimed.add(deletion.id);
@@ -170,6 +175,20 @@ export class SweepRun {
     this.#ready.unshift(...deletions.reverse().map((deletion) => ({ deletion, batch })));
     // For the next claim, beside the work.
     if (this.#queuedAhead < 2 * wanted) void this.#queueMore();
+  }
+
+  /** Sessions a second; null as long as too few were worked on to tell. */
+  #speed(): number | null {
+    if (this.#startedAt === null || this.#reported < this.limits.concurrency) return null;
+    return 1000 * this.#reported / Math.max(this.deps.clock.now() - this.#startedAt, 1);
+  }
+
+  /** Enough that no slot waits for the database, and little enough to be worked on long before the lease ends. */
+  #claimSize(): number {
+    const { concurrency } = this.limits;
+    const speed = this.#speed();
+    if (speed === null) return 8 * concurrency;
+    return Math.round(Math.min(Math.max(speed * CLAIM_SECONDS, 4 * concurrency), MAX_CLAIM));
   }
 
   #queueMore(): Promise<void> {
@@ -183,7 +202,8 @@ export class SweepRun {
   async #queueStep(): Promise<void> {
     const { runId, limit } = this.limits;
     // No more than the run may take up: the rest keeps the chance of being used again.
-    const step = Math.min(QUEUE_STEP, limit - this.#claimed.size - this.#queuedAhead);
+    const ahead = this.#claimed.size + this.#queuedAhead;
+    const step = Math.min(2 * this.#claimSize(), limit - ahead);
     if (step <= 0) return;
     const queued = await this.deps.store.queueDue({ runId, limit: step });
     this.#moreDue = queued.more;
@@ -229,7 +249,9 @@ export class SweepRun {
     }
     batch.reports.push(settlement);
     batch.open -= 1;
-    if (batch.open === 0 || batch.reports.length >= SETTLE_STEP) this.#settle(batch);
+    this.#reported += 1;
+    const enough = Math.max((this.#speed() ?? 0) * SETTLE_SECONDS, MIN_SETTLE);
+    if (batch.open === 0 || batch.reports.length >= enough) this.#settle(batch);
   }
 
   #settle(batch: Batch): void {
