@@ -39,9 +39,9 @@ const SIZES: Record<Scale, { rounds: number; sizes: Size[] }> = {
   full: {
     rounds: 5,
     sizes: [
-      { latency: 0, sessions: 4_000, naiveSessions: 1_000 },
-      { latency: 25, sessions: 4_000, naiveSessions: 150 },
-      { latency: 100, sessions: 2_000, naiveSessions: 50 },
+      { latency: 0, sessions: 4_000, naiveSessions: 500 },
+      { latency: 25, sessions: 3_000, naiveSessions: 100 },
+      { latency: 100, sessions: 1_500, naiveSessions: 40 },
     ],
   },
   quick: {

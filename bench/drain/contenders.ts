@@ -7,7 +7,8 @@ import { NAMESPACE } from "../../tests/integration/support/remote.ts";
 import type { World } from "../../tests/integration/support/world.ts";
 import type { TestStack } from "../../tests/support/test_stack.ts";
 import { cpuMs } from "../cpu_time.ts";
-import { startProgram } from "./child_program.ts";
+import { type ChildProgram, startProgram } from "./child_program.ts";
+import { putBossJobs, putGraphileJobs, type PutJobs } from "./jobs.ts";
 import type { Order, ProgramConfig } from "./programs/program.ts";
 
 const DAYS_AGO = 31;
@@ -15,6 +16,8 @@ const DAYS_AGO = 31;
 export const OURS = "this project";
 export const NAIVE = "naive loop";
 export const BARE = "the deletes alone";
+/** Ends the name of a queue whose jobs are put, and whose rows are removed, by nobody. */
+export const JOBS_ALONE = ", jobs alone";
 
 /** What one drain took. */
 export interface Drained {
@@ -79,56 +82,59 @@ export async function startOthers(
   const config = configOf(info, concurrency);
   const sql = postgres(info.adminDatabaseUrl, { max: 1, onnotice: () => {} });
   await createTable(sql);
-  const jobs = (resources: Resources) => sql.json(resources.map((both) => ({ ...both })));
-
-  let known: Resources = [];
   const [bare, naive, graphileWorker, pgBoss] = await Promise.all([
     startProgram("bare", config),
     startProgram("naive", config),
     startProgram("graphile_worker", config),
     startProgram("pg_boss", config),
   ]);
+
+  async function makeRows(world: World, count: number): Promise<void> {
+    const made = await makeResources(world, count);
+    await sql`
+      insert into public.bench_sessions (acontext_session_id, acontext_disk_id, last_activity_at)
+      select session_id, disk_id, now() - make_interval(days => ${DAYS_AGO})
+      from unnest(
+        ${made.map(({ sessionId }) => sessionId)}::uuid[],
+        ${made.map(({ diskId }) => diskId)}::uuid[]
+      ) as r (session_id, disk_id)`;
+  }
+
+  /** All that is to be done, from rows that have expired to none. */
+  const whole = (name: string, program: ChildProgram): Contender => ({
+    name,
+    prepare: makeRows,
+    async drain(_world, count) {
+      const drained = await program.drain({ count, resources: [], jobsAlone: false });
+      const [row] = await sql<{ left: number }[]>`
+        select count(*)::integer as left from public.bench_sessions`;
+      assertEquals(row?.left, 0, `${name} left rows`);
+      return drained;
+    },
+  });
+  const jobsAlone = (name: string, program: ChildProgram, putJobs: PutJobs): Contender => ({
+    name: `${name}${JOBS_ALONE}`,
+    async prepare(world, count) {
+      await makeRows(world, count);
+      await putJobs(sql);
+      await sql`truncate public.bench_sessions`;
+    },
+    drain: (_world, count) => program.drain({ count, resources: [], jobsAlone: true }),
+  });
+  let known: Resources = [];
   const contenders: Contender[] = [
     {
       name: BARE,
       async prepare(world, count) {
         known = await makeResources(world, count);
       },
-      drain: (_world, count) => bare.drain({ count, resources: known }),
+      drain: (_world, count) => bare.drain({ count, resources: known, jobsAlone: true }),
     },
-    {
-      name: NAIVE,
-      async prepare(world, count) {
-        const made = await makeResources(world, count);
-        await sql`
-          insert into public.bench_sessions (acontext_session_id, acontext_disk_id, last_activity_at)
-          select session_id, disk_id, now() - make_interval(days => ${DAYS_AGO})
-          from unnest(
-            ${made.map(({ sessionId }) => sessionId)}::uuid[],
-            ${made.map(({ diskId }) => diskId)}::uuid[]
-          ) as r (session_id, disk_id)`;
-      },
-      drain: (_world, count) => naive.drain({ count, resources: [] }),
-    },
-    {
-      name: "graphile-worker",
-      async prepare(world, count) {
-        await sql`
-          select count(graphile_worker.add_job('delete_session', payload::json))
-          from jsonb_array_elements(${jobs(await makeResources(world, count))}) as payload`;
-      },
-      drain: (_world, count) => graphileWorker.drain({ count, resources: [] }),
-    },
-    {
-      name: "pg-boss",
-      async prepare(world, count) {
-        await sql`
-          insert into pgboss.job (name, data)
-          select 'delete-session', payload
-          from jsonb_array_elements(${jobs(await makeResources(world, count))}) as payload`;
-      },
-      drain: (_world, count) => pgBoss.drain({ count, resources: [] }),
-    },
+    whole(NAIVE, naive),
+    whole("graphile-worker", graphileWorker),
+    whole("pg-boss", pgBoss),
+    jobsAlone("graphile-worker", graphileWorker, putGraphileJobs),
+    jobsAlone("pg-boss", pgBoss, putBossJobs),
   ];
   return {
     contenders,

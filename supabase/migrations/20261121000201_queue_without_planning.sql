@@ -14,7 +14,7 @@ security invoker
 set search_path = ''
 as $$
 declare
-  v_grace interval := '0';
+  v_grace interval := interval '0';
   v_leased_until timestamptz;
 begin
   if p_reason in ('requested', 'expired') then
@@ -43,7 +43,10 @@ begin
     if exists (select 1 from private.deletion_queue as q where q.id = new.id) then
       return null;
     end if;
-    v_reason := case when new.user_id is null then 'user_deleted' else 'requested' end;
+    v_reason := case
+      when new.user_id is null then 'user_deleted'::private.deletion_reason
+      else 'requested'::private.deletion_reason
+    end;
     insert into private.deletion_queue (
       id, origin_id, reason, user_id, acontext_session_id, acontext_disk_id, requested_at, next_attempt_at
     )

@@ -6,10 +6,13 @@
  */
 
 import { Logger, run, runMigrations } from "graphile-worker";
-import { createDeleteBoth, readConfig, serveDrains } from "./program.ts";
+import postgres from "postgres";
+import { putGraphileJobs } from "../jobs.ts";
+import { createDeleteBoth, jobSchema, readConfig, serveDrains } from "./program.ts";
 
 const config = readConfig();
 const deleteBoth = createDeleteBoth(config);
+const sql = postgres(config.databaseUrl, { max: 1, onnotice: () => {} });
 const preset = {
   worker: {
     connectionString: config.databaseUrl,
@@ -23,15 +26,18 @@ const preset = {
 };
 await runMigrations({ preset });
 
-await serveDrains(async ({ count }) => {
+await serveDrains(async ({ count, jobsAlone }) => {
+  if (!jobsAlone) await putGraphileJobs(sql);
   let left = count;
   const done = Promise.withResolvers<void>();
   const runner = await run({
     preset,
     noHandleSignals: true,
     taskList: {
-      async delete_session(payload) {
-        await deleteBoth(payload);
+      async delete_session(payload, { query }) {
+        const job = jobSchema.parse(payload);
+        await deleteBoth(job);
+        if (!jobsAlone) await query("delete from public.bench_sessions where id = $1", [job.rowId]);
         left -= 1;
         if (left === 0) done.resolve();
       },

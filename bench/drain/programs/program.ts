@@ -23,12 +23,24 @@ export const drainedSchema = z.object({ ms: z.number(), cpuMs: z.number() });
 /** Session and disk of Acontext. */
 const resourcesSchema = z.object({ sessionId: z.string(), diskId: z.string() });
 
+/** What a queue's job carries: both, and the row. */
+export const jobSchema = resourcesSchema.extend({ rowId: z.string() });
+
+export type Job = z.infer<typeof jobSchema>;
+
 export function readConfig(): ProgramConfig {
   return configSchema.parse(JSON.parse(Deno.env.get(CONFIG_VARIABLE) ?? "{}"));
 }
 
-/** What a program is told: how many sessions are due and, for a program that looks nowhere else, which. */
-const orderSchema = z.object({ count: z.int(), resources: z.array(resourcesSchema) });
+/** What a program is told. */
+const orderSchema = z.object({
+  /** Sessions that are due. */
+  count: z.int(),
+  /** For a program that looks nowhere else: which. */
+  resources: z.array(resourcesSchema),
+  /** For a queue: the jobs are there already, and to remove the row is not their business. */
+  jobsAlone: z.boolean(),
+});
 
 export type Order = z.infer<typeof orderSchema>;
 
@@ -51,10 +63,9 @@ export async function serveDrains(drain: (order: Order) => Promise<void>): Promi
 /** Both deletes side by side, as the job of a queue. */
 export function createDeleteBoth(
   { acontext }: ProgramConfig,
-): (resources: unknown) => Promise<void> {
+): (both: Order["resources"][number]) => Promise<void> {
   const client = new AcontextClient(acontext);
-  return async function deleteBoth(resources) {
-    const { sessionId, diskId } = resourcesSchema.parse(resources);
+  return async function deleteBoth({ sessionId, diskId }) {
     await Promise.all([client.sessions.delete(sessionId), client.disks.delete(diskId)]);
   };
 }
