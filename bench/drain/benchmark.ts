@@ -40,6 +40,7 @@ const SIZES: Record<Scale, { rounds: number; sizes: Size[] }> = {
     rounds: 5,
     sizes: [
       { latency: 0, sessions: 4_000, naiveSessions: 500 },
+      { latency: 5, sessions: 4_000, naiveSessions: 200 },
       { latency: 25, sessions: 3_000, naiveSessions: 100 },
       { latency: 100, sessions: 1_500, naiveSessions: 40 },
     ],
