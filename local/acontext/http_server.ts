@@ -64,7 +64,7 @@ async function respond(
   } else if (response.headers.has("content-length")) {
     outgoing.end(await response.bytes());
   } else {
-    const body = Readable.fromWeb(response.body);
+    const body = Readable.from(response.body);
     outgoing.once("close", () => body.destroy());
     body.on("error", () => incoming.socket.destroy());
     body.pipe(outgoing);
