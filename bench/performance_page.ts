@@ -4,6 +4,10 @@ import { join } from "@std/path/mod.js";
 import { format } from "../local/format.ts";
 import { ROOT } from "../local/paths.ts";
 import { BENCHMARKS } from "./all.ts";
+import { cpuSchema } from "./cpu/benchmark.ts";
+import { drainSchema } from "./drain/benchmark.ts";
+import { growthSchema } from "./growth/schema.ts";
+import { planning } from "./planning.ts";
 import type { Machine, Measurement } from "./benchmark.ts";
 import { loadMeasurement } from "./results.ts";
 
@@ -34,7 +38,20 @@ export async function performancePage(): Promise<string> {
     if (measurement === null) continue;
     sections.push(`## ${title}\n\n${origin(measurement)}\n\n${report(measurement.result)}`);
   }
+  const plan = await plannedFrom();
+  if (plan !== null) sections.push(`## Planning\n\n${plan}`);
   return await format(sections.join("\n\n"), "md");
+}
+
+/** Null when not all that it needs was measured. */
+async function plannedFrom(): Promise<string | null> {
+  const [drain, cpu, growth] = await Promise.all(["drain", "cpu", "growth"].map(loadMeasurement));
+  if (!drain || !cpu || !growth) return null;
+  return planning({
+    drain: drainSchema.parse(drain.result),
+    cpu: cpuSchema.parse(cpu.result),
+    growth: growthSchema.parse(growth.result),
+  });
 }
 
 function origin({ benchmark, measuredAt, machine, versions }: Measurement): string {

@@ -15,7 +15,7 @@ const CONCURRENCY = 16;
 /** From the bottom up, each with all that is below it. */
 const LAYERS = ["bare", "sdk", "adapter"] as const;
 
-const resultSchema = z.object({
+export const cpuSchema = z.object({
   sessions: z.int(),
   /** Milliseconds of CPU per session, for each round. */
   layers: z.record(z.enum(LAYERS), z.array(z.number())),
@@ -31,7 +31,7 @@ const resultSchema = z.object({
   residentBytes: z.array(z.number()),
 });
 
-export type CpuResult = z.infer<typeof resultSchema>;
+export type CpuResult = z.infer<typeof cpuSchema>;
 
 const SIZES: Record<Scale, { rounds: number; sessions: number; thousands: number }> = {
   full: { rounds: 5, sessions: 4_000, thousands: 20 },
@@ -41,7 +41,7 @@ const SIZES: Record<Scale, { rounds: number; sessions: number; thousands: number
 export const cpu = benchmark<CpuResult>({
   name: "cpu",
   title: "CPU and memory of the worker",
-  schema: resultSchema,
+  schema: cpuSchema,
   report,
   run: ({ scale, log }) =>
     withFastRemote(async (stack) => {

@@ -23,9 +23,9 @@ const sampleSchema = z.object({
   cpuMs: z.number(),
 });
 
-const resultSchema = z.object({ concurrency: z.int(), samples: z.array(sampleSchema) });
+export const drainSchema = z.object({ concurrency: z.int(), samples: z.array(sampleSchema) });
 
-export type DrainResult = z.infer<typeof resultSchema>;
+export type DrainResult = z.infer<typeof drainSchema>;
 type Sample = z.infer<typeof sampleSchema>;
 
 interface Size {
@@ -57,7 +57,7 @@ const SIZES: Record<Scale, { rounds: number; sizes: Size[] }> = {
 export const drain = benchmark<DrainResult>({
   name: "drain",
   title: "Draining a backlog",
-  schema: resultSchema,
+  schema: drainSchema,
   report,
   run: ({ scale, log }) =>
     withFastRemote(async (stack) => {

@@ -5,6 +5,17 @@ import { median } from "../statistics.ts";
 import type { DrainResult } from "./benchmark.ts";
 import { BARE, JOBS_ALONE, NAIVE, OURS } from "./contenders.ts";
 
+/** The default of `max_workers`. */
+export const DEFAULT_WORKERS = 4;
+
+/** Sessions a second that one worker of this project deletes. */
+export function drainSpeed({ samples }: DrainResult, latency: number): number {
+  return median(
+    samples.filter((sample) => sample.contender === OURS && sample.latency === latency)
+      .map(({ sessions, ms }) => 1000 * sessions / ms),
+  );
+}
+
 export function report({ concurrency, samples }: DrainResult): string {
   const latencies = [...new Set(samples.map(({ latency }) => latency))];
   const contenders = [...new Set(samples.map(({ contender }) => contender))];
