@@ -48,6 +48,11 @@ export interface FunctionPool {
   stop(): Promise<void>;
 }
 
+/**
+ * What the platform gives a worker, in MB (https://supabase.com/docs/guides/functions/limits). Without a limit V8 goes by the
+ * memory of the machine, and collects so late that nobody sees what a function needs.
+ */
+const MEMORY_MB = 256;
 const BOOT_TIMEOUT_MS = 60_000;
 const RESTART_DELAY_MS = 100;
 const POLL_MS = 20;
@@ -85,6 +90,7 @@ export function startFunction(options: FunctionOptions): FunctionPool {
       args: [
         "run",
         ...functionArgs(functionConfig(folder)),
+        `--v8-flags=--max-heap-size=${MEMORY_MB}`,
         "--no-prompt",
         "--allow-env",
         `--allow-net=${[`${LOOPBACK}:0`, ...options.allowNet].join(",")}`,
