@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { z } from "zod";
+import * as z from "zod";
 import { multipart } from "./acontext_multipart.ts";
 import { badShape } from "./acontext_outcomes.ts";
 import { type AcontextOptions, createRequests, PAGE_SIZE, parse } from "./acontext_requests.ts";

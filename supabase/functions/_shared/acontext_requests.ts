@@ -8,7 +8,7 @@
  * @module
  */
 import { AcontextClient } from "@acontext/acontext";
-import type { z } from "zod";
+import type * as z from "zod";
 import { badShape, dataOf, type Purpose } from "./acontext_outcomes.ts";
 import type { Page } from "./acontext_schemas.ts";
 import { createTransport, type Fetch, Reply } from "./acontext_transport.ts";

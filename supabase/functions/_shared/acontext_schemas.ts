@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { z } from "zod";
+import * as z from "zod";
 import { isId } from "./contract.ts";
 
 const id = z.string().transform((text) => text.toLowerCase()).refine(isId);

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { JsonObject } from "./core/ports.ts";
 import { checkJsonObject } from "./json_limits.ts";
 

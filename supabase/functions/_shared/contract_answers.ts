@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { LoadedMessage, StoredMessage } from "./core/conversation_ports.ts";
 import type { FileView } from "./core/file_ports.ts";
 import type { LoadedMessages } from "./core/load_messages.ts";

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { z } from "zod";
+import * as z from "zod";
 import { STAGING } from "./core/file_lookup.ts";
 
 export const MAX_FILE_BYTES = 16 * 1024 * 1024;

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { Format } from "./core/conversation_ports.ts";
 
 const filled = z.string({ error: "must be a string" }).min(1, { error: "must not be empty" });

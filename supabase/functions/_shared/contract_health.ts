@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { z } from "zod";
+import * as z from "zod";
 import { healthFactsSchema } from "./core/health_facts.ts";
 
 export const healthQuery = z.strictObject({

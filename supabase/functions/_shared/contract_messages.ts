@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { z } from "zod";
+import * as z from "zod";
 import { messageFormats } from "./contract_formats.ts";
 import { type EditStrategy, FORMATS, MARK } from "./core/conversation_ports.ts";
 import type { JsonObject } from "./core/ports.ts";

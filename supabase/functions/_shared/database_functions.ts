@@ -4,7 +4,7 @@
  * @module
  */
 import type { SupabaseClient } from "@supabase/supabase-js";
-import type { z } from "zod";
+import type * as z from "zod";
 import type { Database } from "./database.types.ts";
 import { AppError } from "./errors.ts";
 

@@ -5,7 +5,7 @@
  * @module
  */
 import type { SupabaseEnv } from "@supabase/server";
-import { z } from "zod";
+import * as z from "zod";
 import { AppError } from "./errors.ts";
 
 export interface Env {

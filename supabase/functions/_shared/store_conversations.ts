@@ -4,7 +4,7 @@
  * @module
  */
 import type { SupabaseClient } from "@supabase/supabase-js";
-import { z } from "zod";
+import * as z from "zod";
 import type { ConversationStore } from "./core/conversation_ports.ts";
 import type { Database } from "./database.types.ts";
 import { databaseFunctions } from "./database_functions.ts";

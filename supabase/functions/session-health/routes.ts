@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { healthQuery, type healthReport } from "../_shared/contract_health.ts";
 import { assess, type HealthStatus } from "../_shared/core/health.ts";
 import type { HealthFacts } from "../_shared/core/health_facts.ts";

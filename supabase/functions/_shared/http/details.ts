@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { z } from "zod";
+import type * as z from "zod";
 import type { ErrorDetail } from "../errors.ts";
 
 const MAX_DETAILS = 10;

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { z } from "zod";
+import type * as z from "zod";
 import { parseId } from "../contract.ts";
 import type { Log } from "../core/ports.ts";
 import { type Env, readEnv } from "../env.ts";
