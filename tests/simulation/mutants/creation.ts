@@ -88,7 +88,6 @@ export const creationMutants: Mutant[] = [
   },
   {
     mechanism: "binding checks the provisioning lease",
-    backedUp: "whoever binds first wins, what the other made is queued",
     sql: [{
       function: ACTIVATE,
       find:
@@ -209,6 +208,12 @@ export const creationMutants: Mutant[] = [
   {
     mechanism: "a session whose making was uncertain is looked into later",
     sql: [{ function: ACTIVATE, find: "if p_uncertain then", replace: "if false then" }, {
+      function: ACTIVATE,
+      find:
+        "values (p_session_id, v_now)\n    on conflict (session_id) do update set since = excluded.since;\n    return",
+      replace:
+        "select p_session_id, v_now where false\n    on conflict (session_id) do update set since = excluded.since;\n    return",
+    }, {
       function: BEGIN,
       find: "values (p_session_id, v_now)\n      on conflict (session_id) do update set since",
       replace:
