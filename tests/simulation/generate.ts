@@ -46,10 +46,12 @@ const USUAL_STORIES: Record<StoryName, number> = {
   impatience: 1,
   patience: 1,
   impatientRetry: 1,
+  failing: 1,
   orphan: 1,
   halfMade: 1,
+  revival: 1,
   lateArrival: 1,
-  secondLife: 0.3,
+  secondLife: 0.5,
   massExpiry: 0.5,
 };
 
@@ -80,6 +82,7 @@ const THEMES: Theme[] = [
       crossing: 4,
       twins: 4,
       halfMade: 3,
+      revival: 3,
     },
   },
   // Many workers on few deletions.
@@ -93,7 +96,7 @@ const THEMES: Theme[] = [
   {
     weight: 3,
     acts: { reconcile: 20 },
-    stories: { lateArrival: 6, halfMade: 4, secondLife: 4, orphan: 6 },
+    stories: { lateArrival: 6, halfMade: 4, secondLife: 6, orphan: 6 },
     profile: { orphanGrace: fc.constant(600) },
   },
   // Deletions taken back.
@@ -110,7 +113,7 @@ const THEMES: Theme[] = [
     profile: { population: fc.constantFrom(4, 9), breakerMinimum: fc.constant(3) },
   },
   // People with SQL.
-  { weight: 1, acts: { operator: 25, eraseUser: 12 } },
+  { weight: 2, acts: { operator: 25, eraseUser: 12 } },
   // Old servers.
   {
     weight: 2,

@@ -2,7 +2,8 @@
 
 import fc from "fast-check";
 import { command, MINUTE } from "../generate_acts.ts";
-import type { Act } from "../plan.ts";
+import type { Fault } from "../../../local/acontext/fault_rules.ts";
+import type { Act, Route } from "../plan.ts";
 import {
   crash,
   creation,
@@ -12,6 +13,7 @@ import {
   freeze,
   freezeAt,
   job,
+  mishap,
   noGrace,
   none,
   runOf,
@@ -24,6 +26,14 @@ import {
   weather,
 } from "./parts.ts";
 
+const eitherDelete = fc.constantFrom<Route[]>("DELETE /session/:id", "DELETE /disk/:id");
+const refusal = fc.constantFrom<Fault[]>(
+  { kind: "status", status: 500 },
+  { kind: "status", status: 400 },
+  { kind: "false404" },
+);
+const removeEntry = (slot: number): fc.Arbitrary<Act> =>
+  fc.constant({ do: "operator", sql: "delete queue row", slot });
 const deleteAll: fc.Arbitrary<Act> = fc.constant({
   do: "operator",
   sql: "delete all rows",
@@ -99,6 +109,19 @@ const impatientRetry: Story = slot.chain((slot) =>
   )
 );
 
+/** Acontext answers with errors, and the next sweeps come soon. */
+const failing: Story = slot.chain((slot) =>
+  fc.tuple(
+    command(creation(slot, none)),
+    command(deleteRow(slot), seconds(1, 3)),
+    command(mishap(eitherDelete, refusal), soon),
+    command(mishap(eitherDelete, refusal), soon),
+    command(sweep, soon),
+    command(fc.oneof(sweep, removeEntry(slot)), seconds(1, 29)),
+    command(sweep, seconds(1, 60)),
+  )
+);
+
 /** A mistake with a lifetime, on the night of the sweep. */
 const massExpiry: Story = fc.tuple(
   command(settings({ session_ttl: "1 minute" })),
@@ -106,4 +129,12 @@ const massExpiry: Story = fc.tuple(
   command(settings({ session_ttl: "30 days" }), seconds(0, 5)),
 );
 
-export const DELETING = { slowWorker, heap, impatience, patience, impatientRetry, massExpiry };
+export const DELETING = {
+  slowWorker,
+  heap,
+  impatience,
+  patience,
+  impatientRetry,
+  failing,
+  massExpiry,
+};

@@ -5,9 +5,11 @@ import { command, DAY, HOUR, MINUTE } from "../generate_acts.ts";
 import {
   crash,
   creation,
+  delayed,
   deletion,
   job,
   late,
+  mishap,
   none,
   reconcile,
   seconds,
@@ -31,17 +33,44 @@ const lateMaking = (from: number, to: number) =>
     soon,
   );
 
+const falselyAbsent = mishap(
+  fc.constantFrom("DELETE /session/:id", "DELETE /disk/:id"),
+  fc.constant({ kind: "false404" }),
+);
+
 /** Nobody finishes a session; it goes stale and is deleted by its mark. */
 const halfMade: Story = slot.chain((slot) =>
   fc.tuple(
     command(creation(slot, crash)),
-    command(weather("liar", "liar", "lossy", "drizzle", "calm"), seconds(1, 90)),
+    command(
+      fc.oneof(weather("liar", "liar", "lossy", "drizzle", "calm"), falselyAbsent),
+      seconds(1, 90),
+    ),
     command(
       fc.oneof(sweep, reconcile, reconcile, creation(slot, none)),
       fc.constantFrom(11 * MINUTE, 65 * MINUTE),
     ),
     command(fc.oneof(sweep, creation(slot, none)), seconds(0, 5)),
     command(sweep, seconds(20, 90)),
+  )
+);
+
+/** Somebody comes back to a half-made session when a sweep would call it stale. */
+const revival: Story = slot.chain((slot) =>
+  fc.tuple(
+    command(creation(slot, crash)),
+    command(weather("calm"), seconds(1, 90)),
+    command(
+      fc.oneof(
+        delayed("GET /disk", seconds(2, 9)),
+        delayed("POST /disk", seconds(2, 9)),
+        delayed("POST /session", seconds(2, 9)),
+      ),
+      soon,
+    ),
+    command(creation(slot, seldom), fc.constantFrom(9 * MINUTE, 11 * MINUTE, 65 * MINUTE)),
+    command(fc.oneof(sweep, job("retry")), seconds(0, 3)),
+    command(fc.oneof(sweep, creation(slot, none)), seconds(0, 90)),
   )
 );
 
@@ -93,4 +122,4 @@ const secondLife: Story = slot.chain((slot) =>
   )
 );
 
-export const LEFTOVERS = { halfMade, lateArrival, orphan, secondLife };
+export const LEFTOVERS = { halfMade, revival, lateArrival, orphan, secondLife };
