@@ -95,6 +95,8 @@ async function perform(world: World, post: Post, act: Act, random: Random): Prom
       return setWeather(world, drawWeather(act.weather, random));
     case "mishap":
       world.note(`mishap: the next ${act.route} meets ${JSON.stringify(act.fault)}`);
+      // From now on one request fails for a reason of its own.
+      world.totalSince = null;
       return world.remote.addRule({ route: act.route, times: 1, fault: act.fault });
     case "skew":
       world.note(`database clock set by ${act.ms} ms`);
