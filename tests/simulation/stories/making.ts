@@ -62,10 +62,11 @@ const overtaken: Story = slot.chain((slot) =>
   )
 );
 
-/** The same, but the first caller reports while the second is still at work, and fails in the end. */
+/** The same, but the first caller reports while the second is still at work and fails in the end; perhaps the session is deleted between. */
 const crossing: Story = slot.chain((slot) =>
   fc.tuple(
-    command(weather("calm")),
+    noGrace,
+    command(weather("calm"), soon),
     command(late("POST /disk", seconds(80.5, 83)), soon),
     command(
       mishap(
@@ -76,8 +77,9 @@ const crossing: Story = slot.chain((slot) =>
     ),
     command(creation(slot, freezeAt([1, 2], seconds(82, 85))), soon),
     command(delayed("POST /disk", seconds(2, 9.5)), seconds(1, 9)),
-    command(creation(slot, none), seconds(68, 80)),
-    command(fc.oneof(sweep, deletion(slot, none), creation(slot, none)), seconds(0, 90)),
+    command(creation(slot, none), seconds(68, 79.5)),
+    command(fc.oneof(sweep, deletion(slot, none), deletion(slot, none)), seconds(0.5, 8)),
+    command(fc.oneof(sweep, creation(slot, none)), seconds(10, 100)),
   )
 );
 
