@@ -156,7 +156,7 @@ select ok(tests.health('vault', 'projectUrl') #>> '{}' like 'http://127.0.0.1:%'
 select unalike(public.session_health(10)::text, '%sb_secret_%', 'no key is told');
 delete from vault.secrets where name in ('project_url', 'cleanup_secret_key');
 select is(tests.health('vault'), '{"projectUrl": null, "secretKey": false}'::jsonb, 'what Vault lacks is told');
-select matches(tests.health('migration') #>> '{}', '^20261120\d{6}$', 'the newest migration is told');
+select matches(tests.health('migration') #>> '{}', '^202611\d{8}$', 'the newest migration is told');
 select is(tests.health('settings', 'max_workers'), '4'::jsonb, 'settings are told');
 select public.configure_cleanup('{"max_workers": 8}');
 select is(
