@@ -163,6 +163,21 @@ select is(
   'and its disk is queued beside'
 );
 
+-- The same, but the one that holds the lease fails with only its disk made
+select tests.begin(12, p_lease => 1, p_lease_seconds => 10);
+select tests.pass(interval '10 seconds');
+select tests.begin(12, p_lease => 2);
+select tests.request_deletion(12);
+select tests.activate(12, 1);
+select lives_ok(
+  $$select public.release_session(tests.session(12), tests.lease(2), '{}', array[tests.disk(112)])$$,
+  'a caller that fails tells what it made'
+);
+select is(
+  (select (origin_id, reason)::text from private.deletion_queue where acontext_disk_id = tests.disk(112)),
+  (tests.session(12), 'orphan')::text, 'which is queued beside what is named already'
+);
+
 -- Made while a worker that found nothing was about to report that all is gone
 select tests.begin(8, p_lease_seconds => 10);
 select tests.request_deletion(8);
@@ -215,6 +230,18 @@ select lives_ok(
 select is(tests.begin(10, p_lease => 2) ->> 'outcome', 'busy', 'another lease id changes nothing');
 select lives_ok('select public.release_session(tests.session(10), tests.lease(1))', 'the holder releases');
 select is(tests.begin(10, p_lease => 2) ->> 'outcome', 'resumed', 'and a repeated call resumes at once');
+select public.release_session(tests.session(10), tests.lease(2), array[tests.session(10)], array[tests.disk(10)]);
+select is(
+  (select count(*)::integer from private.deletion_queue where origin_id = tests.session(10)), 0,
+  'what a half-made session has is left to whoever makes it next'
+);
+select is(tests.begin(10, p_lease => 3) ->> 'outcome', 'resumed', 'who resumes at once');
+select tests.request_deletion(10);
+select public.release_session(tests.session(10), tests.lease(3), '{}', array[tests.disk(10)]);
+select is(
+  (select (acontext_session_id, acontext_disk_id)::text from private.deletion_queue where id = tests.session(10)),
+  (null::uuid, tests.disk(10))::text, 'its deletion is told of the half that was made'
+);
 
 -- The quota
 reset role;

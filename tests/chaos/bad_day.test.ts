@@ -31,6 +31,7 @@ chaosTest("four workers delete 1,000 expired sessions on a bad day, each once", 
       await chaos.assertNoLeak();
     }
   });
+  await chaos.assertNoOverlap();
   await chaos.assertAllGone();
   assert(failed > SESSIONS / 10, "the trouble was no trouble");
   const receipts = await world.database.receipts();

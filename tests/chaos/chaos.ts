@@ -27,6 +27,8 @@ export interface Chaos {
   passLongTime(): Promise<void>;
   /** Asserts that nothing of ours in Acontext is unknown to the database. */
   assertNoLeak(): Promise<void>;
+  /** Asserts that Acontext never worked on two deletes of one id at a time. */
+  assertNoOverlap(): Promise<void>;
   /** Asserts that all sessions ever added are gone, each with one receipt. */
   assertAllGone(): Promise<void>;
 }
@@ -68,6 +70,9 @@ async function prepare(world: World, stack: TestStack): Promise<Chaos> {
     },
     async assertNoLeak() {
       assertEquals(await findLeaks(database, await remote.audit()), []);
+    },
+    async assertNoOverlap() {
+      assertEquals((await remote.audit()).overlappingDeletes, 0, "overlapping deletes");
     },
     async assertAllGone() {
       assertEquals([await database.rowCount(), (await database.queue()).length], [0, 0]);

@@ -60,6 +60,7 @@ chaosTest("a database that restarts midway loses nothing, stopped or crashed", a
     const workers = await dispatchUntilEmpty(chaos);
     assert(workers > 0, "nothing was left to do");
     console.log(`${mode}: runs ended ${JSON.stringify(ends)}; ${left} left to ${workers} more`);
+    await chaos.assertNoOverlap();
     await chaos.assertAllGone();
   }
 });

@@ -60,6 +60,7 @@ chaosTest("workers that are killed 50 times midway leak nothing", async (chaos) 
     await world.database.makeDue();
     await world.swept({ force: true });
   }
+  await chaos.assertNoOverlap();
   await chaos.assertAllGone();
   const receipts = await world.database.receipts();
   assertEquals(receipts.filter(({ session_proof: proof }) => proof === "unproven"), []);

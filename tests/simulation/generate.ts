@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { ACTS, command } from "./generate_acts.ts";
-import { STORIES } from "./generate_stories.ts";
+import { STORIES } from "./stories/all.ts";
 import type { Act, Command, Plan, Profile } from "./plan.ts";
 
 type ActName = keyof typeof ACTS;
@@ -29,22 +29,29 @@ const USUAL_ACTS: Record<ActName, number> = {
   sweep: 7,
   reconcile: 2,
   weather: 9,
+  mishap: 4,
   skew: 0,
   wrongDatabase: 0,
 };
 
 const USUAL_STORIES: Record<StoryName, number> = {
   lateBinding: 1,
+  blindSpot: 1,
+  overtaken: 1,
   crossing: 1,
+  twins: 1,
   takeover: 1,
   slowWorker: 1,
   heap: 1,
   impatience: 1,
   patience: 1,
+  impatientRetry: 1,
+  failing: 1,
   orphan: 1,
   halfMade: 1,
+  revival: 1,
   lateArrival: 1,
-  secondLife: 0.3,
+  secondLife: 0.5,
   massExpiry: 0.5,
 };
 
@@ -67,20 +74,29 @@ const THEMES: Theme[] = [
   {
     weight: 3,
     acts: { create: 60, weather: 14 },
-    stories: { takeover: 5, lateBinding: 5, crossing: 8, halfMade: 4 },
+    stories: {
+      takeover: 4,
+      lateBinding: 3,
+      blindSpot: 4,
+      overtaken: 4,
+      crossing: 4,
+      twins: 4,
+      halfMade: 3,
+      revival: 3,
+    },
   },
   // Many workers on few deletions.
   {
     weight: 3,
     acts: { remove: 30, sweep: 25, weather: 14 },
-    stories: { slowWorker: 5, heap: 5, impatience: 5, patience: 5 },
+    stories: { slowWorker: 5, heap: 5, impatience: 5, patience: 5, impatientRetry: 5 },
     profile: { deletionGrace: fc.constant(0) },
   },
   // What is late, lost or left over.
   {
     weight: 3,
     acts: { reconcile: 20 },
-    stories: { lateArrival: 6, halfMade: 4, secondLife: 4, orphan: 4 },
+    stories: { lateArrival: 6, halfMade: 4, secondLife: 6, orphan: 6 },
     profile: { orphanGrace: fc.constant(600) },
   },
   // Deletions taken back.
@@ -97,14 +113,18 @@ const THEMES: Theme[] = [
     profile: { population: fc.constantFrom(4, 9), breakerMinimum: fc.constant(3) },
   },
   // People with SQL.
-  { weight: 1, acts: { operator: 25, eraseUser: 12 } },
+  { weight: 2, acts: { operator: 25, eraseUser: 12 } },
   // Old servers.
-  { weight: 2, profile: { version: fc.constantFrom("no-uuid", "no-labels", "oldest") } },
+  {
+    weight: 2,
+    stories: { halfMade: 10, orphan: 3 },
+    profile: { version: fc.constantFrom("no-uuid", "no-labels", "oldest") },
+  },
   // Clocks that are set.
   { weight: 1, acts: { skew: 12, sweep: 20 } },
   // A deployment that was pointed at the wrong database.
   {
-    weight: 1,
+    weight: 2,
     acts: { wrongDatabase: 8 },
     profile: { population: fc.constant(14), sessionTtl: fc.constant(2_592_000) },
   },
@@ -129,7 +149,7 @@ function commandsOf({ acts, stories }: Theme, most: number): fc.Arbitrary<Comman
   const story = pickFrom<StoryName, Command[]>(STORIES, { ...USUAL_STORIES, ...stories });
   const events = fc.oneof(
     { weight: 12, arbitrary: command(act).map((single) => [single]) },
-    { weight: 1, arbitrary: story },
+    { weight: 2, arbitrary: story },
   );
   return fc.array(events, { minLength: Math.min(4, most), maxLength: most, size: "max" })
     .map((sequences) => sequences.flat().slice(0, most));

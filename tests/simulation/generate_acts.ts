@@ -1,7 +1,16 @@
 /** Single events, drawn at random. @module */
 
 import fc from "fast-check";
-import { type Act, type Command, type Fate, type OperatorSql, SLOTS, USERS } from "./plan.ts";
+import type { Fault } from "../../local/acontext/fault_rules.ts";
+import {
+  type Act,
+  type Command,
+  type Fate,
+  type OperatorSql,
+  type Route,
+  SLOTS,
+  USERS,
+} from "./plan.ts";
 import { WEATHERS } from "./weather.ts";
 
 export const MINUTE = 60_000;
@@ -37,6 +46,13 @@ export const wait: fc.Arbitrary<number> = fc.oneof(
 
 const at = fc.nat(9);
 const freezes = fc.constantFrom(5_000, 30_000, 55_000, 62_000, 70_000, 85_000, 100_000, 200_000);
+
+/** From a few seconds to a few minutes. */
+const lateness = fc.oneof(
+  fc.integer({ min: 2_000, max: 20_000 }),
+  fc.integer({ min: 40_000, max: 100_000 }),
+  fc.integer({ min: 100_000, max: 540_000 }),
+);
 
 /** What becomes of one process in a few. */
 export function fate(
@@ -143,6 +159,23 @@ export const ACTS = {
   weather: fc.record({
     do: fc.constant("weather" as const),
     weather: fc.constantFrom(...WEATHERS),
+  }),
+  mishap: fc.record({
+    do: fc.constant("mishap" as const),
+    route: fc.constantFrom<Route[]>(
+      "POST /session",
+      "POST /disk",
+      "GET /session",
+      "GET /disk",
+      "DELETE /session/:id",
+      "DELETE /disk/:id",
+    ),
+    fault: fc.oneof<fc.Arbitrary<Fault>[]>(
+      fc.record({ kind: fc.constant("late" as const), ms: lateness }),
+      fc.record({ kind: fc.constant("delay" as const), ms: lateness }),
+      fc.constant({ kind: "drop", when: "after" }),
+      fc.constant({ kind: "status", status: 500 }),
+    ),
   }),
   skew: fc.record({
     do: fc.constant("skew" as const),

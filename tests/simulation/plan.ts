@@ -1,5 +1,6 @@
 /** What happens in a run, as data: everything that the seed decides and that shrinking may take away. @module */
 
+import type { Fault } from "../../local/acontext/fault_rules.ts";
 import type { Version } from "../../local/acontext/options.ts";
 import type { WeatherName } from "./weather.ts";
 
@@ -46,10 +47,21 @@ export type Act =
     fate: Fate | null;
   }
   | { do: "weather"; weather: WeatherName }
+  /** The next request of this kind meets this fault, whatever the weather. */
+  | { do: "mishap"; route: Route; fault: Fault }
   /** The database's clock is set. */
   | { do: "skew"; ms: number }
   /** The function is pointed at an empty database for a while, and reconciles there. */
   | { do: "wrong database" };
+
+/** As the stand-in's faults name requests. */
+export type Route =
+  | "POST /session"
+  | "POST /disk"
+  | "GET /session"
+  | "GET /disk"
+  | "DELETE /session/:id"
+  | "DELETE /disk/:id";
 
 export type OperatorSql =
   | "delete row"

@@ -93,6 +93,11 @@ async function perform(world: World, post: Post, act: Act, random: Random): Prom
     case "weather":
       world.note(`weather: ${act.weather}`);
       return setWeather(world, drawWeather(act.weather, random));
+    case "mishap":
+      world.note(`mishap: the next ${act.route} meets ${JSON.stringify(act.fault)}`);
+      // From now on one request fails for a reason of its own.
+      world.totalSince = null;
+      return world.remote.addRule({ route: act.route, times: 1, fault: act.fault });
     case "skew":
       world.note(`database clock set by ${act.ms} ms`);
       world.skew += act.ms;

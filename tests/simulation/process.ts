@@ -77,7 +77,7 @@ export class Process implements Owner {
 
   /** It never goes on, and the database that it called is not there any more. */
   cutOff(): void {
-    this.crash();
+    if (this.running) this.crash();
     for (const trip of this.trips) trip.lost ||= trip.to === "database";
   }
 

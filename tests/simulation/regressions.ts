@@ -23,19 +23,18 @@ const profile: Profile = {
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 
-/** Run seeds, as a failure names them, that found something and are clean now. */
-export const REGRESSION_SEEDS: readonly number[] = [
-  950234059,
-  1298924286,
-  4512359,
-  1278988884,
-  262639908,
-  1503084049,
-  1268467865,
-  1986323560,
-];
+/** Whole plans that found something and are clean now, one in a line, by the run seed that drew them at that time. */
+const UNSHRUNK = new URL("./regressions.jsonl", import.meta.url);
+
+export async function readUnshrunk(): Promise<{ found: number; plan: Plan }[]> {
+  const lines = (await Deno.readTextFile(UNSHRUNK)).trim().split("\n");
+  return lines.map((line) => JSON.parse(line));
+}
 
 const fate = null;
+const weather = { do: "weather", weather: "calm" } as const;
+const frozen = { end: "freeze", at: 1, ms: 84_000 } as const;
+const lostList = { kind: "status", status: 500 } as const;
 const create = { do: "create", slot: 0, stranger: false, pinned: false, ttl: null, fate } as const;
 const remove = { do: "delete", slot: 0, stranger: false, fate } as const;
 const sweep = { do: "run", task: "sweep", dryRun: false, force: false, limit: null, fate } as const;
@@ -91,6 +90,36 @@ export const REGRESSIONS: readonly Regression[] = [
         { wait: 200, key: 4, do: "weather", weather: "throttle" },
         { wait: 200, key: 5, do: "cron", job: "retry", deliveries: [20], fate },
         { wait: 2 * DAY, key: 6, do: "use", slot: 3 },
+      ],
+    },
+  },
+  {
+    name:
+      "a caller that fails tells what it made for a session that another has bound to its deletion",
+    plan: {
+      seed: 2077418982,
+      profile,
+      commands: [
+        { wait: 0, key: 1, ...weather },
+        {
+          wait: 10,
+          key: 2,
+          do: "mishap",
+          route: "POST /disk",
+          fault: { kind: "late", ms: 82_000 },
+        },
+        { wait: 10, key: 3, do: "mishap", route: "GET /session", fault: lostList },
+        { wait: 10, key: 4, ...create, fate: frozen },
+        {
+          wait: 5_000,
+          key: 5,
+          do: "mishap",
+          route: "POST /disk",
+          fault: { kind: "delay", ms: 9_000 },
+        },
+        { wait: 74_000, key: 6, ...create },
+        { wait: 3_500, key: 7, ...remove },
+        { wait: 90_000, key: 8, ...sweep },
       ],
     },
   },

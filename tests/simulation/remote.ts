@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { FaultRule } from "../../local/acontext/fault_rules.ts";
 import { type AcontextStandIn, createAcontextStandIn } from "../../local/acontext/standin.ts";
 import type { Version } from "../../local/acontext/options.ts";
 import { isEnvelope } from "../../supabase/functions/_shared/acontext_schemas.ts";
@@ -101,9 +102,21 @@ export class Remote {
   }
 
   setWeather(weather: Weather): void {
-    this.#pastFaults = this.faults - this.#networkFaults;
     this.weather = weather;
-    this.#standIn.control.setFaults(weather.rules);
+    this.#setRules(weather.rules);
+  }
+
+  /** Until the weather changes. */
+  addRule(rule: FaultRule): void {
+    const left = this.#standIn.control.faults()
+      .filter(({ times, fired }) => times === undefined || fired < times)
+      .map(({ fired: _fired, ...other }) => other);
+    this.#setRules([rule, ...left]);
+  }
+
+  #setRules(rules: FaultRule[]): void {
+    this.#pastFaults = this.faults - this.#networkFaults;
+    this.#standIn.control.setFaults(rules);
   }
 
   get adapterOptions() {

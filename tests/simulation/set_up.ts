@@ -10,7 +10,7 @@ const NEIGHBOUR = `${NAMESPACE}-2`;
 const FIRST_RESIDENT = 100;
 
 export async function setUp(world: World, profile: Profile): Promise<void> {
-  for (let slot = 0; slot < SLOTS; slot++) world.trace.name(slotId(slot), `s${slot}`);
+  for (let slot = 0; slot < 2 * SLOTS; slot++) world.trace.name(slotId(slot), `s${slot}`);
   for (let user = 0; user < USERS; user++) world.trace.name(fixedUuid("user", user), `u${user}`);
   await plantNeighbours(world);
   const residents = await plantResidents(world, profile);

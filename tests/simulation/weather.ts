@@ -6,7 +6,7 @@ import type { Random } from "./random.ts";
 /** Shorter than the shortest grace period of orphans. */
 const MINUTES: [number, number] = [20_000, 540_000];
 /** About the time of a lease. */
-const LEASE: [number, number] = [65_000, 95_000];
+const LEASE: [number, number] = [70_000, 95_000];
 
 export const WEATHERS = [
   "calm",

@@ -179,6 +179,22 @@ Deno.test("createSession() queues what it made when the session was deleted and 
   assertEquals(world.left(), { rows: 0, queued: 0, leased: 0, sessions: 0, disks: 0 });
 });
 
+Deno.test("createSession() queues the half that it made when the session was deleted and proven gone meanwhile", async () => {
+  const world = new World({ latencyMs: 1000 });
+  world.acontext.faults = [
+    { calls: ["createSession"], mishap: { kind: "answer", outcome: HTTP_500 } },
+  ];
+  const creating = create(world, { id: ID }).catch((error: unknown) => error);
+  await world.clock.advance(100);
+  world.store.sessions.delete(ID);
+  const error = await world.run(creating);
+
+  assertEquals(error instanceof AppError && error.code, "acontext_unavailable");
+  assertEquals(world.leaked(), []);
+  await world.run(world.sweep());
+  assertEquals(world.left(), { rows: 0, queued: 0, leased: 0, sessions: 0, disks: 0 });
+});
+
 Deno.test("createSession() answers session_busy and frees the lease when what it found is queued for deletion", async () => {
   const world = new World();
   const row = world.halfMade({ session: true, disks: 1 });

@@ -115,7 +115,12 @@ export type Database = {
       "preview_cleanup": { Args: { "p_force": boolean; "p_limit": number }; Returns: Json };
       "queue_due_sessions": { Args: { "p_limit": number; "p_run_id": string }; Returns: Json };
       "release_session": {
-        Args: { "p_lease_id": string; "p_session_id": string };
+        Args: {
+          "p_acontext_disk_ids"?: string[];
+          "p_acontext_session_ids"?: string[];
+          "p_lease_id": string;
+          "p_session_id": string;
+        };
         Returns: undefined;
       };
       "request_session_deletion": {

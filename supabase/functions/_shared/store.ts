@@ -55,8 +55,13 @@ export function createStore(client: SupabaseClient<Database>): Store {
         p_uncertain: input.uncertain,
       }, activateSchema),
 
-    async releaseSession({ sessionId, leaseId }) {
-      await call("release_session", { p_session_id: sessionId, p_lease_id: leaseId });
+    async releaseSession({ sessionId, leaseId, acontextSessionIds, acontextDiskIds }) {
+      await call("release_session", {
+        p_session_id: sessionId,
+        p_lease_id: leaseId,
+        p_acontext_session_ids: acontextSessionIds,
+        p_acontext_disk_ids: acontextDiskIds,
+      });
     },
 
     requestDeletion: ({ userId, sessionId }, lease) =>

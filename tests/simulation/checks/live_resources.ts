@@ -38,6 +38,9 @@ export class LiveResources implements Check {
     const by = request?.process.name ?? "somebody";
     this.world.note(`acontext: lost ${kind} ${id}`);
     if (origin === null) this.#wrong(`${by} deleted ${kind} ${id}, which is not ours`);
+    if (request !== null && deletedBy(request) === null) {
+      this.#wrong(`${by} deleted ${kind} ${id} along with its label, and left its files behind`);
+    }
     if (this.#holder(id)?.status === "active") {
       this.#wrong(`${by} deleted ${kind} ${id} of an active session`);
     }

@@ -1,9 +1,22 @@
 /** What protects the making of a session. @module */
 
-import type { Mutant } from "./mutant.ts";
+import type { CodePatch, Mutant, SqlPatch } from "./mutant.ts";
 
 const BEGIN = "public.begin_session(uuid,uuid,uuid,integer,jsonb,boolean,text,bigint)";
 const ACTIVATE = "public.activate_session(uuid,uuid,uuid,uuid,uuid[],uuid[],boolean)";
+
+const silentFailure: CodePatch = {
+  file: "core/create_session.ts",
+  find: "acontextDiskIds: made.diskIds,",
+  replace: "acontextDiskIds: [],",
+};
+const boundByAnybody: SqlPatch = {
+  function: ACTIVATE,
+  find:
+    "  perform 1 from private.provisioning_leases as p\n    where p.session_id = p_session_id and p.lease_id = p_lease_id;",
+  replace:
+    "  perform 1 from private.provisioning_leases as p\n    where p.session_id = p_session_id;",
+};
 
 export const creationMutants: Mutant[] = [
   {
@@ -87,15 +100,18 @@ export const creationMutants: Mutant[] = [
     }],
   },
   {
+    mechanism: "a caller that fails says what it made",
+    code: [silentFailure],
+  },
+  {
     mechanism: "binding checks the provisioning lease",
-    backedUp: "whoever binds first wins, what the other made is queued",
-    sql: [{
-      function: ACTIVATE,
-      find:
-        "  perform 1 from private.provisioning_leases as p\n    where p.session_id = p_session_id and p.lease_id = p_lease_id;",
-      replace:
-        "  perform 1 from private.provisioning_leases as p\n    where p.session_id = p_session_id;",
-    }],
+    backedUp: "what another caller made is queued, whether it succeeds or fails",
+    sql: [boundByAnybody],
+  },
+  {
+    mechanism: "both: binding checks the lease, a caller that fails says what it made",
+    code: [silentFailure],
+    sql: [boundByAnybody],
   },
   {
     mechanism: "no id lives twice",
@@ -209,6 +225,12 @@ export const creationMutants: Mutant[] = [
   {
     mechanism: "a session whose making was uncertain is looked into later",
     sql: [{ function: ACTIVATE, find: "if p_uncertain then", replace: "if false then" }, {
+      function: ACTIVATE,
+      find:
+        "values (p_session_id, v_now)\n    on conflict (session_id) do update set since = excluded.since;\n    return",
+      replace:
+        "select p_session_id, v_now where false\n    on conflict (session_id) do update set since = excluded.since;\n    return",
+    }, {
       function: BEGIN,
       find: "values (p_session_id, v_now)\n      on conflict (session_id) do update set since",
       replace:

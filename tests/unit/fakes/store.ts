@@ -143,9 +143,20 @@ export class FakeStore implements Store {
     });
   }
 
-  releaseSession({ sessionId, leaseId }: { sessionId: string; leaseId: string }): Promise<void> {
+  releaseSession(
+    { sessionId, leaseId, ...made }: Parameters<Store["releaseSession"]>[0],
+  ): Promise<void> {
     return this.#call("releaseSession", () => {
       if (this.leases.get(sessionId)?.leaseId === leaseId) this.leases.delete(sessionId);
+      const row = this.sessions.get(sessionId);
+      if (row?.status === "provisioning") return;
+      const { acontextSessionIds, acontextDiskIds } = made;
+      const entry = row?.status === "deleting" ? this.queue.get(sessionId) : undefined;
+      if (entry) {
+        entry.acontextSessionId ??= acontextSessionIds[0] ?? null;
+        entry.acontextDiskId ??= acontextDiskIds[0] ?? null;
+      }
+      this.#queueOrphans(sessionId, row?.userId ?? null, acontextSessionIds, acontextDiskIds);
     });
   }
 

@@ -70,16 +70,20 @@ export async function createSession(
   }
 
   const key = { sessionId: wanted.sessionId, leaseId: lease.leaseId };
+  const made = await makeResources(deps, {
+    sessionId: wanted.sessionId,
+    resumed: begun.outcome === "resumed",
+    deadline: lease.deadline,
+  });
+  if ("error" in made) {
+    await giveUp(deps, key, made);
+    throw made.error;
+  }
   try {
-    const made = await makeResources(deps, {
-      sessionId: wanted.sessionId,
-      resumed: begun.outcome === "resumed",
-      deadline: lease.deadline,
-    });
     if (!made.labelled) deps.log.warn("acontext_ignores_labels", { sessionId: wanted.sessionId });
     return { created: true, session: await bind(deps, key, made) };
   } catch (error) {
-    await giveUp(deps, key);
+    await giveUp(deps, key, { sessionIds: [], diskIds: [] });
     throw error;
   }
 }
@@ -129,9 +133,14 @@ async function bind(
 async function giveUp(
   { store, log }: CreateDeps,
   key: { sessionId: string; leaseId: string },
+  made: { sessionIds: string[]; diskIds: string[] },
 ): Promise<void> {
   try {
-    await store.releaseSession(key);
+    await store.releaseSession({
+      ...key,
+      acontextSessionIds: made.sessionIds,
+      acontextDiskIds: made.diskIds,
+    });
   } catch {
     log.warn("release_failed", { sessionId: key.sessionId });
   }

@@ -18,6 +18,13 @@ export interface MadeResources {
   labelled: boolean;
 }
 
+/** Not both could be made. */
+export interface HalfMade {
+  error: AppError;
+  sessionIds: string[];
+  diskIds: string[];
+}
+
 interface Found {
   id: string;
   surplus: string[];
@@ -30,12 +37,12 @@ interface Found {
  *
  * @param options.deadline The moment on `clock` after which nothing may be made: whoever holds the lease by then would have
  *   looked for it in vain.
- * @throws {AppError} `id_taken`, `acontext_unavailable`, `acontext_rejected`
+ * @returns What was made; if not both, with the error `id_taken`, `acontext_unavailable` or `acontext_rejected`.
  */
 export async function makeResources(
   { acontext, clock }: { acontext: Acontext; clock: Clock },
   { sessionId, resumed, deadline }: { sessionId: string; resumed: boolean; deadline: number },
-): Promise<MadeResources> {
+): Promise<MadeResources | HalfMade> {
   const mayMake = () => clock.now() <= deadline;
   let labelled = true;
   const [session, disk] = await Promise.all([
@@ -62,8 +69,9 @@ export async function makeResources(
       },
     }),
   ]);
-  if (session.kind !== "done") throw unmade(session, sessionId);
-  if (disk.kind !== "done") throw unmade(disk, sessionId);
+  const half = { sessionIds: idsOf(session), diskIds: idsOf(disk) };
+  if (session.kind !== "done") return { error: unmade(session, sessionId), ...half };
+  if (disk.kind !== "done") return { error: unmade(disk, sessionId), ...half };
   return {
     sessionId: session.value.id,
     diskId: disk.value.id,
@@ -72,6 +80,10 @@ export async function makeResources(
     uncertain: session.value.uncertain || disk.value.uncertain,
     labelled,
   };
+}
+
+function idsOf(outcome: Outcome<Found>): string[] {
+  return outcome.kind === "done" ? [outcome.value.id, ...outcome.value.surplus] : [];
 }
 
 async function makeOne(

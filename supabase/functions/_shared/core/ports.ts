@@ -239,7 +239,15 @@ export interface Store {
     },
   ): Promise<ActivateOutcome>;
   /** Gives up making a session, so that a repeated call need not wait for the lease to end. */
-  releaseSession(input: { sessionId: string; leaseId: string }): Promise<void>;
+  releaseSession(
+    input: {
+      sessionId: string;
+      leaseId: string;
+      /** What was made, or found, all the same. */
+      acontextSessionIds: string[];
+      acontextDiskIds: string[];
+    },
+  ): Promise<void>;
   requestDeletion(
     input: { userId: string; sessionId: string },
     lease: Lease,

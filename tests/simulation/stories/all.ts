@@ -1,0 +1,7 @@
+/** Short sequences that lead to the narrow places, which events drawn one by one seldom find. @module */
+
+import { DELETING } from "./deleting.ts";
+import { LEFTOVERS } from "./leftovers.ts";
+import { MAKING } from "./making.ts";
+
+export const STORIES = { ...MAKING, ...DELETING, ...LEFTOVERS };

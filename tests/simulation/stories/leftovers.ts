@@ -1,0 +1,125 @@
+/** What is half made, or comes to be when nobody waits for it any more. @module */
+
+import fc from "fast-check";
+import { command, DAY, HOUR, MINUTE } from "../generate_acts.ts";
+import {
+  crash,
+  creation,
+  delayed,
+  deletion,
+  job,
+  late,
+  mishap,
+  none,
+  reconcile,
+  seconds,
+  seldom,
+  settings,
+  slot,
+  soon,
+  type Story,
+  sweep,
+  weather,
+} from "./parts.ts";
+
+/** The next thing that is made comes to be long after it was given up, and perhaps more does. */
+const lateMaking = (from: number, to: number) =>
+  command(
+    fc.oneof(
+      weather("late"),
+      late("POST /disk", seconds(from, to)),
+      late("POST /session", seconds(from, to)),
+    ),
+    soon,
+  );
+
+const falselyAbsent = mishap(
+  fc.constantFrom("DELETE /session/:id", "DELETE /disk/:id"),
+  fc.constant({ kind: "false404" }),
+);
+
+/** Nobody finishes a session; it goes stale and is deleted by its mark. */
+const halfMade: Story = slot.chain((slot) =>
+  fc.tuple(
+    command(creation(slot, crash)),
+    command(
+      fc.oneof(weather("liar", "liar", "lossy", "drizzle", "calm"), falselyAbsent),
+      seconds(1, 90),
+    ),
+    command(
+      fc.oneof(sweep, reconcile, reconcile, creation(slot, none)),
+      fc.constantFrom(11 * MINUTE, 65 * MINUTE),
+    ),
+    command(fc.oneof(sweep, creation(slot, none)), seconds(0, 5)),
+    command(sweep, seconds(20, 90)),
+  )
+);
+
+/** Somebody comes back to a half-made session when a sweep would call it stale. */
+const revival: Story = slot.chain((slot) =>
+  fc.tuple(
+    command(creation(slot, crash)),
+    command(weather("calm"), seconds(1, 90)),
+    command(
+      fc.oneof(
+        delayed("GET /disk", seconds(2, 9)),
+        delayed("POST /disk", seconds(2, 9)),
+        delayed("POST /session", seconds(2, 9)),
+      ),
+      soon,
+    ),
+    command(creation(slot, seldom), fc.constantFrom(9 * MINUTE, 11 * MINUTE, 65 * MINUTE)),
+    command(fc.oneof(sweep, job("retry")), seconds(0, 3)),
+    command(fc.oneof(sweep, creation(slot, none)), seconds(0, 90)),
+  )
+);
+
+/** A disk lands minutes after it was given up, around a reconcile. */
+const lateArrival: Story = slot.chain((slot) =>
+  fc.tuple(
+    command(weather("calm", "late")),
+    lateMaking(60, 500),
+    command(creation(slot, seldom), soon),
+    command(weather("calm", "calm", "late"), seconds(1, 15)),
+    command(creation(slot, fc.oneof(seldom, crash)), soon),
+    command(creation(slot, none), fc.constantFrom(15_000, 30_000, 82_000, 100_000)),
+    command(fc.oneof(reconcile, reconcile, deletion(slot, none)), seconds(1, 60)),
+    command(fc.oneof(reconcile, sweep), fc.constantFrom(12 * MINUTE, 65 * MINUTE)),
+    command(reconcile, fc.constantFrom(12 * MINUTE, 65 * MINUTE, 3 * HOUR)),
+  )
+);
+
+/** A request lands when its session is gone, and reconcile comes soon after, or when its time has come. */
+const orphan: Story = slot.chain((slot) =>
+  fc.tuple(
+    command(weather("calm")),
+    lateMaking(20, 120),
+    command(creation(slot, seldom), soon),
+    command(deletion(slot, none), seconds(1, 15)),
+    command(weather("calm"), soon),
+    command(sweep, seconds(20, 75)),
+    command(reconcile, fc.oneof(seconds(5, 500), seconds(660, 4_000))),
+    command(fc.oneof(reconcile, sweep), seconds(5, 500)),
+  )
+);
+
+/** The same; and its id is used again, long after the receipt is. */
+const secondLife: Story = slot.chain((slot) =>
+  fc.tuple(
+    command(settings({ log_retention: "1 day", deletion_grace: "0" })),
+    command(weather("calm"), soon),
+    lateMaking(20, 300),
+    command(creation(slot, seldom), soon),
+    command(deletion(slot, none), seconds(1, 15)),
+    command(weather("calm"), soon),
+    command(sweep, seconds(68, 75)),
+    command(fc.oneof(reconcile, reconcile, sweep), fc.constant(3 * HOUR)),
+    command(weather("outage", "calm"), soon),
+    command(job("purge"), fc.constant(2 * DAY)),
+    command(weather("calm"), soon),
+    command(creation(slot, none), soon),
+    command(fc.oneof(sweep, creation(slot, none)), soon),
+  )
+);
+
+export const LEFTOVERS = { halfMade, revival, lateArrival, orphan, secondLife };
