@@ -6,12 +6,14 @@ export interface Conversation {
   stored: string[];
   /** Texts of which nobody could tell: there once, or not at all. */
   uncertain: Set<string>;
-  /** Contents that the file may have; the last one alone when its upload was answered as done. Empty: never uploaded. */
+  /** An upload of its file was answered as done. */
+  hasFile: boolean;
+  /** Contents that the file may have: the last whose upload was answered as done, and those tried since. */
   file: string[];
 }
 
 export function newConversation(id: string): Conversation {
-  return { id, stored: [], uncertain: new Set(), file: [] };
+  return { id, stored: [], uncertain: new Set(), hasFile: false, file: [] };
 }
 
 /** What is wrong with the texts that came back; null when nothing is. */

@@ -97,12 +97,15 @@ export function createUser(
     if ([...listed].some((id) => !known.has(id))) recorder.wrong("list: an unknown session");
   }
 
-  async function upload({ id, file }: Conversation): Promise<void> {
+  async function upload(conversation: Conversation): Promise<void> {
+    const { id, file } = conversation;
     const content = crypto.randomUUID().repeat(30);
     file.push(content);
     const blob = new Blob([content], { type: "text/plain" });
     const done = await call("upload", () => chat.files.upload(id, blob, { filename: FILENAME }));
-    if (done !== null) file.splice(0, file.length - 1);
+    if (done === null) return;
+    conversation.hasFile = true;
+    file.splice(0, file.length - 1);
   }
 
   async function download({ id, file }: Conversation): Promise<void> {
@@ -111,9 +114,6 @@ export function createUser(
       recorder.wrong("download: another content");
     }
   }
-
-  /** The first upload has to have succeeded before there is something to download. */
-  const hasFile = ({ file }: Conversation) => file.length === 1;
 
   async function remove(conversation: Conversation): Promise<void> {
     live.splice(live.indexOf(conversation), 1);
@@ -133,7 +133,7 @@ export function createUser(
       case "list":
         return await list();
       case "file":
-        return await (hasFile(conversation) && Math.random() < 0.5 ? download : upload)(
+        return await (conversation.hasFile && Math.random() < 0.5 ? download : upload)(
           conversation,
         );
       case "delete":
@@ -152,7 +152,7 @@ export function createUser(
       await list();
       for (const conversation of live) {
         await load(conversation);
-        if (hasFile(conversation)) await download(conversation);
+        if (conversation.hasFile) await download(conversation);
       }
     },
   };
