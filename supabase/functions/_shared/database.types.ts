@@ -116,8 +116,8 @@ export type Database = {
       "queue_due_sessions": { Args: { "p_limit": number; "p_run_id": string }; Returns: Json };
       "release_session": {
         Args: {
-          "p_acontext_disk_ids"?: string[];
-          "p_acontext_session_ids"?: string[];
+          "p_acontext_disk_ids"?: (string)[];
+          "p_acontext_session_ids"?: (string)[];
           "p_lease_id": string;
           "p_session_id": string;
         };
