@@ -54,8 +54,17 @@ select is(
 select is(tests.status(3), null, 'and leaves no row');
 
 -- activate_session
+select isnt_empty(
+  'select 1 from private.uncertain_sessions where session_id = tests.session(1)',
+  'a session that was resumed may have a second disk'
+);
+delete from private.uncertain_sessions where session_id = tests.session(1);
 select is(
   tests.activate(1, 1), '{"outcome": "lease_lost"}'::jsonb, 'a caller that lost its lease binds nothing'
+);
+select isnt_empty(
+  'select 1 from private.uncertain_sessions where session_id = tests.session(1)',
+  'and leaves the session to be looked into'
 );
 select is(tests.status(1), 'provisioning', 'the session is still being made by the other');
 select tests.pass(interval '10 seconds');

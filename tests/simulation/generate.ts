@@ -49,9 +49,11 @@ const USUAL_STORIES: Record<StoryName, number> = {
   failing: 1,
   orphan: 1,
   halfMade: 1,
+  halfKnown: 0.5,
+  halfGone: 1,
   revival: 1,
   lateArrival: 1,
-  secondLife: 0.5,
+  secondLife: 0.7,
   massExpiry: 0.5,
 };
 
@@ -96,7 +98,7 @@ const THEMES: Theme[] = [
   {
     weight: 3,
     acts: { reconcile: 20 },
-    stories: { lateArrival: 6, halfMade: 4, secondLife: 6, orphan: 6 },
+    stories: { lateArrival: 6, halfMade: 2, halfGone: 4, secondLife: 10, orphan: 6 },
     profile: { orphanGrace: fc.constant(600) },
   },
   // Deletions taken back.
@@ -117,7 +119,7 @@ const THEMES: Theme[] = [
   // Old servers.
   {
     weight: 2,
-    stories: { halfMade: 10, orphan: 3 },
+    stories: { halfKnown: 12, halfMade: 3, orphan: 3 },
     profile: { version: fc.constantFrom("no-uuid", "no-labels", "oldest") },
   },
   // Clocks that are set.

@@ -4,12 +4,14 @@ import fc from "fast-check";
 import { command, DAY, HOUR, MINUTE } from "../generate_acts.ts";
 import {
   crash,
+  crashAt,
   creation,
   delayed,
   deletion,
   job,
   late,
   mishap,
+  noGrace,
   none,
   reconcile,
   seconds,
@@ -27,6 +29,7 @@ const lateMaking = (from: number, to: number) =>
   command(
     fc.oneof(
       weather("late"),
+      late("POST /disk", seconds(from, to)),
       late("POST /disk", seconds(from, to)),
       late("POST /session", seconds(from, to)),
     ),
@@ -51,6 +54,29 @@ const halfMade: Story = slot.chain((slot) =>
       fc.constantFrom(11 * MINUTE, 65 * MINUTE),
     ),
     command(fc.oneof(sweep, creation(slot, none)), seconds(0, 5)),
+    command(sweep, seconds(20, 90)),
+  )
+);
+
+/** Reconcile comes by before anybody has finished a session, or called it stale. */
+const halfKnown: Story = slot.chain((slot) =>
+  fc.tuple(
+    command(weather("calm")),
+    command(creation(slot, crashAt([2, 3])), soon),
+    command(reconcile, fc.constantFrom(11 * MINUTE, 65 * MINUTE, 3 * HOUR)),
+    command(fc.oneof(sweep, creation(slot, none)), seconds(0, 5)),
+    command(sweep, seconds(20, 90)),
+  )
+);
+
+/** A half-made session is deleted by its mark, and Acontext says falsely that what was found is not there. */
+const halfGone: Story = slot.chain((slot) =>
+  fc.tuple(
+    noGrace,
+    command(weather("calm"), soon),
+    command(creation(slot, crashAt([1, 2, 3])), soon),
+    command(falselyAbsent, soon),
+    command(fc.oneof(sweep, deletion(slot, none)), fc.constant(11 * MINUTE)),
     command(sweep, seconds(20, 90)),
   )
 );
@@ -122,4 +148,12 @@ const secondLife: Story = slot.chain((slot) =>
   )
 );
 
-export const LEFTOVERS = { halfMade, revival, lateArrival, orphan, secondLife };
+export const LEFTOVERS = {
+  halfMade,
+  halfKnown,
+  halfGone,
+  revival,
+  lateArrival,
+  orphan,
+  secondLife,
+};

@@ -75,10 +75,10 @@ const crossing: Story = slot.chain((slot) =>
       ),
       soon,
     ),
-    command(creation(slot, freezeAt([1, 2], seconds(82, 85))), soon),
-    command(delayed("POST /disk", seconds(2, 9.5)), seconds(1, 9)),
-    command(creation(slot, none), seconds(68, 79.5)),
-    command(fc.oneof(sweep, deletion(slot, none), deletion(slot, none)), seconds(0.5, 8)),
+    command(creation(slot, freezeAt([1, 2], seconds(83, 87))), soon),
+    command(delayed("POST /disk", seconds(3, 9.5)), seconds(1, 2)),
+    command(creation(slot, none), seconds(75, 79)),
+    command(fc.oneof(sweep, deletion(slot, none), deletion(slot, none)), seconds(2, 6)),
     command(fc.oneof(sweep, creation(slot, none)), seconds(10, 100)),
   )
 );

@@ -21,6 +21,8 @@ export const seconds = (from: number, to: number): fc.Arbitrary<number> =>
 export const none = fc.constant(null);
 export const seldom = fate({ none: 80, crash: 10, freeze: 10 });
 export const crash = fc.record({ end: fc.constant("crash" as const), at: fc.nat(6) });
+export const crashAt = (points: number[]): fc.Arbitrary<Fate> =>
+  fc.record({ end: fc.constant("crash" as const), at: fc.constantFrom(...points) });
 /** In time, or not, for the end of a lease. */
 export const freeze = (...ms: number[]): fc.Arbitrary<Fate> =>
   freezeAt([0, 1, 2, 3, 4, 5, 6], fc.constantFrom(...ms));
