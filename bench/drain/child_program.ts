@@ -1,9 +1,8 @@
 /** A program of `programs/` as a child process. @module */
 
-import { TextLineStream } from "@std/streams/mod.js";
 import { join } from "@std/path/mod.js";
 import type { z } from "zod";
-import { ROOT } from "../../local/paths.ts";
+import { startLineProcess } from "../support/line_process.ts";
 import {
   CONFIG_VARIABLE,
   drainedSchema,
@@ -17,43 +16,14 @@ export interface ChildProgram {
   stop(): Promise<void>;
 }
 
-/** @param name of a file in `programs/`. */
+/** Starts the file `name` in `programs/`, and waits until it has loaded all its code. */
 export async function startProgram(name: string, config: ProgramConfig): Promise<ChildProgram> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "-A", "--no-check", programOf(name)],
-    cwd: ROOT,
-    env: { [CONFIG_VARIABLE]: JSON.stringify(config) },
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "inherit",
-  }).spawn();
-  const output: ReadableStream<string> = child.stdout
-    .pipeThrough(new TextDecoderStream())
-    .pipeThrough(new TextLineStream());
-  const lines = output[Symbol.asyncIterator]();
-  const input = child.stdin.getWriter();
-
-  async function nextLine(): Promise<string> {
-    const { done, value } = await lines.next();
-    if (done) throw new Error(`Cannot measure "${name}": its program has ended`);
-    return value;
-  }
-
-  await nextLine();
+  const program = startLineProcess(join("bench", "drain", "programs", `${name}.ts`), {
+    [CONFIG_VARIABLE]: JSON.stringify(config),
+  });
+  await program.ask(null);
   return {
-    async drain(order) {
-      await input.write(new TextEncoder().encode(`${JSON.stringify(order)}\n`));
-      return drainedSchema.parse(JSON.parse(await nextLine()));
-    },
-    async stop() {
-      await input.close();
-      // The pools of the libraries may keep it alive.
-      child.kill("SIGTERM");
-      await child.status;
-    },
+    drain: async (order) => drainedSchema.parse(await program.ask(order)),
+    stop: () => program.stop(),
   };
-}
-
-function programOf(name: string): string {
-  return join(ROOT, "bench", "drain", "programs", `${name}.ts`);
 }

@@ -17,13 +17,16 @@ export interface LineProcess {
   stop(): Promise<void>;
 }
 
-/** Starts `program`, a path below the project's folder. */
-export function startLineProcess(program: string): LineProcess {
+/** Starts `program`, a path below the project's folder. What is secret goes through `env`: arguments can be seen by all. */
+export function startLineProcess(
+  program: string,
+  env: Record<string, string> = {},
+): LineProcess {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--quiet", "--no-check", "--config", join(ROOT, "deno.json"), program],
     cwd: ROOT,
     clearEnv: true,
-    env: denoEnvironment(),
+    env: { ...denoEnvironment(), ...env },
     stdin: "piped",
     stdout: "piped",
     stderr: "inherit",

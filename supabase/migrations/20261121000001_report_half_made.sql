@@ -25,6 +25,12 @@ begin
   from public.session_mappings as s where s.id = p_session_id for update;
   delete from private.provisioning_leases as p
   where p.session_id = p_session_id and p.lease_id = p_lease_id;
+  if not found and v_status = 'provisioning' and cardinality(p_acontext_session_ids || p_acontext_disk_ids) > 0 then
+    -- The caller that holds the lease now finds these resources by their mark, or has looked too early.
+    insert into private.uncertain_sessions as u (session_id, since)
+    values (p_session_id, private.clock())
+    on conflict (session_id) do update set since = excluded.since;
+  end if;
   -- Whoever makes the session next, or deletes it half made, finds what carries its mark.
   if v_status = 'provisioning' or cardinality(p_acontext_session_ids || p_acontext_disk_ids) = 0 then
     return;

@@ -1,5 +1,5 @@
--- Purpose: a change of session_ttl takes the same short time at any number of sessions.
--- Risk: with more than 50,000 sessions, expires_at follows a new session_ttl in steps: with every retry job, and before a run
+-- Purpose: a change of session_ttl takes a short time at any number of sessions.
+-- Risk: with more than 2,000 sessions, expires_at follows a new session_ttl in steps: with every retry job, and before a run
 --   expires anything. Meanwhile no session expires by the old one, and none is used beyond the new one.
 
 create table private.restamp_state (
@@ -23,6 +23,8 @@ language plpgsql
 volatile
 security invoker
 set search_path = ''
+-- Below deadlock_timeout: it holds many sessions and waits for more, so of two that wait for each other it gives way.
+set lock_timeout = '500ms'
 as $$
 declare
   v_after uuid;
@@ -50,6 +52,9 @@ begin
   v_after := case when cardinality(v_ids) = p_limit then v_ids[p_limit] end;
   update private.restamp_state as t set after_id = v_after;
   return v_after is null;
+exception
+  when lock_not_available or deadlock_detected then
+    return false;
 end;
 $$;
 
@@ -57,7 +62,7 @@ revoke execute on function private.restamp_sessions(integer) from public, anon, 
 grant execute on function private.restamp_sessions(integer) to service_role;
 
 comment on function private.restamp_sessions(integer) is
-  'One bounded step after a change of session_ttl: gives the next p_limit sessions the expires_at that follows from it. True when all have it.';
+  'One bounded step after a change of session_ttl: gives the next p_limit sessions the expires_at that follows from it, or none when others hold one of them. True when all have it.';
 
 create or replace function private.apply_settings(p_changes jsonb)
 returns jsonb
@@ -113,9 +118,10 @@ begin
   end;
 
   if v_new.session_ttl is distinct from v_old.session_ttl then
+    -- What the breaker allowed before it knew of the change does not hold any more.
+    update private.cleanup_runs as r set expiry_allowed = null where r.status <> 'finished';
     update private.restamp_state as t set after_id = '00000000-0000-0000-0000-000000000000';
-    -- About two seconds; the Data API allows eight. The rest follows in steps.
-    perform private.restamp_sessions(50000);
+    perform private.restamp_sessions(2000);
   end if;
   return to_jsonb(v_new) - 'only_row';
 end;
@@ -201,10 +207,10 @@ begin
   if not found then
     raise sqlstate 'PT404' using message = 'Cannot queue due sessions: no such run';
   end if;
-  select s.* into v_settings from private.settings as s;
-  -- First of all, because it waits for sessions that others hold, and this step holds none yet. Until it is through, old stamps
-  -- tell neither the breaker nor this step what has expired.
+  -- Until it is through, old stamps tell neither the breaker nor this step what has expired.
   v_restamped := not v_run.expires_sessions or private.restamp_sessions(2000);
+  -- After it, because it may have waited for a change.
+  select s.* into v_settings from private.settings as s;
 
   with due as materialized (
     select s.id, s.user_id, s.acontext_session_id, s.acontext_disk_id
@@ -314,7 +320,7 @@ declare
 begin
   -- A new session_ttl reaches all sessions soon, not only when the next run expires some.
   if p_trigger = 'retry' then
-    perform private.restamp_sessions(50000);
+    perform private.restamp_sessions(2000);
   end if;
   select s.* into v_settings from private.settings as s;
   if not v_settings.cleanup_enabled then

@@ -109,11 +109,24 @@ select tests.change_ttl(interval '60 days');
 select private.dispatch_cleanup('nightly', false, false);
 select isnt((select after_id from private.restamp_state), null, 'the night leaves it to the run');
 select private.dispatch_cleanup('retry', false, false);
-select is((select after_id from private.restamp_state), null, 'the retry job restamps');
+select isnt((select after_id from private.restamp_state), null, 'the retry job restamps so many');
+select private.dispatch_cleanup('retry', false, false);
+select is((select after_id from private.restamp_state), null, 'and the next one the rest');
 select is(
   (select count(*)::integer from public.session_mappings
     where status = 'active' and not pinned and ttl is null and expires_at <> last_activity_at + interval '60 days'),
   0, 'every session'
+);
+
+-- The breaker
+update private.cleanup_runs set expiry_allowed = true where id = tests.run(3);
+select public.configure_cleanup('{"breaker_fraction": 0.4}');
+select is(
+  (select expiry_allowed from private.cleanup_runs where id = tests.run(3)), true, 'another setting leaves the verdict of a run'
+);
+select public.configure_cleanup('{"session_ttl": "1 hour"}');
+select is(
+  (select expiry_allowed from private.cleanup_runs where id = tests.run(3)), null, 'a new session_ttl asks the breaker again'
 );
 
 select * from finish();

@@ -1,17 +1,17 @@
 /** The deletes through this project's adapter, without a database. @module */
 
 import { createAcontext } from "../../../supabase/functions/_shared/acontext.ts";
-import { deleteAll, readConfig, serveDrains } from "./program.ts";
+import { deleteAll, type Order, readConfig, serveDrains } from "./program.ts";
 
 const { acontext, concurrency } = readConfig();
 const adapter = createAcontext({ ...acontext, timeoutMs: 10_000, namespace: "local" });
 
-await serveDrains(({ resources }) =>
-  deleteAll(resources, concurrency, async ({ sessionId, diskId }) => {
-    const outcomes = await Promise.all([
-      adapter.deleteSession(sessionId),
-      adapter.deleteDisk(diskId),
-    ]);
-    if (outcomes.some(({ kind }) => kind !== "done")) throw new Error("Cannot delete: no success");
-  })
-);
+async function remove({ sessionId, diskId }: Order["resources"][number]): Promise<void> {
+  const outcomes = await Promise.all([
+    adapter.deleteSession(sessionId),
+    adapter.deleteDisk(diskId),
+  ]);
+  if (outcomes.some(({ kind }) => kind !== "done")) throw new Error("Cannot delete: no success");
+}
+
+await serveDrains(({ resources }) => ({ work: () => deleteAll(resources, concurrency, remove) }));

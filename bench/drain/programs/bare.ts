@@ -1,6 +1,6 @@
 /** The deletes alone, without a database: no way of doing it can be faster on this machine. @module */
 
-import { deleteAll, readConfig, serveDrains } from "./program.ts";
+import { deleteAll, type Order, readConfig, serveDrains } from "./program.ts";
 
 const { acontext: { baseUrl, apiKey }, concurrency } = readConfig();
 const headers = { authorization: `Bearer ${apiKey}`, accept: "application/json" };
@@ -11,8 +11,10 @@ async function remove(path: string): Promise<void> {
   if (response.status !== 200) throw new Error(`Cannot delete "${path}": ${response.status}`);
 }
 
-await serveDrains(({ resources }) =>
-  deleteAll(resources, concurrency, async ({ sessionId, diskId }) => {
-    await Promise.all([remove(`/session/${sessionId}`), remove(`/disk/${diskId}`)]);
-  })
-);
+async function removeBoth({ sessionId, diskId }: Order["resources"][number]): Promise<void> {
+  await Promise.all([remove(`/session/${sessionId}`), remove(`/disk/${diskId}`)]);
+}
+
+await serveDrains(({ resources }) => ({
+  work: () => deleteAll(resources, concurrency, removeBoth),
+}));

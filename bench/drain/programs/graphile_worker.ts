@@ -27,23 +27,33 @@ const preset = {
 await runMigrations({ preset });
 
 await serveDrains(async ({ count, jobsAlone }) => {
-  if (!jobsAlone) await putGraphileJobs(sql);
   let left = count;
   const done = Promise.withResolvers<void>();
-  const runner = await run({
-    preset,
-    noHandleSignals: true,
-    taskList: {
-      async delete_session(payload, { query }) {
-        const job = jobSchema.parse(payload);
-        await deleteBoth(job);
-        if (!jobsAlone) await query("delete from public.bench_sessions where id = $1", [job.rowId]);
-        left -= 1;
-        if (left === 0) done.resolve();
+  const start = () =>
+    run({
+      preset,
+      noHandleSignals: true,
+      taskList: {
+        async delete_session(payload, { query }) {
+          const job = jobSchema.parse(payload);
+          await deleteBoth(job);
+          if (!jobsAlone) {
+            await query("delete from public.bench_sessions where id = $1", [job.rowId]);
+          }
+          left -= 1;
+          if (left === 0) done.resolve();
+        },
       },
+    });
+  // A runner begins with what it finds, so where jobs are there already, its start is part of the work.
+  let runner = jobsAlone ? null : await start();
+  return {
+    async work() {
+      if (runner === null) runner = await start();
+      else await putGraphileJobs(sql);
+      await done.promise;
     },
-  });
-  await done.promise;
-  // Waits until the last jobs are reported.
-  await runner.stop();
+    // Waits until the last jobs are reported.
+    end: async () => await runner?.stop(),
+  };
 });

@@ -15,7 +15,7 @@ const { apiUrl, secretKey, acontext } = readConfig();
 const supabase = createClient(apiUrl, secretKey, { auth: { persistSession: false } });
 const client = new AcontextClient(acontext);
 
-await serveDrains(async () => {
+async function drain(): Promise<void> {
   while (true) {
     const { data } = await supabase.from("bench_sessions")
       .select("id, acontext_session_id, acontext_disk_id")
@@ -29,4 +29,6 @@ await serveDrains(async () => {
       await supabase.from("bench_sessions").delete().eq("id", row.id).throwOnError();
     }
   }
-});
+}
+
+await serveDrains(() => ({ work: drain }));

@@ -11,7 +11,12 @@ import { putBossJobs } from "../jobs.ts";
 import { createDeleteBoth, type Job, jobSchema, readConfig, serveDrains } from "./program.ts";
 
 const QUEUE = "delete-session";
-const BATCH = 128;
+const WORK = {
+  batchSize: 128,
+  localConcurrency: 2,
+  pollingIntervalSeconds: 0.5,
+  burstWhenBatchFull: true,
+};
 
 const config = readConfig();
 const deleteBoth = createDeleteBoth(config);
@@ -25,32 +30,28 @@ boss.on("error", (error) => console.error(error.message));
 await boss.start();
 await boss.createQueue(QUEUE);
 
-await serveDrains(async ({ count, jobsAlone }) => {
-  if (!jobsAlone) await putBossJobs(sql);
-  let left = count;
+/** As many at a time as the others, over both workers. */
+function createTurns(): (job: Job) => Promise<void> {
   let idle = config.concurrency;
   const waiting: (() => void)[] = [];
-  const done = Promise.withResolvers<void>();
-
-  /** As many at a time as the others, over both workers. */
-  async function deleteInTurn(job: Job): Promise<void> {
+  return async function deleteInTurn(job) {
     if (idle === 0) await new Promise<void>((resolve) => waiting.push(resolve));
     else idle -= 1;
     await deleteBoth(job);
     const next = waiting.shift();
     if (next === undefined) idle += 1;
     else next();
-  }
+  };
+}
 
-  await boss.work(
-    QUEUE,
-    {
-      batchSize: BATCH,
-      localConcurrency: 2,
-      pollingIntervalSeconds: 0.5,
-      burstWhenBatchFull: true,
-    },
-    async (batch) => {
+await serveDrains(({ count, jobsAlone }) => ({
+  async work() {
+    // A worker that finds nothing sleeps for half a second, so the jobs come first.
+    if (!jobsAlone) await putBossJobs(sql);
+    const deleteInTurn = createTurns();
+    const done = Promise.withResolvers<void>();
+    let left = count;
+    await boss.work(QUEUE, WORK, async (batch) => {
       const jobs = batch.map(({ data }) => jobSchema.parse(data));
       await Promise.all(jobs.map(deleteInTurn));
       if (!jobsAlone) {
@@ -59,9 +60,9 @@ await serveDrains(async ({ count, jobsAlone }) => {
       }
       left -= jobs.length;
       if (left === 0) done.resolve();
-    },
-  );
-  await done.promise;
+    });
+    await done.promise;
+  },
   // Waits until the last batch is reported.
-  await boss.offWork(QUEUE, { wait: true });
-});
+  end: () => boss.offWork(QUEUE, { wait: true }),
+}));

@@ -1,9 +1,9 @@
 /** The frame of a program that drains: loads, says so, and drains whenever it is told to. @module */
 
-import { TextLineStream } from "@std/streams/mod.js";
 import { AcontextClient } from "@acontext/acontext";
 import { z } from "zod";
 import { cpuMs } from "../../cpu_time.ts";
+import { answerLines } from "../../support/line_process.ts";
 
 const configSchema = z.object({
   databaseUrl: z.string(),
@@ -44,20 +44,28 @@ const orderSchema = z.object({
 
 export type Order = z.infer<typeof orderSchema>;
 
-/** Calls `drain` for each line that comes in, and answers with what it took. */
-export async function serveDrains(drain: (order: Order) => Promise<void>): Promise<void> {
-  const lines: ReadableStream<string> = Deno.stdin.readable
-    .pipeThrough(new TextDecoderStream())
-    .pipeThrough(new TextLineStream());
-  console.log("ready");
-  for await (const line of lines) {
-    const order = orderSchema.parse(JSON.parse(line));
+/** One drain; `work` alone is timed. */
+export interface Drain {
+  work(): Promise<void>;
+  end?(): Promise<void>;
+}
+
+/** Begins a drain for each order that comes in, and answers with what it took. */
+export async function serveDrains(begin: (order: Order) => Drain | Promise<Drain>): Promise<void> {
+  await answerLines(async (question) => {
+    // Whoever asks nothing only wants to know that all code is loaded.
+    if (question === null) return null;
+    const { work, end } = await begin(orderSchema.parse(question));
     const cpuBefore = cpuMs(Deno.pid);
     const started = performance.now();
-    await drain(order);
+    await work();
     const ms = performance.now() - started;
-    console.log(JSON.stringify({ ms, cpuMs: cpuMs(Deno.pid) - cpuBefore }));
-  }
+    const used = cpuMs(Deno.pid) - cpuBefore;
+    await end?.();
+    return { ms, cpuMs: used };
+  });
+  // The pools of the libraries would keep it alive.
+  Deno.exit(0);
 }
 
 /** Both deletes side by side, as the job of a queue. */

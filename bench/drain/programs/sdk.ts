@@ -5,4 +5,6 @@ import { createDeleteBoth, deleteAll, readConfig, serveDrains } from "./program.
 const config = readConfig();
 const deleteBoth = createDeleteBoth(config);
 
-await serveDrains(({ resources }) => deleteAll(resources, config.concurrency, deleteBoth));
+await serveDrains(({ resources }) => ({
+  work: () => deleteAll(resources, config.concurrency, deleteBoth),
+}));

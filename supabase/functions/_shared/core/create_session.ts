@@ -8,7 +8,7 @@
  */
 import { AppError } from "../errors.ts";
 import { newLease } from "./lease.ts";
-import { type MadeResources, makeResources } from "./make_resources.ts";
+import { type HalfMade, type MadeResources, makeResources } from "./make_resources.ts";
 import type {
   Acontext,
   BeginOutcome,
@@ -70,22 +70,32 @@ export async function createSession(
   }
 
   const key = { sessionId: wanted.sessionId, leaseId: lease.leaseId };
-  const made = await makeResources(deps, {
-    sessionId: wanted.sessionId,
-    resumed: begun.outcome === "resumed",
-    deadline: lease.deadline,
-  });
-  if ("error" in made) {
-    await giveUp(deps, key, made);
-    throw made.error;
-  }
+  let made: MadeResources | HalfMade | undefined;
   try {
+    made = await makeResources(deps, {
+      sessionId: wanted.sessionId,
+      resumed: begun.outcome === "resumed",
+      deadline: lease.deadline,
+    });
+    if ("error" in made) throw made.error;
     if (!made.labelled) deps.log.warn("acontext_ignores_labels", { sessionId: wanted.sessionId });
     return { created: true, session: await bind(deps, key, made) };
   } catch (error) {
-    await giveUp(deps, key, { sessionIds: [], diskIds: [] });
+    await giveUp(deps, key, idsOf(made));
     throw error;
   }
+}
+
+/** All that is known to be there. What is bound or queued already may be said again. */
+function idsOf(
+  made: MadeResources | HalfMade | undefined,
+): { sessionIds: string[]; diskIds: string[] } {
+  if (made === undefined) return { sessionIds: [], diskIds: [] };
+  if ("error" in made) return made;
+  return {
+    sessionIds: [made.sessionId, ...made.surplusSessionIds],
+    diskIds: [made.diskId, ...made.surplusDiskIds],
+  };
 }
 
 async function beginWhenFree(

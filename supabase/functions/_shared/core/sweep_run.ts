@@ -14,10 +14,10 @@ import type { SweepDeps } from "./sweep.ts";
 
 /** Sessions that one claim takes at most. */
 const MAX_CLAIM = 1_000;
-/** What one claim takes and one settlement reports: the work of so many seconds, at the speed seen until then. */
+/** What one claim takes: the work of so many seconds, at the speed seen until then. */
 const CLAIM_SECONDS = 1;
-const SETTLE_SECONDS = 0.05;
-const MIN_SETTLE = 64;
+/** How many reports one call settles, unless a claim ends earlier. */
+const SETTLE_STEP = 64;
 const MAX_ERRORS = 20;
 
 export interface RunLimits {
@@ -159,13 +159,14 @@ export class SweepRun {
     }
     const wanted = Math.min(left, this.#claimSize());
     if (this.#queuedAhead < wanted) await this.#queueMore();
+    if (this.#stop !== null) return;
     const ahead = this.#queuedAhead;
     const lease = newLease(this.deps);
     const deletions = await store.claimDeletions({ limit: wanted }, lease);
     // A claim that came back short has met all that was due before it.
     this.#queuedAhead -= deletions.length < wanted ? ahead : Math.min(ahead, deletions.length);
-    if (deletions.length === 0) this.#exhausted = !this.#moreDue;
-    this.#startedAt ??= this.deps.clock.now();
+    if (deletions.length === 0) this.#exhausted = !this.#moreDue && this.#queuedAhead === 0;
+    else this.#startedAt ??= this.deps.clock.now();
     const batch: Batch = { lease, open: deletions.length, reports: [] };
     for (const deletion of deletions) {
       this.#claimed.add(deletion.id);
@@ -186,8 +187,7 @@ export class SweepRun {
   /** Enough that no slot waits for the database, and little enough to be worked on long before the lease ends. */
   #claimSize(): number {
     const { concurrency } = this.limits;
-    const speed = this.#speed();
-    if (speed === null) return 8 * concurrency;
+    const speed = this.#speed() ?? 0;
     return Math.round(Math.min(Math.max(speed * CLAIM_SECONDS, 4 * concurrency), MAX_CLAIM));
   }
 
@@ -250,8 +250,7 @@ export class SweepRun {
     batch.reports.push(settlement);
     batch.open -= 1;
     this.#reported += 1;
-    const enough = Math.max((this.#speed() ?? 0) * SETTLE_SECONDS, MIN_SETTLE);
-    if (batch.open === 0 || batch.reports.length >= enough) this.#settle(batch);
+    if (batch.open === 0 || batch.reports.length >= SETTLE_STEP) this.#settle(batch);
   }
 
   #settle(batch: Batch): void {
