@@ -15,7 +15,17 @@ export function cpuMs(pid: number): number {
 
 /** Resident memory in bytes. */
 export function residentBytes(pid: number): number {
-  const found = /^VmRSS:\s+(\d+) kB/m.exec(Deno.readTextFileSync(`/proc/${pid}/status`));
+  return memoryOf(pid, "VmRSS");
+}
+
+/** The most resident memory that the process has had, in bytes. */
+export function peakResidentBytes(pid: number): number {
+  return memoryOf(pid, "VmHWM");
+}
+
+function memoryOf(pid: number, field: "VmRSS" | "VmHWM"): number {
+  const status = Deno.readTextFileSync(`/proc/${pid}/status`);
+  const found = new RegExp(`^${field}:\\s+(\\d+) kB`, "m").exec(status);
   if (found?.[1] === undefined) throw new Error(`Cannot read the memory of process ${pid}`);
   return Number(found[1]) * 1024;
 }

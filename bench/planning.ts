@@ -1,6 +1,6 @@
 /**
  * The last section of docs/performance.md: what is first in the way when a project grows past what was measured. Every figure
- * is computed from the measurements.
+ * is computed from the measurements, and assumes that what was seen goes on in a straight line.
  *
  * @module
  */
@@ -25,6 +25,8 @@ const LATENCY_MS = 100;
 const TTL_DAYS = 30;
 /** Of one list of Acontext. Sessions and disks are two lists. */
 const PAGE = 200;
+/** The default of `max_per_run`. */
+const DEFAULT_PER_RUN = 2_000;
 /** Default of the function's CPU time and of PostgREST's statements: Supabase's documented limits. */
 const CPU_LIMIT_MS = 2_000;
 const STATEMENT_LIMIT_MS = 8_000;
@@ -45,24 +47,40 @@ export function planning({ drain, cpu, growth }: Measured): string {
   const dueSlope = slope(breaker.ms, growth);
   const dueLimit = STATEMENT_LIMIT_MS / dueSlope;
 
+  const perRun = Math.min(CPU_LIMIT_MS / cpuMs, DEFAULT_PER_RUN);
+  /** Seconds a day, or for a reconcile seconds a week. */
+  const seconds = (sessions: number) => ({
+    remote: sessions / TTL_DAYS / (speed * DEFAULT_WORKERS),
+    database: sessions / TTL_DAYS / databaseSpeed,
+    reconcile: 2 * sessions / PAGE * LATENCY_MS / 1000,
+  });
+  const firstBottleneck = (sessions: number) => {
+    const { remote, database, reconcile } = seconds(sessions);
+    const most = Math.max(remote, database, reconcile);
+    if (most === reconcile) return `the reading of a reconcile (${duration(reconcile)})`;
+    return most === remote
+      ? `the wait for Acontext's deletes (${duration(remote)} a day)`
+      : `the database (${duration(database)} a day)`;
+  };
   const rows = SIZES.map((sessions) => {
     const perDay = sessions / TTL_DAYS;
+    const { remote, database: inDatabase, reconcile } = seconds(sessions);
     return [
       count(sessions),
       figure(perDay),
-      duration(perDay / (speed * DEFAULT_WORKERS)),
-      figure(perDay * cpuMs / CPU_LIMIT_MS),
-      duration(perDay / databaseSpeed),
+      duration(remote),
+      figure(perDay / perRun),
+      duration(inDatabase),
       figure(perDay * walBytes / 2 ** 30),
       figure(sessions * bytes / 2 ** 30),
-      duration(2 * sessions / PAGE * LATENCY_MS / 1000),
+      duration(reconcile),
     ];
   });
 
   return `Computed from the measurements above, for sessions that live ${TTL_DAYS} days and an Acontext that takes ${LATENCY_MS} ms for a
-call. The slopes are: ${figure(speed)} deleted sessions a second for each worker, ${
-    figure(cpuMs)
-  } ms of CPU for each of them in
+call, as if what was seen went on in a straight line and workers did not hinder each other. The slopes are: ${
+    figure(speed)
+  } deleted sessions a second for each worker, ${figure(cpuMs)} ms of CPU for each of them in
 the worker and ${figure(1000 / databaseSpeed)} ms in the database, ${
     figure(walBytes)
   } bytes of WAL, ${figure(bytes)} bytes of tables and indexes for
@@ -73,7 +91,7 @@ ${
       "Sessions",
       "deleted a day",
       `takes ${DEFAULT_WORKERS} workers`,
-      "invocations by CPU time",
+      "runs",
       "takes the database",
       "WAL, GiB a day",
       "tables, GiB",
@@ -81,25 +99,29 @@ ${
     ], rows)
   }
 
-- **At 1 M sessions** the time of Acontext's own deletes comes first: sessions at a time ÷ latency. Nothing else is near a
-  limit; \`concurrency\` and \`max_workers\` raise it as far as Acontext allows.
-- **The first that grows out of a night is reconcile**, not the deletions: it reads Acontext's lists from one end to the
-  other, page by page, since each page names the next. The last column is that reading alone. It goes on from night to
-  night at a saved cursor, so a longer reading only means that a leak by a late effect is found later; from some 10 M
-  sessions on, \`reconcile_schedule\` should be daily.
-- **At 100 M sessions** the database is busy for the time in its column, and its indexes no longer fit into the memory of
-  a small instance: what a statement touches is a few pages of each index (see the growth above), so it is the share of
-  those in memory that decides. WAL follows deletions and messages; size the disk's throughput by it.
+- **What comes first at 1 M sessions** is what takes longest in its row: ${
+    firstBottleneck(1_000_000)
+  }. \`concurrency\` and \`max_workers\` raise the speed of the deletions as far as Acontext allows.
+- **At 100 M sessions** it is ${
+    firstBottleneck(100_000_000)
+  }. A reconcile reads Acontext's lists from one end to the other, and
+  each page names the next, so nothing makes it faster but a faster Acontext; its runs follow one another until it is
+  through, and until then a leak by a late effect is not found. Deletions still fit into a day when they go on through the
+  day: let \`cleanup_schedule\` run every hour.
+- **Memory.** A statement touches a few pages of each index (see the growth above), so what decides is the share of the
+  indexes that is in memory: the column of tables against that of the instance. All figures above were measured with all
+  of it in memory and without a wait for the disk.
 - **The breaker counts what is due.** Its check takes ${
     figure(1000 * dueSlope)
   } µs for each session that is due at once and has the ${STATEMENT_LIMIT_MS / 1000} s of
-  a statement: about ${
+  a statement. That would be ${
     count(Math.round(dueLimit))
-  } sessions, expiring together. A backlog of that size needs the operator before that,
-  because the breaker holds it.
-- **One project is one database.** Sessions of different users never meet in a statement, so beyond one instance the way is
-  more projects, each with its users and a \`SESSION_NAMESPACE\` of its own. They can share one Acontext project; reconcile
-  then reads the resources of all of them.
+  } sessions due at once, far beyond what was measured (${
+    count(database.due)
+  } due); whoever changes \`session_ttl\` so that so many expire together should do it in steps.
+- **One project is one database.** A batch holds sessions of many users, but none of another project, so beyond one
+  instance the way is more projects, each with its users and a \`SESSION_NAMESPACE\` of its own. They can share one Acontext
+  project; reconcile then reads the resources of all of them.
 `;
 }
 

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { withWorld } from "../../tests/integration/support/world.ts";
 import type { TestStack } from "../../tests/support/test_stack.ts";
 import { benchmark, type Scale } from "../benchmark.ts";
-import { residentBytes } from "../cpu_time.ts";
+import { peakResidentBytes, residentBytes } from "../cpu_time.ts";
 import { startProgram } from "../drain/child_program.ts";
 import { configOf, makeResources, thisProject, workerOf } from "../drain/contenders.ts";
 import { withFastRemote } from "../drain/remote/start.ts";
@@ -29,6 +29,8 @@ export const cpuSchema = z.object({
   })),
   /** Bytes after each further thousand sessions of one process. */
   residentBytes: z.array(z.number()),
+  /** The most that this process had at any moment. */
+  peakBytes: z.number(),
 });
 
 export type CpuResult = z.infer<typeof cpuSchema>;
@@ -65,7 +67,13 @@ export const cpu = benchmark<CpuResult>({
         await sweep(stack, 1_000);
         resident.push(residentBytes(workerOf(stack)));
       }
-      return { sessions, layers, runs, residentBytes: resident };
+      return {
+        sessions,
+        layers,
+        runs,
+        residentBytes: resident,
+        peakBytes: peakResidentBytes(workerOf(stack)),
+      };
     }),
 });
 

@@ -61,7 +61,25 @@ export const sweepStatements: Statement[] = [
   },
 ];
 
+const RESTAMP = 2_000;
+
 export const runStatements: Statement[] = [
+  {
+    name: `a step after a change of session_ttl (\`restamp_sessions\`, ${RESTAMP})`,
+    hot: false,
+    role: "service_role",
+    setUp: `
+      with changed as (update private.settings set session_ttl = session_ttl - interval '1 second')
+      update private.restamp_state set after_id = '00000000-0000-0000-0000-000000000000'`,
+    async run({ subject: { session } }) {
+      const [row] = await session.measure<{ whole: boolean }>(
+        "restamp_sessions",
+        `select private.restamp_sessions(${RESTAMP}) as whole`,
+        [],
+      );
+      if (row?.whole !== false) throw new Error("Cannot measure: nothing was left to restamp");
+    },
+  },
   {
     name: "breaker (`expiry_allowed`, 1 % due)",
     hot: false,
