@@ -12,6 +12,15 @@ export function figure(value: number): string {
   return Number(value.toPrecision(3)).toLocaleString("en-US", { maximumFractionDigits: 6 });
 }
 
+export function milliseconds(value: number): string {
+  return `${figure(value)} ms`;
+}
+
+/** What became of a goal. */
+export function verdict(met: boolean): string {
+  return met ? "met" : "missed";
+}
+
 export function percent(share: number): string {
   return `${figure(100 * share)} %`;
 }

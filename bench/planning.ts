@@ -5,6 +5,7 @@
  * @module
  */
 
+import { PAGE_SIZE } from "../supabase/functions/_shared/acontext_requests.ts";
 import type { CpuResult } from "./cpu/benchmark.ts";
 import { DEFAULT_WORKERS, drainSpeed } from "./drain/report.ts";
 import type { DrainResult } from "./drain/benchmark.ts";
@@ -23,8 +24,6 @@ const SIZES = [1_000_000, 10_000_000, 100_000_000];
 const LATENCY_MS = 100;
 /** The default of `session_ttl`: in a steady state each session is deleted once in so many days. */
 const TTL_DAYS = 30;
-/** Of one list of Acontext. Sessions and disks are two lists. */
-const PAGE = 200;
 /** The default of `max_per_run`. */
 const DEFAULT_PER_RUN = 2_000;
 /** Default of the function's CPU time and of PostgREST's statements: Supabase's documented limits. */
@@ -52,7 +51,8 @@ export function planning({ drain, cpu, growth }: Measured): string {
   const seconds = (sessions: number) => ({
     remote: sessions / TTL_DAYS / (speed * DEFAULT_WORKERS),
     database: sessions / TTL_DAYS / databaseSpeed,
-    reconcile: 2 * sessions / PAGE * LATENCY_MS / 1000,
+    // Sessions and disks are two lists.
+    reconcile: 2 * sessions / PAGE_SIZE * LATENCY_MS / 1000,
   });
   const firstBottleneck = (sessions: number) => {
     const { remote, database, reconcile } = seconds(sessions);

@@ -1,6 +1,6 @@
 /** The section of docs/performance.md. @module */
 
-import { figure, table } from "../markdown.ts";
+import { figure, milliseconds, table, verdict } from "../markdown.ts";
 import { median } from "../statistics.ts";
 import { PACKAGES } from "./imports.ts";
 import type { ColdStartResult } from "./result.ts";
@@ -64,11 +64,11 @@ function timeTable(result: ColdStartResult): string {
     ["function", "modules loaded", "listening", "more than empty", "first request", "later"],
     summaries(result).map(({ name, load, listening, first, later }) => [
       name,
-      ms(load),
-      ms(listening),
-      ms(listening - empty),
-      ms(first),
-      ms(later),
+      milliseconds(load),
+      milliseconds(listening),
+      milliseconds(listening - empty),
+      milliseconds(first),
+      milliseconds(later),
     ]),
   );
 }
@@ -77,7 +77,11 @@ function stepTable({ steps }: ColdStartResult): string {
   const names = [...PACKAGES, "our own modules"];
   const medians = names.map((_, index) => median(steps.map((step) => step[index] ?? 0)));
   return table(["", ...names, "all"], [
-    ["time", ...medians.map(ms), ms(medians.reduce((sum, time) => sum + time, 0))],
+    [
+      "time",
+      ...medians.map(milliseconds),
+      milliseconds(medians.reduce((sum, time) => sum + time, 0)),
+    ],
   ]);
 }
 
@@ -138,12 +142,4 @@ function partTable({ functions }: ColdStartResult): string {
     ["part", "KB"],
     parts.sort(([, a], [, b]) => b - a).map(([name, bytes]) => [name, figure(bytes / 1e3)]),
   );
-}
-
-function ms(value: number): string {
-  return `${figure(value)} ms`;
-}
-
-function verdict(met: boolean): string {
-  return met ? "met" : "missed";
 }

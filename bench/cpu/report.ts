@@ -1,6 +1,6 @@
 /** What is said of the worker's CPU time and memory. @module */
 
-import { figure, table } from "../markdown.ts";
+import { figure, table, verdict } from "../markdown.ts";
 import { median } from "../statistics.ts";
 import type { CpuResult } from "./benchmark.ts";
 
@@ -36,12 +36,12 @@ export function report(
 
   return `${layerTable}
 
-- Goal: at most 0.4 ms for each session in a process that has just started: ${met(first <= 0.4)} (${
-    figure(first)
-  } ms, so that ${figure(Math.floor(CPU_LIMIT_MS / first))} sessions fit into ${
+- Goal: at most 0.4 ms for each session in a process that has just started: ${
+    verdict(first <= 0.4)
+  } (${figure(first)} ms, so that ${figure(Math.floor(CPU_LIMIT_MS / first))} sessions fit into ${
     CPU_LIMIT_MS / 1000
   } s)
-- Goal: less than 200 MiB: ${met(most < 200)} (${
+- Goal: less than 200 MiB: ${verdict(most < 200)} (${
     figure(started)
   } MiB when the process has started, ${figure(most)} MiB at most)
 - Memory after the first thousand sessions ${
@@ -57,8 +57,4 @@ batches, so that a session costs a few lines of JSON and no request of its own t
 the log; and an answer that says how long it is, is read in one piece, where one in chunks has to be counted while it is
 read. The first three rows are processes that have run before, the last two the function's own, started anew.
 `;
-}
-
-function met(yes: boolean): string {
-  return yes ? "met" : "missed";
 }

@@ -1,6 +1,6 @@
 /** What is said of the drains. @module */
 
-import { figure, percent, table } from "../markdown.ts";
+import { figure, percent, table, verdict } from "../markdown.ts";
 import { median } from "../statistics.ts";
 import type { DrainResult } from "./benchmark.ts";
 import { BARE, JOBS_ALONE, NAIVE, OURS } from "./contenders.ts";
@@ -58,15 +58,15 @@ export function report({ concurrency, samples }: DrainResult): string {
     const against = (name: string) => speed(OURS, latency) / speed(name, latency);
     const least = Math.min(...queues.map(against));
     const lines = [
-      `at ${latency} ms not slower than the queues: ${met(least >= 1)} (${figure(least)} ×)`,
+      `at ${latency} ms not slower than the queues: ${verdict(least >= 1)} (${figure(least)} ×)`,
     ];
     if (latency === 25) {
       const share = efficiency(OURS, latency);
       lines.push(
-        `at 25 ms at least 90 % efficient: ${met(share >= 0.9)} (${
+        `at 25 ms at least 90 % efficient: ${verdict(share >= 0.9)} (${
           percent(share)
         }; the deletes alone reach ${percent(efficiency(BARE, latency))})`,
-        `at 25 ms at least 25 times the naive loop: ${met(against(NAIVE) >= 25)} (${
+        `at 25 ms at least 25 times the naive loop: ${verdict(against(NAIVE) >= 25)} (${
           figure(against(NAIVE))
         } ×)`,
       );
@@ -98,10 +98,6 @@ within the time, since it would not wait). This project's sweep does all of it a
 every step in the database so that a crash loses nothing, and writes a receipt of how each resource was proven gone. The
 less time Acontext takes, the more of the time is the database's.
 `;
-}
-
-function met(yes: boolean): string {
-  return yes ? "met" : "missed";
 }
 
 function capitalised(text: string): string {

@@ -67,7 +67,7 @@ Goal: growth of each hot statement of at most ${GOAL} ×: ${verdict(hot, session
 
 ${table(["For every message, session or batch", ...columns], hot.map(row))}
 
-Pages are those that one attempt reads or writes, each time counted; they grow with the height of the indexes alone. What
+Pages are those that one attempt reads or writes, each time counted: a figure without noise. What
 runs once in a run of the cleanup, or when somebody looks, counts what is due: its cost follows that, not the number of
 sessions, and is given for each session more that is due.
 

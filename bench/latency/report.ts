@@ -1,6 +1,6 @@
 /** The section of docs/performance.md. @module */
 
-import { figure, percent, table } from "../markdown.ts";
+import { figure, milliseconds, percent, table, verdict } from "../markdown.ts";
 import { median, percentile } from "../statistics.ts";
 import { PARTS } from "../support/stack_processes.ts";
 import type { LatencyResult, Setting } from "./result.ts";
@@ -53,11 +53,11 @@ function createTable({ creates }: LatencyResult): string {
     creates.map((row) => [
       `${row.delayMs} ms`,
       nameOf(row),
-      ms(p50(row.naive)),
-      ms(p50(row.ours)),
+      milliseconds(p50(row.naive)),
+      milliseconds(p50(row.ours)),
       figure(p50(row.ours) / p50(row.naive)),
-      ms(p99(row.naive)),
-      ms(p99(row.ours)),
+      milliseconds(p99(row.naive)),
+      milliseconds(p99(row.ours)),
     ]),
   );
 }
@@ -106,12 +106,12 @@ function messageTable({ messages }: LatencyResult): string {
         name,
         `${row.delayMs} ms`,
         nameOf(row),
-        ms(p50(direct)),
-        ms(p50(through)),
-        ms(p50(through) - p50(direct)),
+        milliseconds(p50(direct)),
+        milliseconds(p50(through)),
+        milliseconds(p50(through) - p50(direct)),
         percent((p50(through) - p50(direct)) / p50(direct)),
-        ms(p99(direct)),
-        ms(p99(through)),
+        milliseconds(p99(direct)),
+        milliseconds(p99(through)),
       ])
     ),
   );
@@ -175,12 +175,4 @@ function costTable(result: LatencyResult): string {
       return [name, ...parts.map(figure), figure(total)];
     }),
   );
-}
-
-function ms(value: number): string {
-  return `${figure(value)} ms`;
-}
-
-function verdict(met: boolean): string {
-  return met ? "met" : "missed";
 }

@@ -1,6 +1,6 @@
 /** The section of docs/performance.md. @module */
 
-import { count, figure, percent, table } from "../markdown.ts";
+import { count, figure, milliseconds, percent, table } from "../markdown.ts";
 import { median, percentile } from "../statistics.ts";
 import { OPERATIONS } from "./questions.ts";
 import type { Day, LoadResult } from "./result.ts";
@@ -56,11 +56,11 @@ function dayTable({ work }: Day): string {
       return [
         operation,
         count(requests.length),
-        ms(median(requests)),
-        ms(percentile(requests, 0.99)),
+        milliseconds(median(requests)),
+        milliseconds(percentile(requests, 0.99)),
         count(calls.length),
-        ms(median(calls)),
-        ms(percentile(calls, 0.99)),
+        milliseconds(median(calls)),
+        milliseconds(percentile(calls, 0.99)),
       ];
     }),
   );
@@ -78,7 +78,8 @@ function badDayText({ bad }: LoadResult): string {
     percent(failed / requests)
   }) were answered with the code of a fault; ${given} calls (${
     percent(given / calls)
-  }) still failed after the client's repetitions:`;
+  }) still failed after the client's repetitions. Effects
+that land late were injected for creates only: a late delete beside its repetition would be two at a time.`;
 }
 
 function failureTable({ work }: Day): string {
@@ -139,8 +140,4 @@ function memoryTable(result: LoadResult): string {
 
 function total(counts: Record<string, number>): number {
   return Object.values(counts).reduce((sum, times) => sum + times, 0);
-}
-
-function ms(value: number): string {
-  return `${figure(value)} ms`;
 }

@@ -70,7 +70,8 @@ function connectionEnvironment(databaseUrl: string): Record<string, string> {
 }
 
 /** Runs every benchmark small: each that did its work counts as passed, whatever time it took. */
-export async function runBenchmarks(): Promise<Counts> {
+export async function runBenchmarks(): Promise<Counts | string> {
+  if (Deno.build.os !== "linux") return "they read CPU time and memory from /proc";
   const counts = { passed: 0, failed: 0 };
   const success = await runShown(Deno.execPath(), {
     args: ["run", "--allow-all", "--no-check", join(ROOT, "bench", "main.ts"), "--quick"],
