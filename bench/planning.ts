@@ -99,6 +99,14 @@ ${
     ], rows)
   }
 
+- **Where one worker ends.** The nearer Acontext is, the more of the time is the database's. When Acontext takes no time,
+  a sweep deletes ${
+    figure(drainSpeed(drain, 0))
+  } sessions a second, and the database alone, asked by one client in small batches, lets
+  ${
+    figure(databaseSpeed)
+  } go: leases, steps that outlive a crash and receipts are rows to write, and are what a queue that
+  writes fewer is ahead by there.
 - **What comes first at 1 M sessions** is what takes longest in its row: ${
     firstBottleneck(1_000_000)
   }. \`concurrency\` and \`max_workers\` raise the speed of the deletions as far as Acontext allows.
