@@ -106,7 +106,7 @@ function demandTruth({ good, bad, end, backlog }: LoadResult): void {
   const sum = (counts: Record<string, number>) => Object.values(counts).reduce((a, b) => a + b, 0);
   const problems = [
     ...good.work.wrong.map((what) => `good day: ${what}`),
-    ...(sum(good.work.failedRequests) > 0 ? [`good day: a request failed`] : []),
+    ...Object.keys(good.work.failedRequests).map((code) => `good day: a request failed: ${code}`),
     ...bad.work.wrong.map((what) => `bad day: ${what}`),
     ...(sum(bad.work.failedRequests) > sum(bad.injected) ? ["more failures than faults"] : []),
     ...end.wrong.map((what) => `end: ${what}`),

@@ -37,8 +37,8 @@ export async function cleanUp(
     for (let round = 1; round <= MAX_ROUNDS; round++) {
       await reconcile(world);
       await database.makeDue();
-      await world.swept({ force: true });
-      if ((await database.queue()).length === 0) return round;
+      const { total } = await world.swept({ force: true });
+      if (total === 0 && (await database.queue()).length === 0) return round;
     }
     throw new Error(`Cannot clean up: after ${MAX_ROUNDS} rounds there is still something to do`);
   });
