@@ -8,6 +8,7 @@ import { checkContract } from "./contract.ts";
 import { checkDatabase } from "./database.ts";
 import { checkDeadExports } from "./dead_exports.ts";
 import { checkImportMaps } from "./import_maps.ts";
+import { checkPerformance } from "./performance.ts";
 import type { Report } from "./report.ts";
 import { checkSource } from "./source.ts";
 
@@ -17,5 +18,6 @@ export async function runChecks(report: Report, options: { fix: boolean }): Prom
   await checkImportMaps(report);
   await checkDeadExports(report);
   await checkContract(report, options);
+  await checkPerformance(report, options);
   await checkDatabase(report, options);
 }
