@@ -17,8 +17,8 @@ export const creationMutants: Mutant[] = [
 `,
     }, {
       file: "core/create_session.ts",
-      find: "const made = await makeResources(deps, {",
-      replace: "const made = early ?? await makeResources(deps, {",
+      find: "made = await makeResources(deps, {",
+      replace: "made = early ?? await makeResources(deps, {",
     }],
   },
   {
