@@ -3,6 +3,8 @@
 import { assert, assertEquals } from "@std/assert/mod.js";
 import { startCluster } from "./cluster.ts";
 import { Database } from "./database.ts";
+import { MUTANTS } from "./mutants/all.ts";
+import { applyAll } from "./mutants/try_mutants.ts";
 import { readUnshrunk, REGRESSIONS } from "./regressions.ts";
 import { type Bench, runPlan } from "./run_plan.ts";
 import { DEFAULT_COMMANDS, planOf } from "./search.ts";
@@ -38,6 +40,16 @@ Deno.test({
           const seed = runSeedOf(SEED, i);
           const { violations } = await runPlan(planOf(seed, DEFAULT_COMMANDS), bench);
           assertEquals({ seed, violations }, { seed, violations: [] });
+        }
+      });
+      await t.step("every mutant still changes what it was written for", async () => {
+        const databaseUrl = await cluster.clone("definitions");
+        const workDir = await Deno.makeTempDir({ prefix: "acontext-mutants-" });
+        try {
+          // Throws where the code that it takes away has moved.
+          await applyAll(MUTANTS, { databaseUrl, workDir });
+        } finally {
+          await Deno.remove(workDir, { recursive: true });
         }
       });
       await t.step("a seed plays the same way twice, to the letter", async () => {

@@ -52,7 +52,7 @@ export async function tryMutants(cluster: Cluster, options: Options): Promise<bo
 }
 
 /** @throws {Error} naming every mutant whose text is not there any more. */
-async function applyAll(
+export async function applyAll(
   mutants: Mutant[],
   where: { databaseUrl: string; workDir: string },
 ): Promise<Map<Mutant, Variant>> {
