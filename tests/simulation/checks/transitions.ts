@@ -28,6 +28,8 @@ export class Transitions implements Check {
   }
 
   transaction(transaction: Transaction, before: Snapshot, after: Snapshot): void {
+    // Then a run asks the breaker again.
+    if (before.settings.sessionTtl !== after.settings.sessionTtl) this.#tripped.clear();
     this.#watchBreaker(transaction, before, after);
     for (const [id, row] of after.rows) {
       const was = before.rows.get(id);
@@ -81,7 +83,7 @@ export class Transitions implements Check {
         args["p_user_id"] === was.user);
   }
 
-  /** The breaker's rule, worked out anew from all rows at a run's first step. */
+  /** The breaker's rule, worked out anew from all rows at the step at which a run has to ask. */
   #watchBreaker({ name, args }: Transaction, before: Snapshot, after: Snapshot): void {
     const runId = String(args["p_run_id"]);
     if (name !== "queue_due_sessions" || this.#tripped.has(runId)) return;
