@@ -12,6 +12,7 @@ const TABLES = [
   "private.uncertain_sessions",
   "private.cleanup_runs",
   "private.reconcile_state",
+  "private.restamp_state",
 ];
 
 /** So many unknown sessions are never believed. */
@@ -63,6 +64,7 @@ async function move(world: World, whereTo: "aside" | "back"): Promise<void> {
     "create schema if not exists simulation",
     ...statements,
     "insert into private.reconcile_state default values on conflict do nothing",
+    "insert into private.restamp_state default values on conflict do nothing",
     "set role service_role",
   ].join(";\n"));
 }
