@@ -75,21 +75,21 @@ select is(tests.calls(), tests.calls_before(), 'nothing left to do: nobody was c
 reset role;
 select tests.make_active(n) from generate_series(1, 3) as n;
 select tests.queue(n) from generate_series(1, 3) as n;
-select public.finish_cleanup_run(tests.run(1), '{"stopReason": "limit"}');
+select public.finish_cleanup_run(tests.run(1), '{"total": 1, "stopReason": "limit"}');
 select is(tests.calls(), tests.calls_before(), 'a manual run calls nobody, whatever it leaves');
 select tests.start_run(n, false, p_trigger => 'retry') from generate_series(11, 16) as n;
 update private.cleanup_runs set started_at = private.clock() - interval '1 hour' where id <> tests.run(11);
 select is(
-  public.finish_cleanup_run(tests.run(11), '{"stopReason": "empty"}'), '{"remaining": 3, "dispatched": 0}'::jsonb,
+  public.finish_cleanup_run(tests.run(11), '{"total": 1, "stopReason": "empty"}'), '{"remaining": 3, "dispatched": 0}'::jsonb,
   'a run that says it found nothing more calls nobody'
 );
 select is(
-  public.finish_cleanup_run(tests.run(12), '{"stopReason": "outage"}') -> 'dispatched', '0'::jsonb,
+  public.finish_cleanup_run(tests.run(12), '{"total": 1, "stopReason": "outage"}') -> 'dispatched', '0'::jsonb,
   'a run that met an outage leaves the rest to the schedule'
 );
 set local role service_role;
 select is(
-  public.finish_cleanup_run(tests.run(13), '{"stopReason": "limit"}'), '{"remaining": 3, "dispatched": 1}'::jsonb,
+  public.finish_cleanup_run(tests.run(13), '{"total": 1, "stopReason": "limit"}'), '{"remaining": 3, "dispatched": 1}'::jsonb,
   'a scheduled run that reached its limit calls the next'
 );
 reset role;
@@ -99,19 +99,61 @@ select is(
   'the next run is recorded as chained, and expires sessions only if the first did'
 );
 select is(
-  public.finish_cleanup_run(tests.run(14), '{"stopReason": "time_budget"}') -> 'dispatched', '0'::jsonb,
+  public.finish_cleanup_run(tests.run(14), '{"total": 1, "stopReason": "time_budget"}') -> 'dispatched', '0'::jsonb,
   'while one is under way that suffices for the backlog, nobody else is called'
 );
 update private.cleanup_runs set status = 'finished', stop_reason = 'empty' where trigger = 'chain';
 select is(
-  public.finish_cleanup_run(tests.run(15), '{"stopReason": "shutdown"}') -> 'dispatched', '1'::jsonb,
+  public.finish_cleanup_run(tests.run(15), '{"total": 1, "stopReason": "shutdown"}') -> 'dispatched', '1'::jsonb,
   'a run that was shut down calls the next'
+);
+
+-- Chaining, after progress only
+update private.cleanup_runs set status = 'finished', stop_reason = 'empty' where trigger = 'chain';
+select tests.start_run(n, false, p_trigger => 'retry') from generate_series(21, 26) as n;
+update private.cleanup_runs set started_at = private.clock() - interval '1 hour' where status = 'running';
+select is(
+  public.finish_cleanup_run(tests.run(21), '{"total": 0, "stopReason": "time_budget"}') -> 'dispatched', '0'::jsonb,
+  'a run that never got to anything calls nobody'
+);
+select is(
+  public.finish_cleanup_run(tests.run(22), '{"total": 2, "deferred": 2, "stopReason": "limit"}') -> 'dispatched', '0'::jsonb,
+  'nor does one that gave back all it took'
+);
+select is(
+  public.finish_cleanup_run(tests.run(23), '{"total": 2, "deferred": 2, "stopReason": "shutdown"}') -> 'dispatched', '0'::jsonb,
+  'even when it was shut down'
+);
+select is(
+  public.finish_cleanup_run(tests.run(24), '{"total": 2, "failed": 1, "deferred": 1, "stopReason": "time_budget"}')
+    -> 'dispatched',
+  '1'::jsonb, 'a failure is progress: what failed backs off'
+);
+update private.cleanup_runs set status = 'finished', stop_reason = 'empty' where trigger = 'chain';
+update private.cleanup_runs set expired = 1 where id = tests.run(25);
+select is(
+  public.finish_cleanup_run(tests.run(25), '{"stopReason": "time_budget"}') -> 'dispatched', '1'::jsonb,
+  'so is a session that expired'
+);
+update private.cleanup_runs set status = 'finished', stop_reason = 'empty' where trigger = 'chain';
+update private.restamp_state set after_id = tests.session(1);
+select is(
+  public.finish_cleanup_run(tests.run(26), '{"stopReason": "time_budget"}') -> 'dispatched', '1'::jsonb,
+  'so is a step towards a new session_ttl'
+);
+update private.cleanup_runs set status = 'finished', stop_reason = 'empty' where trigger = 'chain';
+select tests.pass(interval '1 minute');
+select tests.start_run(27, false, p_trigger => 'retry');
+update private.restamp_state set after_id = tests.session(1);
+select is(
+  public.finish_cleanup_run(tests.run(27), '{"stopReason": "time_budget"}') -> 'dispatched', '0'::jsonb,
+  'but not one that was made before the run'
 );
 
 -- Not enabled
 update private.settings set cleanup_enabled = false;
 select is(
-  public.finish_cleanup_run(tests.run(16), '{"stopReason": "limit"}'), '{"remaining": 3, "dispatched": 0}'::jsonb,
+  public.finish_cleanup_run(tests.run(16), '{"total": 1, "stopReason": "limit"}'), '{"remaining": 3, "dispatched": 0}'::jsonb,
   'not enabled: no chain'
 );
 set local role service_role;

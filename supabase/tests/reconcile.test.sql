@@ -170,5 +170,37 @@ select is(
 );
 reset role;
 
+-- Chaining
+select vault.create_secret('http://127.0.0.1:1', 'project_url') where not exists (
+  select 1 from vault.secrets where name = 'project_url'
+);
+select vault.create_secret('sb_secret_test', 'cleanup_secret_key') where not exists (
+  select 1 from vault.secrets where name = 'cleanup_secret_key'
+);
+-- Starts a run that pg_net carried, lets it do its part, and answers whether its end calls the next.
+create function tests.chained(p_number integer, p_result jsonb, p_moves boolean default false)
+returns boolean language plpgsql
+as $$
+begin
+  perform tests.pass(interval '10 minutes');
+  insert into private.cleanup_runs (id, trigger, status, expires_sessions, request_id)
+  values (tests.run(p_number), 'reconcile', 'requested', false, p_number);
+  perform public.start_reconcile_run(tests.run(p_number), 60);
+  if p_moves then
+    perform tests.save(p_number, '[]', '[]');
+  else
+    perform public.save_reconcile_progress(tests.run(p_number), t.phase, '[]', '[]', '{}', false, t.page_cursor)
+    from private.reconcile_state as t;
+  end if;
+  return public.finish_reconcile_run(tests.run(p_number), p_result) = '{"dispatched": 1}';
+end;
+$$;
+select ok(not tests.chained(11, '{"stopReason": "time_budget"}'), 'a run that did not get on calls nobody');
+select ok(tests.chained(12, '{"stopReason": "time_budget"}', p_moves => true), 'one whose position moved calls the next');
+select ok(not tests.chained(13, '{"stopReason": "limit"}'), 'what an earlier run did does not count');
+select ok(tests.chained(14, '{"stopReason": "shutdown", "queued": 1}'), 'what a run queued does');
+select ok(tests.chained(15, '{"stopReason": "limit", "labelsRemoved": 1}'), 'and the labels that it removed');
+select ok(not tests.chained(16, '{"stopReason": "outage", "queued": 1}'), 'an outage ends the chain');
+
 select * from finish();
 rollback;

@@ -33,9 +33,9 @@ select columns_are('private', 'message_keys', array[
 select columns_are('private', 'uncertain_sessions', array['session_id', 'since']);
 select columns_are('private', 'reconcile_state', array[
   'only_row', 'phase', 'page_cursor', 'pass_started_at', 'pass_finished_at', 'reconciled_until', 'pass_seen', 'pass_unknown',
-  'run_id', 'run_until', 'watched_since'
+  'run_id', 'run_until', 'watched_since', 'moved_at'
 ]);
-select columns_are('private', 'restamp_state', array['only_row', 'after_id']);
+select columns_are('private', 'restamp_state', array['only_row', 'after_id', 'moved_at']);
 select columns_are('private', 'settings_log', array['log_id', 'changed_at', 'changed_by', 'old', 'new']);
 select columns_are('private', 'cleanup_runs', array[
   'id', 'trigger', 'status', 'expires_sessions', 'force', 'expiry_allowed', 'requested_at', 'started_at',

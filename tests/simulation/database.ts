@@ -28,11 +28,12 @@ const FORGET = `
   delete from private.deletion_log;
   delete from private.cleanup_runs;
   delete from private.reconcile_state;
+  delete from private.restamp_state;
   delete from private.settings;
   delete from auth.users;
   delete from net.http_request_queue;
-  update private.restamp_state set after_id = null;
   insert into private.reconcile_state default values;
+  insert into private.restamp_state default values;
   insert into private.settings default values;`;
 
 const ARGUMENTS = `

@@ -55,6 +55,7 @@ const USUAL_STORIES: Record<StoryName, number> = {
   lateArrival: 1,
   secondLife: 0.7,
   massExpiry: 0.5,
+  frozenWorkers: 0.5,
 };
 
 const USUAL_PROFILE: { [Key in keyof Profile]: fc.Arbitrary<Profile[Key]> } = {
@@ -91,7 +92,14 @@ const THEMES: Theme[] = [
   {
     weight: 3,
     acts: { remove: 30, sweep: 25, weather: 14 },
-    stories: { slowWorker: 5, heap: 5, impatience: 5, patience: 5, impatientRetry: 5 },
+    stories: {
+      slowWorker: 5,
+      heap: 5,
+      impatience: 5,
+      patience: 5,
+      impatientRetry: 5,
+      frozenWorkers: 3,
+    },
     profile: { deletionGrace: fc.constant(0) },
   },
   // What is late, lost or left over.

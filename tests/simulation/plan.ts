@@ -34,7 +34,7 @@ export type Act =
   /** What pg_cron starts; each delivery is so many milliseconds after the request was handed to pg_net. */
   | {
     do: "cron";
-    job: "nightly" | "retry" | "reconcile" | "purge";
+    job: Job;
     deliveries: number[];
     fate: Fate | null;
   }
@@ -53,6 +53,9 @@ export type Act =
   | { do: "skew"; ms: number }
   /** The function is pointed at an empty database for a while, and reconciles there. */
   | { do: "wrong database" };
+
+/** Of pg_cron. */
+export type Job = "nightly" | "retry" | "reconcile" | "purge";
 
 /** As the stand-in's faults name requests. */
 export type Route =

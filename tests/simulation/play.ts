@@ -1,7 +1,7 @@
 /** Carries out the commands of a plan. @module */
 
 import { startCreate, startDelete, startRestore, startWorker } from "./actors.ts";
-import { type Act, type Command, type Fate, type OperatorSql, USERS } from "./plan.ts";
+import { type Act, type Command, type Fate, type Job, type OperatorSql, USERS } from "./plan.ts";
 import type { Process } from "./process.ts";
 import { fixedUuid, Random } from "./random.ts";
 import { drawWeather, type Weather } from "./weather.ts";
@@ -140,10 +140,7 @@ function key(slot: number, stranger = false): { userId: string; sessionId: strin
   return { userId: ownerOf(slot, stranger), sessionId: slotId(slot) };
 }
 
-export async function runJob(
-  world: World,
-  job: "nightly" | "retry" | "reconcile" | "purge",
-): Promise<void> {
+export async function runJob(world: World, job: Job): Promise<void> {
   const text = {
     nightly: "select private.dispatch_cleanup('nightly', true, false)",
     retry: "select private.dispatch_cleanup('retry', false, false)",

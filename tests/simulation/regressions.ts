@@ -1,6 +1,6 @@
 /** Plans that once failed, shrunk. Each names what was wrong. @module */
 
-import type { Act, Plan, Profile } from "./plan.ts";
+import type { Act, Job, Plan, Profile } from "./plan.ts";
 
 export interface Regression {
   name: string;
@@ -40,6 +40,30 @@ const remove = { do: "delete", slot: 0, stranger: false, fate } as const;
 const sweep = { do: "run", task: "sweep", dryRun: false, force: false, limit: null, fate } as const;
 const reconcile = { ...sweep, task: "reconcile" } as const;
 const purge: Act = { do: "cron", job: "purge", deliveries: [20], fate };
+
+/** Every worker freezes before it has done anything, for longer than its time, and nobody looks for a month. */
+function idleChain(job: Job): Regression {
+  return {
+    name: `runs that got nothing done do not call the next for ever: ${job}`,
+    plan: {
+      seed: 2120428875,
+      profile,
+      commands: [
+        { wait: 0, key: 1, ...create },
+        { wait: 2_000, key: 2, do: "operator", sql: "delete all rows", slot: 0 },
+        {
+          wait: 200,
+          key: 3,
+          do: "cron",
+          job,
+          deliveries: [20],
+          fate: { end: "freeze", at: 0, ms: 100_000 },
+        },
+        { wait: 30 * DAY, key: 4, do: "use", slot: 3 },
+      ],
+    },
+  };
+}
 
 export const REGRESSIONS: readonly Regression[] = [
   {
@@ -93,6 +117,8 @@ export const REGRESSIONS: readonly Regression[] = [
       ],
     },
   },
+  idleChain("nightly"),
+  idleChain("reconcile"),
   {
     name:
       "a caller that fails tells what it made for a session that another has bound to its deletion",

@@ -24,6 +24,22 @@ export const sweepMutants: Mutant[] = [
     }],
   },
   {
+    mechanism: "a sweep that got nothing done calls no other",
+    sql: [{
+      function: "public.finish_cleanup_run(uuid,jsonb)",
+      find: "v_remaining > 0 and v_got_on and",
+      replace: "v_remaining > 0 and",
+    }],
+  },
+  {
+    mechanism: "a reconcile run that got nothing done calls no other",
+    sql: [{
+      function: "public.finish_reconcile_run(uuid,jsonb)",
+      find: "v_got_on and v_run",
+      replace: "v_run",
+    }],
+  },
+  {
     mechanism: "reconcile stops when too much is unknown",
     code: [{
       file: "core/reconcile.ts",

@@ -1,12 +1,13 @@
 /** Several workers on one deletion, each slower than the next expects. @module */
 
 import fc from "fast-check";
-import { command, MINUTE } from "../generate_acts.ts";
+import { command, DAY, MINUTE } from "../generate_acts.ts";
 import type { Fault } from "../../../local/acontext/fault_rules.ts";
 import type { Act, Route } from "../plan.ts";
 import {
   crash,
   creation,
+  cron,
   delayed,
   deleteRow,
   deletion,
@@ -129,6 +130,20 @@ const massExpiry: Story = fc.tuple(
   command(settings({ session_ttl: "30 days" }), seconds(0, 5)),
 );
 
+/** Workers freeze for longer than their time before they have done anything, and nobody looks for a week. */
+const frozenWorkers: Story = fc.tuple(
+  command(creation(0, none)),
+  command(deleteAll, seconds(1, 5)),
+  command(
+    cron(
+      fc.constantFrom("retry", "nightly", "reconcile"),
+      freezeAt([0], seconds(100, 110)),
+    ),
+    soon,
+  ),
+  command(weather("calm"), fc.constant(7 * DAY)),
+);
+
 export const DELETING = {
   slowWorker,
   heap,
@@ -137,4 +152,5 @@ export const DELETING = {
   impatientRetry,
   failing,
   massExpiry,
+  frozenWorkers,
 };

@@ -2,7 +2,15 @@
 
 import fc from "fast-check";
 import { command, fate } from "../generate_acts.ts";
-import { type Act, type Command, type Fate, FOREIGN_SLOT, type Route, SLOTS } from "../plan.ts";
+import {
+  type Act,
+  type Command,
+  type Fate,
+  FOREIGN_SLOT,
+  type Job,
+  type Route,
+  SLOTS,
+} from "../plan.ts";
 import type { Fault } from "../../../local/acontext/fault_rules.ts";
 import type { WeatherName } from "../weather.ts";
 
@@ -40,8 +48,15 @@ export const late = (route: Route, ms: fc.Arbitrary<number>): fc.Arbitrary<Act> 
 export const delayed = (route: Route, ms: fc.Arbitrary<number>): fc.Arbitrary<Act> =>
   mishap(fc.constant(route), fc.record({ kind: fc.constant("delay" as const), ms }));
 
-export const job = (job: "nightly" | "retry" | "reconcile" | "purge"): fc.Arbitrary<Act> =>
-  fc.constant({ do: "cron", job, deliveries: [20], fate: null });
+/** Handed over once. The fate is that of the runs that follow of it, too. */
+export const cron = (job: fc.Arbitrary<Job>, fate: fc.Arbitrary<Fate | null>): fc.Arbitrary<Act> =>
+  fc.record({
+    do: fc.constant("cron" as const),
+    job,
+    deliveries: fc.constant<number[]>([20]),
+    fate,
+  });
+export const job = (job: Job): fc.Arbitrary<Act> => cron(fc.constant(job), none);
 export const settings = (changes: Record<string, string>): fc.Arbitrary<Act> =>
   fc.constant({ do: "settings", changes });
 /** A deletion can be worked on as soon as it is asked for. */
