@@ -146,6 +146,33 @@ select is(
   'those that were looked at are certain'
 );
 
+-- Uncertain sessions that are deleted and restored
+reset role;
+select tests.make_active(5);
+insert into private.uncertain_sessions (session_id, since) values (tests.session(5), private.clock() - interval '1 day');
+create function tests.in_doubt(p_number integer) returns boolean language sql
+as $$ select exists (select 1 from private.uncertain_sessions as u where u.session_id = tests.session(p_number)) $$;
+grant execute on all functions in schema tests to service_role;
+set local role service_role;
+select tests.queue(5);
+select ok(
+  not tests.unknown_disk(107, 5), 'while a session is being deleted, its second disk is left to the worker'
+);
+select tests.save(3, '[]', '[]', array[tests.session(5)]);
+select ok(not tests.in_doubt(5), 'so a run that looked meanwhile finds nothing, and is satisfied');
+select public.restore_session(tests.alice(), tests.session(5));
+select ok(tests.in_doubt(5), 'the restored session is in doubt');
+select tests.save(3, '[]', '[]', array[tests.session(5)]);
+select ok(tests.in_doubt(5), 'and stays so, whatever a run found before');
+select tests.pass(interval '2 hours');
+select ok(
+  public.list_uncertain_sessions('00000000-0000-0000-0000-000000000000', 10) ? tests.session(5)::text,
+  'it is looked into in its time'
+);
+select ok(tests.unknown_disk(107, 5), 'which finds the second disk');
+select tests.save(3, '[]', '[]', array[tests.session(5)]);
+select ok(not tests.in_doubt(5), 'and ends the doubt');
+
 -- Finishing
 select is(
   public.finish_reconcile_run(tests.run(3), '{"unknown": 3, "stopReason": "empty"}'), '{"dispatched": 0}'::jsonb,

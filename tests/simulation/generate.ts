@@ -54,6 +54,7 @@ const USUAL_STORIES: Record<StoryName, number> = {
   revival: 1,
   lateArrival: 1,
   secondLife: 0.7,
+  secondThoughts: 1,
   massExpiry: 0.5,
   frozenWorkers: 0.5,
 };
@@ -113,6 +114,7 @@ const THEMES: Theme[] = [
   {
     weight: 2,
     acts: { restore: 25, remove: 25, sweep: 18 },
+    stories: { secondThoughts: 10 },
     profile: { deletionGrace: fc.constantFrom(120, 3_600) },
   },
   // Lifetimes, pins and mistakes with them.

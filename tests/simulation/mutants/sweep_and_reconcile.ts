@@ -92,6 +92,23 @@ export const sweepMutants: Mutant[] = [
     }],
   },
   {
+    mechanism: "a restored session is looked into, as reconcile left it alone meanwhile",
+    sql: [{
+      function: "public.restore_session(uuid,uuid)",
+      find: "values (p_session_id, private.clock())",
+      replace: "select p_session_id, private.clock() where false",
+    }],
+  },
+  {
+    mechanism: "a reconcile run ends no doubt that is newer than its look",
+    sql: [{
+      function:
+        "public.save_reconcile_progress(uuid,private.reconcile_phase,jsonb,jsonb,uuid[],boolean,text,integer,integer)",
+      find: "u.since <= v_now - 2 *",
+      replace: "u.since <= v_now - 0 *",
+    }],
+  },
+  {
     mechanism: "the mark names the namespace",
     code: [{
       file: "acontext_schemas.ts",

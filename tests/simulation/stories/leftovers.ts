@@ -8,12 +8,15 @@ import {
   creation,
   delayed,
   deletion,
+  freezeAt,
   job,
   late,
   mishap,
   noGrace,
   none,
   reconcile,
+  restoration,
+  runOf,
   seconds,
   seldom,
   settings,
@@ -148,6 +151,21 @@ const secondLife: Story = slot.chain((slot) =>
   )
 );
 
+/** A session that may have a second disk is deleted while reconcile looks for the disk, and restored. */
+const secondThoughts: Story = slot.chain((slot) =>
+  fc.tuple(
+    command(settings({ deletion_grace: "1 hour", orphan_grace: "10 minutes" })),
+    command(weather("calm"), soon),
+    command(late("POST /disk", seconds(60, 80)), soon),
+    command(creation(slot, none), soon),
+    command(creation(slot, none), seconds(5, 40)),
+    command(delayed("GET /disk", seconds(2, 4)), fc.constantFrom(25 * MINUTE, 50 * MINUTE)),
+    command(runOf("reconcile", freezeAt([7, 8, 8, 9], seconds(1, 5))), soon),
+    command(deletion(slot, none), seconds(1, 2)),
+    command(restoration(slot), seconds(1, 5)),
+  )
+);
+
 export const LEFTOVERS = {
   halfMade,
   halfKnown,
@@ -156,4 +174,5 @@ export const LEFTOVERS = {
   lateArrival,
   orphan,
   secondLife,
+  secondThoughts,
 };

@@ -82,6 +82,9 @@ export function deletion(slot: number, fate: fc.Arbitrary<Fate | null>): fc.Arbi
   });
 }
 
+export const restoration = (slot: number): fc.Arbitrary<Act> =>
+  fc.constant({ do: "restore", slot });
+
 export const deleteRow = (slot: number): fc.Arbitrary<Act> =>
   fc.constant({ do: "operator", sql: "delete row", slot });
 
