@@ -37,3 +37,15 @@ export function onStopRequest(stop: () => void, force: () => void): () => void {
     clearInterval(watch);
   };
 }
+
+/** Runs `work`; when the command is to end meanwhile, `work` is told by its signal, may clear up, and 130 is the exit code. */
+export async function withStopSignal<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const request = new AbortController();
+  const ignoreStops = onStopRequest(() => request.abort(), () => Deno.exit(130));
+  try {
+    return await work(request.signal);
+  } finally {
+    ignoreStops();
+    if (request.signal.aborted) Deno.exit(130);
+  }
+}
