@@ -7,6 +7,7 @@
  */
 
 import { BENCHMARKS } from "./all.ts";
+import { endWithRunner } from "../local/until_stopped.ts";
 import type { AnyBenchmark, Scale } from "./benchmark.ts";
 import { describeMachine, describeVersions } from "./machine.ts";
 import { type Options, readOptions, USAGE } from "./options.ts";
@@ -53,6 +54,7 @@ async function measure({ name, run, report }: AnyBenchmark, scale: Scale): Promi
 }
 
 if (import.meta.main) {
+  endWithRunner();
   try {
     const success = await main(readOptions(Deno.args, BENCHMARKS.map(({ name }) => name)));
     Deno.exit(success ? 0 : 1);

@@ -11,11 +11,14 @@ export interface Options {
   reportOnly: boolean;
 }
 
-export const USAGE = "Usage: npm run bench -- [--quick] [--report] [name …]";
+export const USAGE = "Usage: npm run bench -- [--quick] [name …], or npm run bench -- --report";
 
 /** @throws {RangeError} for an option or a name that is unknown. */
 export function readOptions(args: string[], known: string[]): Options {
   const { values, positionals } = parse(args);
+  if (values.report && (values.quick || positionals.length > 0)) {
+    throw new RangeError("Cannot measure: --report only writes the page, so it stands alone");
+  }
   const unknown = positionals.find((name) => !known.includes(name));
   if (unknown !== undefined) {
     throw new RangeError(`Cannot measure "${unknown}": the benchmarks are ${known.join(", ")}`);

@@ -156,14 +156,12 @@ export function startCronWorker(options: {
 
     for (const job of jobs) {
       let state = states.get(job.jobid);
-      if (state === undefined || state.schedule !== job.schedule) {
-        state = {
-          schedule: job.schedule,
-          running: state?.running ?? false,
-          pending: false,
-          lastStart: now,
-        };
+      if (state === undefined) {
+        state = { schedule: job.schedule, running: false, pending: false, lastStart: now };
         states.set(job.jobid, state);
+      } else if (state.schedule !== job.schedule) {
+        // The same object: a run under way will note its end there.
+        Object.assign(state, { schedule: job.schedule, pending: false, lastStart: now });
       }
       const schedule = parseSchedule(job.schedule);
       if (schedule === null) continue;

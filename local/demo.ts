@@ -13,8 +13,10 @@ import { createControlClient } from "./acontext/control.ts";
 import { audit } from "./demo/audit.ts";
 import { openDatabase } from "./demo/database.ts";
 import { play } from "./demo/story.ts";
-import { startStack } from "./stack.ts";
+import { withOwnStack } from "./own_stack.ts";
+import { ROOT } from "./paths.ts";
 import { findRunningStack } from "./stack_file.ts";
+import { withStopSignal } from "./until_stopped.ts";
 
 /** What the demo needs of a stack. */
 export interface DemoStack {
@@ -26,13 +28,14 @@ export interface DemoStack {
 }
 
 /** Plays the story on a running stack, prints it and answers whether it went well and nothing leaked. */
-async function demo(stack: DemoStack): Promise<boolean> {
+async function demo(stack: DemoStack, signal: AbortSignal): Promise<boolean> {
   const database = openDatabase(stack.databaseUrl);
   const control = createControlClient(stack.acontext.controlUrl);
   const made: string[] = [];
   let complete = true;
   try {
-    await play({ stack, database, control, say: console.log }, made).catch((error) => {
+    await play({ stack, database, control, say: console.log, signal }, made).catch((error) => {
+      signal.throwIfAborted();
       complete = false;
       console.log(`   ${error instanceof Error ? error.message : error}`);
     });
@@ -48,35 +51,13 @@ async function demo(stack: DemoStack): Promise<boolean> {
   }
 }
 
-/** Runs `use` with a stack of its own, gone afterwards. */
-async function withOwnStack<T>(
-  projectDir: string | undefined,
-  use: (stack: DemoStack) => Promise<T>,
-): Promise<T> {
-  const dataDir = await Deno.makeTempDir({ prefix: "acontext-sessions-demo-" });
-  try {
-    const stack = await startStack({
-      dataDir,
-      ports: "free",
-      ...(projectDir === undefined ? {} : { projectDir }),
-    });
-    try {
-      return await use(withStandIn(stack));
-    } finally {
-      await stack.stop();
-    }
-  } finally {
-    await Deno.remove(dataDir, { recursive: true });
-  }
-}
-
 function withStandIn<S extends { acontext: { controlUrl: string | null } }>(stack: S) {
   const { controlUrl } = stack.acontext;
   if (controlUrl === null) throw new Error("Cannot play the demo: the stack uses a real Acontext");
   return { ...stack, acontext: { ...stack.acontext, controlUrl } };
 }
 
-async function main(): Promise<boolean> {
+async function main(signal: AbortSignal): Promise<boolean> {
   const { values } = parseArgs({
     args: Deno.args,
     options: { project: { type: "string" } },
@@ -85,15 +66,19 @@ async function main(): Promise<boolean> {
   // The demo makes Acontext fail, which only the stand-in allows.
   if (running !== null && running.acontext.controlUrl !== null) {
     console.log(`Using the running stack at ${running.apiUrl}\n`);
-    return await demo(withStandIn(running));
+    return await demo(withStandIn(running), signal);
   }
   console.log("Starting a stack of its own …\n");
-  return await withOwnStack(values.project, demo);
+  const projectDir = values.project ?? ROOT;
+  return await withOwnStack(
+    { name: "demo", projectDir, signal },
+    (stack) => demo(withStandIn(stack), signal),
+  );
 }
 
 if (import.meta.main) {
   try {
-    Deno.exit(await main() ? 0 : 1);
+    Deno.exit(await withStopSignal(main) ? 0 : 1);
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
     Deno.exit(1);

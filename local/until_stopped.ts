@@ -24,16 +24,43 @@ export function onStopRequest(stop: () => void, force: () => void): () => void {
   const signals: Deno.Signal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
   for (const signal of signals) Deno.addSignalListener(signal, request);
 
-  // Only under run.mjs; a Deno started by hand in a shell may outlive it on purpose.
-  const runner = Number(Deno.env.get("ACONTEXT_SESSIONS_RUNNER"));
-  const watch = runner === Deno.ppid
-    ? setInterval(() => {
-      if (Deno.ppid !== runner && requestedAt === null) request();
-    }, PARENT_CHECK_MS)
-    : undefined;
+  const ignoreRunner = onceRunnerIsGone(() => {
+    if (requestedAt === null) request();
+  });
 
   return () => {
     for (const signal of signals) Deno.removeSignalListener(signal, request);
-    clearInterval(watch);
+    ignoreRunner();
   };
+}
+
+/** For a command whose parts see to signals themselves: a closed terminal and a killed `run.mjs` count as SIGTERM. */
+export function endWithRunner(): void {
+  const terminate = () => Deno.kill(Deno.pid, "SIGTERM");
+  Deno.addSignalListener("SIGHUP", terminate);
+  onceRunnerIsGone(terminate);
+}
+
+function onceRunnerIsGone(act: () => void): () => void {
+  // Only under run.mjs; a Deno started by hand in a shell may outlive it on purpose.
+  const runner = Number(Deno.env.get("ACONTEXT_SESSIONS_RUNNER"));
+  if (runner !== Deno.ppid) return () => {};
+  const watch = setInterval(() => {
+    if (Deno.ppid === runner) return;
+    clearInterval(watch);
+    act();
+  }, PARENT_CHECK_MS);
+  return () => clearInterval(watch);
+}
+
+/** Runs `work`; when the command is to end meanwhile, `work` is told by its signal, may clear up, and 130 is the exit code. */
+export async function withStopSignal<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const request = new AbortController();
+  const ignoreStops = onStopRequest(() => request.abort(), () => Deno.exit(130));
+  try {
+    return await work(request.signal);
+  } finally {
+    ignoreStops();
+    if (request.signal.aborted) Deno.exit(130);
+  }
 }

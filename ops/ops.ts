@@ -20,15 +20,24 @@ import { OpsError } from "./ops_error.ts";
 import { createOutput } from "./output.ts";
 import { findTarget, NO_TARGET } from "./target.ts";
 
-const COMMANDS: Record<string, Command> = {
-  health,
-  runs,
-  sweep,
-  stuck,
-  retry,
-  reconcile,
-  settings,
-  "erase-user": eraseUser,
+const OPTIONS = ["dry-run", "force", "limit"] as const;
+
+interface Entry {
+  command: Command;
+  options: typeof OPTIONS[number][];
+  /** Whether anything may follow its name; what, the command itself checks. */
+  takesArguments: boolean;
+}
+
+const COMMANDS: Record<string, Entry> = {
+  health: { command: health, options: [], takesArguments: false },
+  runs: { command: runs, options: ["limit"], takesArguments: false },
+  sweep: { command: sweep, options: ["dry-run", "force"], takesArguments: false },
+  stuck: { command: stuck, options: ["limit"], takesArguments: false },
+  retry: { command: retry, options: [], takesArguments: true },
+  reconcile: { command: reconcile, options: ["dry-run", "force"], takesArguments: false },
+  settings: { command: settings, options: [], takesArguments: true },
+  "erase-user": { command: eraseUser, options: ["dry-run"], takesArguments: true },
 };
 
 export const HELP = `npm run ops -- <command> [--json]
@@ -64,15 +73,25 @@ export async function runOps(argv: string[], options: OpsOptions): Promise<numbe
       stdout(HELP);
       return values.help ? EXIT.ok : EXIT.unknown;
     }
-    const command = Object.entries(COMMANDS).find(([key]) => key === name)?.[1];
-    if (command === undefined) {
+    const entry = Object.entries(COMMANDS).find(([key]) => key === name)?.[1];
+    if (entry === undefined) {
       throw new OpsError(
         `Cannot run "${name}": the commands are ${Object.keys(COMMANDS).join(", ")}`,
       );
     }
+    // Whoever adds --dry-run, or "dry-run", must not get what it was to hold back.
+    const foreign = OPTIONS.find((option) =>
+      (values[option] ?? false) !== false && !entry.options.includes(option)
+    );
+    if (foreign !== undefined) {
+      throw new OpsError(`Cannot run "${name}": it has no option --${foreign}`);
+    }
+    if (args.length > 0 && !entry.takesArguments) {
+      throw new OpsError(`Cannot run "${name}": it takes no "${args[0]}"`);
+    }
     const target = await findTarget(env);
     if (target === null) throw new OpsError(`Cannot run "${name}": no project. ${NO_TARGET}`);
-    return await command({
+    return await entry.command({
       api: createApi(target),
       output: createOutput({ json: values.json, stdout, stderr }),
       args,

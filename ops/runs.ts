@@ -40,7 +40,8 @@ export async function runToEnd(
     );
     if (!UNFINISHED.has(run.stopReason ?? "")) return runs;
     // Whatever keeps a run from doing anything would keep the next from it, too.
-    if (task === "sweep" && run.total === 0) return runs;
+    const gotOn = run.total > run.deferred || run.expired + run.stale > 0;
+    if (task === "sweep" && !gotOn) return runs;
   }
 }
 

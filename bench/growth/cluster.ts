@@ -6,13 +6,15 @@
 
 import { join } from "@std/path/mod.js";
 import postgres from "postgres";
+import { removeIfExists } from "../../local/json_file.ts";
 import { loadKeys } from "../../local/keys.ts";
 import { applyMigrations } from "../../local/migrations.ts";
 import { ROOT } from "../../local/paths.ts";
 import { freePort } from "../../local/ports.ts";
 import { bootstrap, databaseUrl } from "../../local/postgres/bootstrap.ts";
 import { embeddedRuntime } from "../../local/postgres/runtime.ts";
-import { removeCluster, startPostgres } from "../../local/postgres/server.ts";
+import { type PostgresServer, removeCluster, startPostgres } from "../../local/postgres/server.ts";
+import { onStopRequest } from "../../local/until_stopped.ts";
 import { seedVault } from "../../local/vault_secrets.ts";
 
 interface Cluster {
@@ -40,60 +42,61 @@ export async function withCluster<T>(
   use: (cluster: Cluster) => Promise<T>,
 ): Promise<T> {
   const dataDir = await Deno.makeTempDir({ prefix: "acontext-growth-" });
-  await Deno.chmod(dataDir, 0o755);
-  await Deno.mkdir(join(dataDir, "logs"));
-  const keys = await loadKeys(join(dataDir, "keys.json"));
-  const port = freePort();
-  const runtime = await embeddedRuntime(join(ROOT, ".local", "runtime"));
-  const server = await startPostgres({
-    runtime: { ...runtime, settings: { ...runtime.settings, ...settings(sharedBuffers) } },
-    dataDir,
-    port,
-    superuserPassword: keys.passwords.supabase_admin,
-    // The other kind turns off the full pages in WAL, which are measured.
-    durable: true,
-    log: (line) => console.error(line),
-  });
-  const adminUrl = databaseUrl(keys, "supabase_admin", port);
-
-  async function cleanUp(): Promise<void> {
-    await server.stop();
+  let server: PostgresServer | undefined;
+  async function remove(): Promise<void> {
+    await server?.stop();
     await removeCluster(dataDir);
-    await Deno.remove(dataDir, { recursive: true });
+    await removeIfExists(dataDir);
   }
-  const interrupt = () => void cleanUp().finally(() => Deno.exit(130));
-  Deno.addSignalListener("SIGINT", interrupt);
-  Deno.addSignalListener("SIGTERM", interrupt);
-
-  async function prepare(): Promise<void> {
-    await bootstrap(server, { keys, port, realCron: false });
-    const userUrl = databaseUrl(keys, "postgres", port);
-    const sql = postgres(userUrl, { max: 1, onnotice: () => {} });
-    try {
-      const log = (line: string) => console.error(line);
-      await applyMigrations({ projectDir: ROOT, dataDir, databaseUrl: userUrl, sql, log });
-      await seedVault(sql, { project_url: "http://project.test", cleanup_secret_key: "secret" });
-    } finally {
-      await sql.end();
-    }
-  }
-
-  async function clone(name: string): Promise<string> {
-    const sql = postgres(adminUrl.replace("/postgres?", "/template1?"), { max: 1 });
-    try {
-      await sql.unsafe(`create database ${name} template postgres owner postgres`);
-    } finally {
-      await sql.end();
-    }
-    return adminUrl.replace("/postgres?", `/${name}?`);
-  }
-
+  let removing: Promise<void> | undefined;
+  const cleanUp = () => removing ??= remove();
+  const ignoreStops = onStopRequest(() => {
+    // Connections that break now would end the process before all is removed.
+    addEventListener("unhandledrejection", (event) => event.preventDefault());
+    void cleanUp().finally(() => Deno.exit(130));
+  }, () => Deno.exit(130));
   try {
-    await prepare();
-    return await use({ clone });
+    await Deno.chmod(dataDir, 0o755);
+    await Deno.mkdir(join(dataDir, "logs"));
+    const keys = await loadKeys(join(dataDir, "keys.json"));
+    const port = freePort();
+    const runtime = await embeddedRuntime(join(ROOT, ".local", "runtime"));
+    server = await startPostgres({
+      runtime: { ...runtime, settings: { ...runtime.settings, ...settings(sharedBuffers) } },
+      dataDir,
+      port,
+      superuserPassword: keys.passwords.supabase_admin,
+      // The other kind turns off the full pages in WAL, which are measured.
+      durable: true,
+      log: (line) => console.error(line),
+    });
+    await bootstrap(server, { keys, port, realCron: false });
+    await migrate(dataDir, databaseUrl(keys, "postgres", port));
+    const adminUrl = databaseUrl(keys, "supabase_admin", port);
+    return await use({ clone: (name) => clone(adminUrl, name) });
   } finally {
-    Deno.removeSignalListener("SIGINT", interrupt);
-    Deno.removeSignalListener("SIGTERM", interrupt);
+    ignoreStops();
     await cleanUp();
   }
+}
+
+async function migrate(dataDir: string, userUrl: string): Promise<void> {
+  const sql = postgres(userUrl, { max: 1, onnotice: () => {} });
+  try {
+    const log = (line: string) => console.error(line);
+    await applyMigrations({ projectDir: ROOT, dataDir, databaseUrl: userUrl, sql, log });
+    await seedVault(sql, { project_url: "http://project.test", cleanup_secret_key: "secret" });
+  } finally {
+    await sql.end();
+  }
+}
+
+async function clone(adminUrl: string, name: string): Promise<string> {
+  const sql = postgres(adminUrl.replace("/postgres?", "/template1?"), { max: 1 });
+  try {
+    await sql.unsafe(`create database ${name} template postgres owner postgres`);
+  } finally {
+    await sql.end();
+  }
+  return adminUrl.replace("/postgres?", `/${name}?`);
 }

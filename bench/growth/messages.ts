@@ -8,6 +8,7 @@
  * @module
  */
 
+import { LEASE } from "./attempt.ts";
 import type { Messages } from "./schema.ts";
 import { call, type Subject } from "./subject.ts";
 
@@ -27,7 +28,6 @@ const KINDS: Kind[] = [
 const MESSAGES_EACH = 4;
 /** Calls sent before the first is answered: the driver's round trips are of no interest. */
 const PIPELINED = 50;
-const LEASE = "11111111-1111-4111-8111-111111111111";
 
 /** Changes the database for good: its clock runs ahead afterwards. */
 export async function writeMessages(subject: Subject, conversations: number): Promise<Messages[]> {
@@ -88,18 +88,18 @@ async function send(
     return;
   }
   const keyHash = (crypto.randomUUID() + crypto.randomUUID()).replaceAll("-", "");
-  const claim = { p_lease_id: LEASE, p_key_hash: keyHash };
   const begun = await call(
     subject,
     "begin_message",
-    { ...to, ...claim, p_lease_seconds: 80, p_body_hash: keyHash },
+    { ...to, ...LEASE, p_key_hash: keyHash, p_body_hash: keyHash },
     { measured: false },
   );
   expectOutcome(begun, '"started"');
   await call(subject, "settle_message", {
     p_session_id: target.id,
     p_result: "stored",
-    ...claim,
+    p_lease_id: LEASE.p_lease_id,
+    p_key_hash: keyHash,
     p_message_id: crypto.randomUUID(),
     p_message_created_at: new Date().toISOString(),
   }, { measured: false });

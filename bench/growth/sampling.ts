@@ -17,6 +17,7 @@ const WRITTEN = [
   "private.provisioning_leases",
   "private.cleanup_runs",
   "private.settings",
+  "private.restamp_state",
 ];
 
 /** Milliseconds in the server, by statement and size. */

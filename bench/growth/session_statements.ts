@@ -5,34 +5,8 @@ import { type Attempt, expect, LEASE, type Statement } from "./attempt.ts";
 const HASH = "0123456789abcdef".repeat(4);
 
 export const sessionStatements: Statement[] = [
-  {
-    name: "use (`use_session`, nothing written)",
-    hot: true,
-    role: "service_role",
-    async run({ target, measure }) {
-      const answer = await measure("use_session", {
-        p_user_id: target.userId,
-        p_session_id: target.id,
-        p_touch: false,
-        p_new_messages: 0,
-      });
-      expect(answer, { outcome: "ok" });
-    },
-  },
-  {
-    name: "touch (`use_session`, new message)",
-    hot: true,
-    role: "service_role",
-    async run({ target, measure }) {
-      const answer = await measure("use_session", {
-        p_user_id: target.userId,
-        p_session_id: target.id,
-        p_touch: true,
-        p_new_messages: 1,
-      });
-      expect(answer, { outcome: "ok" });
-    },
-  },
+  useStatement("use (`use_session`, nothing written)", { p_touch: false, p_new_messages: 0 }),
+  useStatement("touch (`use_session`, new message)", { p_touch: true, p_new_messages: 1 }),
   {
     name: "message with a key (`begin_message`, `settle_message`)",
     hot: true,
@@ -107,6 +81,21 @@ export const sessionStatements: Statement[] = [
     },
   },
 ];
+
+function useStatement(
+  name: string,
+  how: { p_touch: boolean; p_new_messages: number },
+): Statement {
+  return {
+    name,
+    hot: true,
+    role: "service_role",
+    async run({ target: { id, userId }, measure }) {
+      const answer = await measure("use_session", { p_user_id: userId, p_session_id: id, ...how });
+      expect(answer, { outcome: "ok" });
+    },
+  };
+}
 
 async function requestDeletion(
   { id, userId }: Attempt["target"],

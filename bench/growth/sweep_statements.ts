@@ -6,7 +6,8 @@ import { BATCH } from "./sizes.ts";
 
 const RUN = "22222222-2222-4222-8222-222222222222";
 
-const entriesSchema = z.array(z.looseObject({ id: z.string() }));
+/** What a claim answers. */
+export const entriesSchema = z.array(z.looseObject({ id: z.string() }));
 
 function expectBatch(answer: unknown): string[] {
   const entries = entriesSchema.parse(answer);
@@ -20,7 +21,8 @@ async function claim(how: Attempt["measure"]): Promise<string[]> {
   return expectBatch(await how("claim_deletions", { ...LEASE, p_limit: BATCH }));
 }
 
-function settlement(id: string) {
+/** Both resources are gone. */
+export function settlement(id: string) {
   return { id, session: "deleted", disk: "deleted", otherwise: "released" };
 }
 
@@ -62,10 +64,13 @@ export const sweepStatements: Statement[] = [
 ];
 
 const RESTAMP = 2_000;
+/** The one statement of these that does the same work whatever is due. */
+export const RESTAMP_STEP =
+  `a step after a change of session_ttl (\`restamp_sessions\`, ${RESTAMP})`;
 
 export const runStatements: Statement[] = [
   {
-    name: `a step after a change of session_ttl (\`restamp_sessions\`, ${RESTAMP})`,
+    name: RESTAMP_STEP,
     hot: false,
     role: "service_role",
     setUp: `

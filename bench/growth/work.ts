@@ -4,9 +4,9 @@ import type { Work } from "./schema.ts";
 import { Session } from "./session.ts";
 import { BATCH } from "./sizes.ts";
 import { call, type Subject } from "./subject.ts";
+import { entriesSchema, settlement } from "./sweep_statements.ts";
 import { z } from "zod";
 
-const entriesSchema = z.array(z.looseObject({ id: z.string() }));
 const settledSchema = z.looseObject({ deleted: z.number() });
 
 interface Worker {
@@ -69,12 +69,7 @@ async function drain(worker: Worker, batches: number): Promise<number> {
     );
     const settled = await ask("settle_deletions", {
       p_lease_id: leaseId,
-      p_settlements: claimed.map(({ id }) => ({
-        id,
-        session: "deleted",
-        disk: "deleted",
-        otherwise: "released",
-      })),
+      p_settlements: claimed.map(({ id }) => settlement(id)),
     });
     deleted += settledSchema.parse(settled).deleted;
   }

@@ -18,7 +18,13 @@ export function watchMemory(
     }
   }
   sample();
-  const timer = setInterval(sample, everyMs);
+  const timer = setInterval(() => {
+    try {
+      sample();
+    } catch {
+      // A process has just ended. Thrown here, this would end ours and leave all others behind.
+    }
+  }, everyMs);
   return () => {
     clearInterval(timer);
     sample();

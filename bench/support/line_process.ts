@@ -8,6 +8,7 @@
 import { TextLineStream } from "@std/streams/mod.js";
 import { join } from "@std/path/mod.js";
 import { denoEnvironment } from "../../local/deno_environment.ts";
+import { guard, unguard } from "../../local/guard.ts";
 import { ROOT } from "../../local/paths.ts";
 
 export interface LineProcess {
@@ -31,6 +32,8 @@ export function startLineProcess(
     stdout: "piped",
     stderr: "inherit",
   }).spawn();
+  // The end of its input ends an idle program; one that is at work may wait for a database that is gone.
+  const guarding = guard(child.pid, "SIGTERM");
   const writer = child.stdin.getWriter();
   const lines: ReadableStream<string> = child.stdout
     .pipeThrough(new TextDecoderStream())
@@ -49,6 +52,8 @@ export function startLineProcess(
       await writer.close().catch(() => {});
       await reader.cancel();
       await child.status;
+      await guarding;
+      await unguard(child.pid);
     },
   };
 }

@@ -10,7 +10,8 @@ import postgres from "postgres";
 import { format } from "../format.ts";
 import { ROOT, supabaseCli } from "../paths.ts";
 import { debianProblem } from "../postgres/debian.ts";
-import { startStack } from "../stack.ts";
+import { withOwnStack } from "../own_stack.ts";
+import { withStopSignal } from "../until_stopped.ts";
 import type { Report } from "./report.ts";
 
 const TYPES_FILE = join(ROOT, "supabase", "functions", "_shared", "database.types.ts");
@@ -21,50 +22,34 @@ type Cli = (...args: string[]) => Promise<{ success: boolean; stdout: string; st
 
 export async function checkDatabase(report: Report, { fix }: { fix: boolean }): Promise<void> {
   const missing = await debianProblem();
-  const dataDir = await Deno.makeTempDir({ prefix: "acontext-sessions-check-" });
-  const stack = await startStack({
-    dataDir,
-    ports: "free",
-    postgres: missing === null ? "debian" : "embedded",
-  });
-  const cli: Cli = async (...args) => {
-    const { success, stdout, stderr } = await new Deno.Command(supabaseCli(), {
-      args: [...args, `--remote=${stack.databaseUrl}`],
-      cwd: ROOT,
-      clearEnv: true,
-      env: { HOME: dataDir, SUPABASE_TELEMETRY_DISABLED: "1", DO_NOT_TRACK: "1", CI: "1" },
-      stdin: "null",
-    }).output();
-    const decoder = new TextDecoder();
-    return { success, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
-  };
-  try {
-    report.add("generated types are fresh", await checkTypes(cli, { fix }));
-    if (missing === null) {
-      await installLinter(stack.adminDatabaseUrl);
-      report.add(
-        "db lint",
-        await problem(
-          cli(
-            "db",
-            "lint",
-            "--schema",
-            "public,private",
-            "--level",
-            "warning",
-            "--fail-on",
-            "warning",
-          ),
-        ),
-      );
-    } else {
-      report.leaveOut("db lint", missing);
-    }
-    report.add("db advisors", await problem(cli("db", "advisors", "--fail-on", "warn")));
-  } finally {
-    await stack.stop();
-    await Deno.remove(dataDir, { recursive: true });
-  }
+  const postgres = missing === null ? "debian" : "embedded";
+  await withStopSignal((signal) =>
+    withOwnStack({ name: "check", postgres, signal }, async (stack, dataDir) => {
+      const cli: Cli = async (...args) => {
+        const { success, stdout, stderr } = await new Deno.Command(supabaseCli(), {
+          args: [...args, `--remote=${stack.databaseUrl}`],
+          cwd: ROOT,
+          clearEnv: true,
+          env: { HOME: dataDir, SUPABASE_TELEMETRY_DISABLED: "1", DO_NOT_TRACK: "1", CI: "1" },
+          stdin: "null",
+          signal,
+        }).output();
+        signal.throwIfAborted();
+        const decoder = new TextDecoder();
+        return { success, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+      };
+      report.add("generated types are fresh", await checkTypes(cli, { fix }));
+      if (missing === null) {
+        await installLinter(stack.adminDatabaseUrl);
+        const schemas = ["--schema", "public,private"];
+        const levels = ["--level", "warning", "--fail-on", "warning"];
+        report.add("db lint", await problem(cli("db", "lint", ...schemas, ...levels)));
+      } else {
+        report.leaveOut("db lint", missing);
+      }
+      report.add("db advisors", await problem(cli("db", "advisors", "--fail-on", "warn")));
+    })
+  );
 }
 
 async function problem(run: ReturnType<Cli>): Promise<string | null> {

@@ -29,11 +29,18 @@ export interface Stage {
   database: Database;
   control: ControlClient;
   say: (line: string) => void;
+  /** Ends the story early; what it changed is changed back. */
+  signal: AbortSignal;
 }
 
 /** Plays the story. `made` receives the id of each session, however the story ends. */
 export async function play(stage: Stage, made: string[]): Promise<void> {
-  const { stack, database, control, say } = stage;
+  const { stack, database, control, signal } = stage;
+  const say = (line: string) => {
+    signal.throwIfAborted();
+    stage.say(line);
+  };
+  const until = (holds: () => Promise<boolean>, what: string) => waitFor(holds, { what, signal });
   const before = await database.configure({ cleanup_schedule: NEVER, retry_schedule: NEVER });
   try {
     say("1. Two people sign in and start conversations");
@@ -174,9 +181,13 @@ async function talk(stack: DemoStack, session: Session): Promise<void> {
 }
 
 /** Waits for what other processes do. */
-async function until(holds: () => Promise<boolean>, what: string): Promise<void> {
+async function waitFor(
+  holds: () => Promise<boolean>,
+  { what, signal }: { what: string; signal: AbortSignal },
+): Promise<void> {
   const deadline = performance.now() + PATIENCE_MS;
   while (!await holds()) {
+    signal.throwIfAborted();
     if (performance.now() > deadline) throw new Error(`Cannot go on: ${what} did not come`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }

@@ -95,7 +95,7 @@ export const jobs: Check = {
 
 function keyCommand(target: Target): string {
   if (target.local) return "npm start";
-  return `npx supabase projects api-keys --reveal --project-ref ${refOf(target) ?? "<ref>"}`;
+  return `npx supabase projects api-keys --reveal --remote=${refOf(target) ?? "<ref>"}`;
 }
 
 async function newestMigration(projectDir: Patient["projectDir"]): Promise<string | null> {

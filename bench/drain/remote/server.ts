@@ -4,7 +4,7 @@
  *
  * It has as much of the stand-in's control interface as tests/integration/support needs of it.
  *
- *   server.ts <port> <key>
+ * The line that starts it is the key that it is to ask for; it answers its port.
  *
  * @module
  */
@@ -12,6 +12,8 @@
 import { z } from "zod";
 import { markedInputSchema } from "../../../local/acontext/control.ts";
 import { faultRuleSchema } from "../../../local/acontext/fault_rules.ts";
+import { LOOPBACK } from "../../../local/ports.ts";
+import { answerLines } from "../../support/line_process.ts";
 
 const JSON_TYPE = { "content-type": "application/json; charset=utf-8" };
 const DELETED = JSON.stringify({ code: 0, msg: "" });
@@ -88,19 +90,25 @@ async function control(request: Request, path: string): Promise<Response> {
   return Response.json(act(text === "" ? undefined : JSON.parse(text)));
 }
 
-const [port, key] = z.tuple([z.coerce.number(), z.string()]).parse(Deno.args);
-const authorization = `Bearer ${key}`;
+function serve(key: string): number {
+  const authorization = `Bearer ${key}`;
+  const server = Deno.serve({ hostname: LOOPBACK, port: 0, onListen: () => {} }, (request) => {
+    const [, kind, id] = PATH.exec(request.url) ?? [];
+    const isDelete = request.method === "DELETE" && id !== undefined;
+    if (isDelete && (kind === "session" || kind === "disk")) {
+      return request.headers.get("authorization") === authorization
+        ? remove(kind, id)
+        : new Response(JSON.stringify({ code: 401, msg: "Unauthorized" }), {
+          status: 401,
+          headers: JSON_TYPE,
+        });
+    }
+    const { pathname } = new URL(request.url);
+    return control(request, pathname.replace("/_control", ""));
+  });
+  return server.addr.port;
+}
 
-Deno.serve({ hostname: "127.0.0.1", port, onListen: () => console.log("ready") }, (request) => {
-  const [, kind, id] = PATH.exec(request.url) ?? [];
-  if (request.method === "DELETE" && (kind === "session" || kind === "disk") && id !== undefined) {
-    return request.headers.get("authorization") === authorization
-      ? remove(kind, id)
-      : new Response(JSON.stringify({ code: 401, msg: "Unauthorized" }), {
-        status: 401,
-        headers: JSON_TYPE,
-      });
-  }
-  const { pathname } = new URL(request.url);
-  return control(request, pathname.replace("/_control", ""));
-});
+await answerLines((question) => Promise.resolve(serve(z.string().parse(question))));
+// The server would keep it alive.
+Deno.exit(0);
