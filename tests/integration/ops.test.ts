@@ -75,6 +75,23 @@ integrationTest("ops sweep drains what is due in as many runs as it takes", asyn
   assertEquals(JSON.parse((await ops(world, "runs", "--json")).stdout).length, 3);
 });
 
+integrationTest("ops refuses what a command does not take, and does nothing", async (world) => {
+  await world.database.silenceJobs();
+  await expired(world, 1);
+  for (
+    const [argv, refusal] of [
+      [["sweep", "--limit", "5"], "it has no option --limit"],
+      [["sweep", "dry-run"], 'it takes no "dry-run"'],
+      [["runs", "--dry-run"], "it has no option --dry-run"],
+    ] as const
+  ) {
+    const { code, stdout, stderr } = await ops(world, ...argv);
+    assertEquals([code, stdout], [3, ""]);
+    assertStringIncludes(stderr, refusal);
+  }
+  assertEquals(await world.database.rowCount(), 1);
+});
+
 integrationTest("ops sweep says what stands in the way", async (world) => {
   await world.database.configure({ breaker_minimum: 2 });
   await expired(world, 3);

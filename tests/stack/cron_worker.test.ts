@@ -76,6 +76,14 @@ stackTest("cron never overlaps a job with itself", async () => {
   }
 });
 
+stackTest("cron runs a job again whose schedule changed while it ran", async () => {
+  await shared.sql`select cron.schedule('moved', '1 second', 'select pg_sleep(1)')`;
+  await eventually(async () => (await runs("moved"))[0]?.["status"] === "running");
+  await shared.sql`select cron.schedule('moved', '2 seconds', 'select 1')`;
+  await eventually(async () => (await runs("moved")).some(({ command }) => command === "select 1"));
+  await shared.sql`select cron.unschedule('moved')`;
+});
+
 stackTest(
   "cron.schedule() replaces a job of the same name and leaves it inactive if it was",
   async () => {

@@ -14,6 +14,16 @@ async function demo(...args: string[]): Promise<{ code: number; output: string }
   return { code, output: decoder.decode(stdout) + decoder.decode(stderr) };
 }
 
+/** Until `sign` has been printed. */
+async function readUntil(output: ReadableStream<Uint8Array>, sign: string): Promise<void> {
+  let text = "";
+  for await (const chunk of output.pipeThrough(new TextDecoderStream())) {
+    text += chunk;
+    if (text.includes(sign)) return;
+  }
+  throw new Error(`Cannot go on: "${sign}" is not in: ${text}`);
+}
+
 async function copyFolder(from: string, to: string): Promise<void> {
   await Deno.mkdir(to, { recursive: true });
   for await (const entry of Deno.readDir(from)) {
@@ -47,5 +57,25 @@ Deno.test("the demo finds the leak and exits with 1 when the cleanup is sabotage
     assertEquals(code, 1, output);
   } finally {
     await Deno.remove(project, { recursive: true });
+  }
+});
+
+Deno.test("the demo leaves nothing behind when it is stopped midway", async () => {
+  const temporary = await Deno.makeTempDir({ prefix: "acontext-sessions-stopped-" });
+  try {
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", join(ROOT, "local", "demo.ts"), "--project", ROOT],
+      cwd: ROOT,
+      env: { NO_COLOR: "1", TMPDIR: temporary },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+    await readUntil(child.stdout, "1. Two people sign in");
+    child.kill("SIGTERM");
+    assertEquals((await child.status).code, 130);
+    assertEquals(Array.from(Deno.readDirSync(temporary), ({ name }) => name), []);
+  } finally {
+    await Deno.remove(temporary, { recursive: true });
   }
 });
