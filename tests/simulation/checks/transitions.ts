@@ -107,6 +107,7 @@ function isExpired(row: Row, before: Snapshot, after: Snapshot): boolean {
 function isStale(row: Row, before: Snapshot, after: Snapshot): boolean {
   const leasedUntil = before.leases.get(row.id)?.until;
   return row.status === "provisioning" &&
-    row.createdAt + before.settings.provisioningTimeout <= after.now &&
+    // Not since createdAt: a clock that was set back may show the last try as the earlier of the two.
+    row.lastActivityAt + before.settings.provisioningTimeout <= after.now &&
     (leasedUntil === undefined || leasedUntil <= after.now);
 }
