@@ -5,6 +5,8 @@ import type { Mutant } from "./mutant.ts";
 const ORPHANS = "private.queue_orphans(uuid,uuid[],uuid[],uuid)";
 const UNKNOWN_SESSIONS = "public.find_unknown_sessions(jsonb)";
 const UNKNOWN_DISKS = "public.find_unknown_disks(jsonb)";
+const SAVE =
+  "public.save_reconcile_progress(uuid,private.reconcile_phase,jsonb,jsonb,uuid[],boolean,text,integer,integer)";
 
 export const sweepMutants: Mutant[] = [
   {
@@ -89,6 +91,10 @@ export const sweepMutants: Mutant[] = [
       function: "public.list_uncertain_sessions(uuid,integer)",
       find: "u.since <= private.clock() - ",
       replace: "u.since <= private.clock() - 0 * ",
+    }, {
+      function: SAVE,
+      find: "u.since <= v_now - 2 *",
+      replace: "u.since <= v_now - 0 *",
     }],
   },
   {
@@ -102,8 +108,7 @@ export const sweepMutants: Mutant[] = [
   {
     mechanism: "a reconcile run ends no doubt that is newer than its look",
     sql: [{
-      function:
-        "public.save_reconcile_progress(uuid,private.reconcile_phase,jsonb,jsonb,uuid[],boolean,text,integer,integer)",
+      function: SAVE,
       find: "u.since <= v_now - 2 *",
       replace: "u.since <= v_now - 0 *",
     }],
