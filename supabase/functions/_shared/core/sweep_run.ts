@@ -49,7 +49,9 @@ export class SweepRun {
   #queueing: Promise<void> | null = null;
   #settling = new Set<Promise<void>>();
   #moreDue = true;
-  /** Moved into the queue by this run and not claimed since. */
+  /** Moved into the queue by this run. */
+  #queued = 0;
+  /** Of these, not claimed since. */
   #queuedAhead = 0;
   #exhausted = false;
   #limited = false;
@@ -201,13 +203,20 @@ export class SweepRun {
 
   async #queueStep(): Promise<void> {
     const { runId, limit } = this.limits;
-    // No more than the run may take up: the rest keeps the chance of being used again.
-    const ahead = this.#claimed.size + this.#queuedAhead;
+    // No more than the run may take up: the rest keeps the chance of being used again. What has a grace period is queued
+    // and not claimed.
+    if (this.#queued >= limit) {
+      this.#limited = true;
+      this.#moreDue = false;
+      return;
+    }
+    const ahead = Math.max(this.#queued, this.#claimed.size + this.#queuedAhead);
     const step = Math.min(2 * this.#claimSize(), limit - ahead);
     if (step <= 0) return;
     const queued = await this.deps.store.queueDue({ runId, limit: step });
     this.#moreDue = queued.more;
     this.#breaker = queued.breaker;
+    this.#queued += queued.expired + queued.stale;
     this.#queuedAhead += queued.expired + queued.stale;
   }
 
