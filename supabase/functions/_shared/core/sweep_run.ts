@@ -250,11 +250,9 @@ export class SweepRun {
   }
 
   #report({ deletion, batch }: Claimed, settlement: Settlement): void {
-    if (settlement.otherwise === "failed" && settlement.error !== undefined) {
-      this.#failed.add(deletion.id);
-      if (this.#errors.length < MAX_ERRORS) {
-        this.#errors.push({ id: deletion.id, error: settlement.error });
-      }
+    const { otherwise, error } = settlement;
+    if (otherwise === "failed" && error !== undefined && this.#errors.length < MAX_ERRORS) {
+      this.#errors.push({ id: deletion.id, error });
     }
     batch.reports.push(settlement);
     batch.open -= 1;
@@ -266,9 +264,12 @@ export class SweepRun {
     const reports = batch.reports;
     batch.reports = [];
     const settled = this.deps.store.settleDeletions(batch.lease.leaseId, reports)
-      .then(({ deleted, released }) => {
+      .then(({ deleted, failed, released }) => {
         this.#deleted += deleted;
         this.#givenBack += released;
+        // Of reports under a lost lease nothing is kept. Which they are does not matter to the count.
+        const reported = reports.filter(({ otherwise }) => otherwise === "failed").slice(0, failed);
+        for (const { id } of reported) this.#failed.add(id);
       })
       .catch((error) => this.#fail(error))
       .finally(() => this.#settling.delete(settled));
