@@ -52,7 +52,7 @@ export async function invoke<T>(
 
 async function readError(response: Response): Promise<SessionsError> {
   const { status, headers } = response;
-  const body: Partial<ErrorBody> = await response.json().catch(() => ({}));
+  const body: Partial<ErrorBody> = await response.json().catch(() => null) ?? {};
   const requestId = headers.get("x-request-id");
   const seconds = Number(headers.get("retry-after") ?? NaN);
   const retryAfter = Number.isFinite(seconds) ? seconds : null;

@@ -182,3 +182,9 @@ Deno.test("an abort ends the wait between two tries", () =>
     const error = await assertRejects(() => through(call), Error);
     assertEquals([error.message, sent.length], ["enough", 1]);
   }));
+
+Deno.test("an answer that is JSON but not ours is a SessionsError, too", () =>
+  scripted([Response.json(null, { status: 500 })], async ({ chat, through }) => {
+    const error = await assertRejects(() => through(chat.messages.tokens(id)), SessionsError);
+    assertEquals([error.code, error.status], ["unexpected_answer", 500]);
+  }));

@@ -243,3 +243,13 @@ Deno.test("sweep() queues what expired and leaves it for later when a grace peri
   await world.clock.advance(DAY);
   assertEquals((await world.run(world.sweep())).deleted, 1200);
 });
+
+for (const limit of [5, 300]) {
+  Deno.test(`sweep() takes ${limit} sessions out of use when that is the limit and a grace period is set`, async () => {
+    const world = new World({ settings: { deletionGraceMs: DAY } });
+    world.expired(700);
+    const report = await world.run(world.sweep({ limit }));
+    assertEquals([report.stopReason, report.remaining], ["limit", 700 - limit]);
+    assertEquals(world.left().queued, limit);
+  });
+}

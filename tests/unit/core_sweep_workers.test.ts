@@ -52,3 +52,24 @@ Deno.test("sweep() never deletes one id twice at a time when leases end during s
   assertEquals(world.left(), NOTHING_LEFT);
   assertEquals(world.acontext.overlappingDeletes, 0);
 });
+
+Deno.test("sweep() counts as failed only what the database took note of", async () => {
+  const world = new World();
+  world.expired(3);
+  world.acontext.deleteSession = () =>
+    Promise.resolve({ kind: "rejected", status: 409, detail: "http_409" });
+  const { store } = world;
+  const settle = store.settleDeletions.bind(store);
+  store.settleDeletions = (leaseId, settlements) => {
+    // Two of the leases have ended, and another worker has taken what they held.
+    for (const entry of [...store.queue.values()].slice(1)) entry.leaseId = uuid(0xf1);
+    return settle(leaseId, settlements);
+  };
+  const { total, deleted, failed, deferred } = await world.run(world.sweep());
+  assertEquals({ total, deleted, failed, deferred }, {
+    total: 3,
+    deleted: 0,
+    failed: 1,
+    deferred: 2,
+  });
+});

@@ -13,14 +13,16 @@ function health({ facts = healthyFacts(), probed = { kind: "done", value: null }
   facts?: HealthFacts;
   probed?: Outcome<null>;
 } = {}) {
-  const state = { now: 0, reads: 0, facts };
+  const state = { now: 0, reads: 0, failing: false, facts };
   const fetch = serve({
     name: "session-health",
     auth: secretKeyOrNobody,
     routes: routes({
       read() {
         state.reads++;
-        return Promise.resolve(state.facts);
+        return state.failing
+          ? Promise.reject(new AppError("database_unavailable"))
+          : Promise.resolve(state.facts);
       },
       probe: () => Promise.resolve(probed),
       namespace: () => "local",
@@ -54,6 +56,23 @@ Deno.test("session-health asks the database for everybody at most once in ten se
   assertEquals(state.reads, 2);
   state.now = 10_000;
   assertEquals(await (await get()).json(), { status: "failing" });
+});
+
+Deno.test("session-health asks the database once for everybody who asks at the same time", async () => {
+  const { state, get } = health();
+  const responses = await Promise.all([get(), get(), get()]);
+  assertEquals(responses.map(({ status }) => status), [200, 200, 200]);
+  assertEquals(state.reads, 1);
+});
+
+Deno.test("session-health does not ask a failing database more often", async () => {
+  const { state, get } = health();
+  state.failing = true;
+  assertEquals((await get()).status, 503);
+  state.failing = false;
+  assertEquals([(await get()).status, state.reads], [503, 1]);
+  state.now = 10_000;
+  assertEquals([(await get()).status, state.reads], [200, 2]);
 });
 
 Deno.test("session-health tells the holder of a secret key everything", async () => {

@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert/mod.js";
 import { z } from "zod";
-import { AppError } from "../../supabase/functions/_shared/errors.ts";
+import { AppError, type ErrorDetail } from "../../supabase/functions/_shared/errors.ts";
 import { user } from "../../supabase/functions/_shared/http/auth.ts";
 import { type Routes, serve } from "../../supabase/functions/_shared/http/serve.ts";
 import { recordLog, signToken, testEnv, USER_ID } from "./http_fixtures.ts";
@@ -244,6 +244,24 @@ Deno.test("a body that does not fit the schema is explained by field, without va
     assertEquals([response.status, answer.code], [400, "invalid_request"]);
     assertEquals(answer.details.map((detail: { path: string }) => detail.path), paths);
     assertEquals(JSON.stringify(answer).includes("hunter2"), false);
+  }
+});
+
+Deno.test("what is no object is called so where one is needed, and nowhere else", async () => {
+  const key = z.string().regex(/^\d+$/, { error: "must be digits" });
+  const { fetch } = setUp({
+    "POST /": async ({ body, header }) => ({
+      status: 200,
+      body: [await body(echo), header("X-Key", key)],
+    }),
+  });
+  const cases: [BodyInit, string, ErrorDetail][] = [
+    ["[]", "1", { path: "", message: "must be a JSON object" }],
+    ["{}", "x", { path: "X-Key", message: "must be digits" }],
+  ];
+  for (const [body, value, detail] of cases) {
+    const { details } = await (await fetch(post(body, { "x-key": value }))).json();
+    assertEquals(details, [detail]);
   }
 });
 

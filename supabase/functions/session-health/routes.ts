@@ -8,7 +8,7 @@ import type { Answer } from "../_shared/http/answer.ts";
 import type { Operator } from "../_shared/http/auth.ts";
 import type { Routes } from "../_shared/http/serve.ts";
 
-/** Anybody may ask, so anybody's questions cost the database at most one call in this time. */
+/** Anybody may ask, so anybody's questions cost the database at most one call in this time, answered or not. */
 const PUBLIC_MAX_AGE_MS = 10_000;
 
 /** What the routes call. */
@@ -22,13 +22,13 @@ export interface Actions {
 }
 
 export function routes({ read, probe, namespace, now }: Actions): Routes<Operator | null> {
-  let known: { status: HealthStatus; at: number } | undefined;
+  let asked: { status: Promise<HealthStatus>; at: number } | undefined;
 
-  async function publicStatus(): Promise<HealthStatus> {
-    if (known === undefined || now() - known.at >= PUBLIC_MAX_AGE_MS) {
-      known = { status: assess(await read()).status, at: now() };
+  function publicStatus(): Promise<HealthStatus> {
+    if (asked === undefined || now() - asked.at >= PUBLIC_MAX_AGE_MS) {
+      asked = { status: read().then((facts) => assess(facts).status), at: now() };
     }
-    return known.status;
+    return asked.status;
   }
 
   return {

@@ -49,7 +49,9 @@ export class SweepRun {
   #queueing: Promise<void> | null = null;
   #settling = new Set<Promise<void>>();
   #moreDue = true;
-  /** Moved into the queue by this run and not claimed since. */
+  /** Moved into the queue by this run. */
+  #queued = 0;
+  /** Of these, not claimed since. */
   #queuedAhead = 0;
   #exhausted = false;
   #limited = false;
@@ -201,13 +203,20 @@ export class SweepRun {
 
   async #queueStep(): Promise<void> {
     const { runId, limit } = this.limits;
-    // No more than the run may take up: the rest keeps the chance of being used again.
-    const ahead = this.#claimed.size + this.#queuedAhead;
+    // No more than the run may take up: the rest keeps the chance of being used again. What has a grace period is queued
+    // and not claimed.
+    if (this.#queued >= limit) {
+      this.#limited = true;
+      this.#moreDue = false;
+      return;
+    }
+    const ahead = Math.max(this.#queued, this.#claimed.size + this.#queuedAhead);
     const step = Math.min(2 * this.#claimSize(), limit - ahead);
     if (step <= 0) return;
     const queued = await this.deps.store.queueDue({ runId, limit: step });
     this.#moreDue = queued.more;
     this.#breaker = queued.breaker;
+    this.#queued += queued.expired + queued.stale;
     this.#queuedAhead += queued.expired + queued.stale;
   }
 
@@ -241,11 +250,9 @@ export class SweepRun {
   }
 
   #report({ deletion, batch }: Claimed, settlement: Settlement): void {
-    if (settlement.otherwise === "failed" && settlement.error !== undefined) {
-      this.#failed.add(deletion.id);
-      if (this.#errors.length < MAX_ERRORS) {
-        this.#errors.push({ id: deletion.id, error: settlement.error });
-      }
+    const { otherwise, error } = settlement;
+    if (otherwise === "failed" && error !== undefined && this.#errors.length < MAX_ERRORS) {
+      this.#errors.push({ id: deletion.id, error });
     }
     batch.reports.push(settlement);
     batch.open -= 1;
@@ -257,9 +264,12 @@ export class SweepRun {
     const reports = batch.reports;
     batch.reports = [];
     const settled = this.deps.store.settleDeletions(batch.lease.leaseId, reports)
-      .then(({ deleted, released }) => {
+      .then(({ deleted, failed, released }) => {
         this.#deleted += deleted;
         this.#givenBack += released;
+        // Of reports under a lost lease nothing is kept. Which they are does not matter to the count.
+        const reported = reports.filter(({ otherwise }) => otherwise === "failed").slice(0, failed);
+        for (const { id } of reported) this.#failed.add(id);
       })
       .catch((error) => this.#fail(error))
       .finally(() => this.#settling.delete(settled));

@@ -19,7 +19,8 @@ function describeIssue(issue: z.core.$ZodIssue): ErrorDetail[] {
   if (issue.code === "unrecognized_keys") {
     return issue.keys.map((key) => detail([...path, key], "is not a known field"));
   }
-  return [detail(path, path.length === 0 ? "must be a JSON object" : issue.message)];
+  const noObject = issue.code === "invalid_type" && issue.expected === "object";
+  return [detail(path, noObject ? "must be a JSON object" : issue.message)];
 }
 
 function detail(path: string[], message: string): ErrorDetail {

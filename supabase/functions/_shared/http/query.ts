@@ -24,7 +24,7 @@ export function readQuery<Schema extends z.ZodType>(
   throw new AppError("invalid_request", { details: describeIssues(result.error) });
 }
 
-/** One value as `schema` gives it out; `path` names it in the error. */
+/** One value as `schema` gives it out; `path` names it in the error, where it has a name of its own. */
 export function readValue<Schema extends z.ZodType>(
   value: unknown,
   { schema, path }: { schema: Schema; path: string },
@@ -32,7 +32,7 @@ export function readValue<Schema extends z.ZodType>(
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const details = describeIssues(result.error).map(({ message, ...detail }) => ({
-    path: detail.path === "" ? path : `${path}.${detail.path}`,
+    path: [path, detail.path].filter((part) => part !== "").join("."),
     message,
   }));
   throw new AppError("invalid_request", { details });
