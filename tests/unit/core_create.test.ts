@@ -5,7 +5,7 @@ import {
 } from "../../supabase/functions/_shared/core/create_session.ts";
 import { AppError, type ErrorCode } from "../../supabase/functions/_shared/errors.ts";
 import { HTTP_500 } from "./fakes/acontext.ts";
-import { ALICE, uuid, World } from "./fakes/world.ts";
+import { ALICE, NOTHING_LEFT, uuid, World } from "./fakes/world.ts";
 
 const ID = uuid(0xabc);
 
@@ -162,7 +162,7 @@ Deno.test("createSession() answers session_deleting when the session is deleted 
   assertEquals(error instanceof AppError && error.code, "session_deleting");
   assertEquals(world.leaked(), []);
   await world.run(world.sweep());
-  assertEquals(world.left(), { rows: 0, queued: 0, leased: 0, sessions: 0, disks: 0 });
+  assertEquals(world.left(), NOTHING_LEFT);
 });
 
 Deno.test("createSession() queues what it made when the session was deleted and proven gone meanwhile", async () => {
@@ -176,7 +176,7 @@ Deno.test("createSession() queues what it made when the session was deleted and 
   assertEquals(error instanceof AppError && error.code, "session_deleting");
   assertEquals(world.leaked(), []);
   await world.run(world.sweep());
-  assertEquals(world.left(), { rows: 0, queued: 0, leased: 0, sessions: 0, disks: 0 });
+  assertEquals(world.left(), NOTHING_LEFT);
 });
 
 Deno.test("createSession() queues the half that it made when the session was deleted and proven gone meanwhile", async () => {
@@ -192,7 +192,7 @@ Deno.test("createSession() queues the half that it made when the session was del
   assertEquals(error instanceof AppError && error.code, "acontext_unavailable");
   assertEquals(world.leaked(), []);
   await world.run(world.sweep());
-  assertEquals(world.left(), { rows: 0, queued: 0, leased: 0, sessions: 0, disks: 0 });
+  assertEquals(world.left(), NOTHING_LEFT);
 });
 
 Deno.test("createSession() answers session_busy and frees the lease when what it found is queued for deletion", async () => {
