@@ -1,27 +1,8 @@
-import { assertEquals, assertRejects } from "@std/assert/mod.js";
-import {
-  type CreateInput,
-  createSession,
-} from "../../supabase/functions/_shared/core/create_session.ts";
-import { AppError, type ErrorCode } from "../../supabase/functions/_shared/errors.ts";
+import { assertEquals } from "@std/assert/mod.js";
+import { AppError } from "../../supabase/functions/_shared/errors.ts";
+import { create, ID, refused } from "./create_fixtures.ts";
 import { HTTP_500 } from "./fakes/acontext.ts";
 import { ALICE, NOTHING_LEFT, uuid, World } from "./fakes/world.ts";
-
-const ID = uuid(0xabc);
-
-function create(world: World, input: Partial<CreateInput> = {}) {
-  return createSession(world.deps, world.input(input));
-}
-
-async function refused(
-  world: World,
-  code: ErrorCode,
-  input: Partial<CreateInput> = { id: ID },
-): Promise<AppError> {
-  const error = await assertRejects(() => world.run(create(world, input)), AppError);
-  assertEquals(error.code, code);
-  return error;
-}
 
 Deno.test("createSession() makes both remote resources side by side and binds them", async () => {
   const world = new World({ latencyMs: 1000 });
