@@ -3,7 +3,6 @@
 import { assertEquals } from "@std/assert/mod.js";
 import { delay } from "@std/async/delay.js";
 import type { FaultRule } from "../../local/acontext/fault_rules.ts";
-import { eventually } from "../integration/support/eventually.ts";
 import type { Answer, CleanupBody } from "../integration/support/functions.ts";
 import { assertNothingLeft, findLeaks } from "../integration/support/remote.ts";
 import { withWorld, type World } from "../integration/support/world.ts";
@@ -61,7 +60,7 @@ async function prepare(world: World, stack: TestStack): Promise<Chaos> {
       added += count;
     },
     async passLongTime() {
-      await quiet(world);
+      await remote.quiet();
       passedSeconds += LONG_SECONDS;
       await database.sql.unsafe(`
         create or replace function private.clock() returns timestamptz
@@ -82,21 +81,6 @@ async function prepare(world: World, stack: TestStack): Promise<Chaos> {
       assertEquals(receipts.length, added);
     },
   };
-}
-
-/** Every request slower than this counts as lost in the tests. */
-const QUIET_MS = 400;
-
-/** Waits until Acontext has worked off what dead workers had asked for. */
-async function quiet({ remote }: World): Promise<void> {
-  let seen = "";
-  let since = performance.now();
-  await eventually("Acontext is quiet", async () => {
-    const now = JSON.stringify(await remote.audit());
-    if (now !== seen) since = performance.now();
-    seen = now;
-    return performance.now() - since > QUIET_MS;
-  });
 }
 
 /** Deletes that take `ms`: long enough to die in the middle of them. */

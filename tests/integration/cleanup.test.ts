@@ -257,16 +257,17 @@ integrationTest("skills and what others keep in Acontext are never touched", asy
     await world.remote.makeSession({ configs: mark }),
     await world.remote.makeSession({}),
   ];
-  // Half-made, so that the sweep has to look for what carries the mark.
   const down = { route: "POST /disk", fault: { kind: "drop", when: "before" } } as const;
-  await world.remote.withFaults([down], () => world.create(user, { id }));
-  const { id: whole } = await world.created(user);
-  await world.database.abandon([id]);
-  await world.database.expire([whole]);
 
   for (const version of ["new", "oldest"] as const) {
     await world.remote.control.setVersion(version);
-    await world.swept();
+    // Half-made, so that the sweep has to look for what carries the mark.
+    const half = version === "new" ? id : crypto.randomUUID();
+    await world.remote.withFaults([down], () => world.create(user, { id: half }));
+    const { id: whole } = await world.created(user);
+    await world.database.abandon([half]);
+    await world.database.expire([whole]);
+    assertEquals((await world.swept()).deleted, 2, version);
     const audit = await world.remote.audit();
     assertEquals(audit.disks.map((disk) => disk.id).sort(), others.toSorted());
     assertEquals(audit.sessions.map((session) => session.id).sort(), otherSessions.toSorted());

@@ -33,9 +33,9 @@ integrationTest("the same key stores once and answers the same", async (world) =
   const first = await chat.say("once", "k");
   const again = await chat.say("once", "k");
   assertEquals([first.status, again.status], [201, 200]);
-  assertEquals(Date.parse(JSON.stringify(again.body)), Date.parse(JSON.stringify(first.body)));
-  const ids = [first.body, again.body].map((body) => JSON.stringify(body).slice(0, 44));
-  assertEquals(ids[0], ids[1]);
+  // The same moment; Acontext and the database write its zone in two ways.
+  const bodyOf = ({ body }: Answer) => JSON.stringify(body).replace("+00:00", "Z");
+  assertEquals(bodyOf(again), bodyOf(first));
   assertRefused(await chat.say("another", "k"), 422, "idempotency_mismatch");
   await chat.said("another", "k2");
   await assertStored(world, chat, ["once", "another"]);

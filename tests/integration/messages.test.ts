@@ -177,7 +177,7 @@ integrationTest("the default strategies keep the last five tool results", async 
 });
 
 integrationTest("an attachment is stored with its message", async (world) => {
-  const { chat } = await converse(world);
+  const { user, chat } = await converse(world);
   const payload = {
     format: "acontext",
     message: {
@@ -218,7 +218,7 @@ integrationTest("an attachment is stored with its message", async (world) => {
   const answer = await world.call("session-messages", `/${chat.id}`, {
     method: "POST",
     headers: {
-      authorization: world.bearer((await converse(world)).user).authorization,
+      ...world.bearer(user),
       "content-type": cut.headers.get("content-type") ?? "",
     },
     body: bytes.subarray(0, bytes.length - 20),

@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert/mod.js";
 import {
   ALICE,
   claim,
+  type Connection,
   leaseId,
   makeActive,
   raceTest,
@@ -27,6 +28,27 @@ raceTest("two workers claim different deletions, and neither waits", async (race
   await first.commit();
   assertEquals([...taken, ...rest].sort(), [1, 2, 3].map(sessionId));
   assertEquals(await claim(second, { lease: 5 }), []);
+});
+
+raceTest("workers that claim at once take what has been due longest", async (race) => {
+  const { first, second, third, operator } = race;
+  await makeActive(operator, 1, 2, 3);
+  // Neither in the order of the ids nor in that of the requests.
+  for (const [n, minutes] of [[1, 1], [2, 3], [3, 2]] as const) {
+    await operator.query("delete from public.session_mappings where id = $1", [sessionId(n)]);
+    await operator.query(
+      "update private.deletion_queue set next_attempt_at = now() - make_interval(mins => $2) where id = $1",
+      [sessionId(n), minutes],
+    );
+  }
+  const callers = [first, second, third];
+  for (const caller of callers) await caller.begin();
+  const claimed: string[] = [];
+  for (const [n, caller] of callers.entries()) {
+    claimed.push(...await claim(caller, { lease: n + 1, limit: 1 }));
+  }
+  for (const caller of callers) await caller.commit();
+  assertEquals(claimed, [2, 3, 1].map(sessionId));
 });
 
 raceTest("a second delete request meets the lease of the first", async (race) => {
@@ -224,18 +246,41 @@ raceTest("of two deliveries of one run one starts it", async (race) => {
 
 raceTest("two dispatchers at once call one worker", async (race) => {
   const { first, second, operator } = race;
-  await operator.query(
-    "delete from vault.secrets where name in ('project_url', 'cleanup_secret_key')",
-  );
-  await operator.query("select vault.create_secret('http://127.0.0.1:1', 'project_url')");
-  await operator.query("select vault.create_secret('sb_secret_nobody', 'cleanup_secret_key')");
-  await makeActive(operator, 1);
-  await operator.query("delete from public.session_mappings where true");
-  const dispatch = "select private.dispatch_cleanup('retry', false, false) as n";
-  await first.begin();
-  assertEquals((await first.query(dispatch))[0]?.n, 1);
-  const late = second.query(dispatch);
-  await race.blocked(second);
-  await first.commit();
-  assertEquals((await late)[0]?.n, 0);
+  await withSecretsOfNobody(operator, async () => {
+    await makeActive(operator, 1);
+    await operator.query("delete from public.session_mappings where true");
+    const dispatch = "select private.dispatch_cleanup('retry', false, false) as n";
+    await first.begin();
+    assertEquals((await first.query(dispatch))[0]?.n, 1);
+    const late = second.query(dispatch);
+    await race.blocked(second);
+    await first.commit();
+    assertEquals((await late)[0]?.n, 0);
+  });
 });
+
+/** Runs `work` while calls go where nobody answers. Other tests need the stack's own secrets again. */
+async function withSecretsOfNobody(
+  operator: Connection,
+  work: () => Promise<void>,
+): Promise<void> {
+  const names = "name in ('project_url', 'cleanup_secret_key')";
+  const before = await operator.query(
+    `select name, decrypted_secret as value from vault.decrypted_secrets where ${names}`,
+  );
+  async function replace(secrets: [value: string, name: string][]): Promise<void> {
+    await operator.query(`delete from vault.secrets where ${names}`);
+    for (const secret of secrets) {
+      await operator.query("select vault.create_secret($1, $2)", secret);
+    }
+  }
+  await replace([["http://127.0.0.1:1", "project_url"], [
+    "sb_secret_nobody",
+    "cleanup_secret_key",
+  ]]);
+  try {
+    await work();
+  } finally {
+    await replace(before.map(({ value, name }) => [String(value), String(name)]));
+  }
+}

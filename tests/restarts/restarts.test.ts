@@ -49,12 +49,7 @@ async function kill(
       now.length === before.length && !now.some((pid) => before.includes(pid)),
     );
   });
-  let seen = "";
-  await eventually("Acontext is quiet", async () => {
-    const last = seen;
-    seen = JSON.stringify(await world.remote.audit());
-    return seen === last;
-  });
+  await world.remote.quiet();
 }
 
 /** Some, not all, are deleted. */

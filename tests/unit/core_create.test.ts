@@ -1,27 +1,8 @@
-import { assertEquals, assertRejects } from "@std/assert/mod.js";
-import {
-  type CreateInput,
-  createSession,
-} from "../../supabase/functions/_shared/core/create_session.ts";
-import { AppError, type ErrorCode } from "../../supabase/functions/_shared/errors.ts";
+import { assertEquals } from "@std/assert/mod.js";
+import { AppError } from "../../supabase/functions/_shared/errors.ts";
+import { create, ID, refused } from "./create_fixtures.ts";
 import { HTTP_500 } from "./fakes/acontext.ts";
-import { ALICE, uuid, World } from "./fakes/world.ts";
-
-const ID = uuid(0xabc);
-
-function create(world: World, input: Partial<CreateInput> = {}) {
-  return createSession(world.deps, world.input(input));
-}
-
-async function refused(
-  world: World,
-  code: ErrorCode,
-  input: Partial<CreateInput> = { id: ID },
-): Promise<AppError> {
-  const error = await assertRejects(() => world.run(create(world, input)), AppError);
-  assertEquals(error.code, code);
-  return error;
-}
+import { ALICE, NOTHING_LEFT, uuid, World } from "./fakes/world.ts";
 
 Deno.test("createSession() makes both remote resources side by side and binds them", async () => {
   const world = new World({ latencyMs: 1000 });
@@ -162,7 +143,7 @@ Deno.test("createSession() answers session_deleting when the session is deleted 
   assertEquals(error instanceof AppError && error.code, "session_deleting");
   assertEquals(world.leaked(), []);
   await world.run(world.sweep());
-  assertEquals(world.left(), { rows: 0, queued: 0, leased: 0, sessions: 0, disks: 0 });
+  assertEquals(world.left(), NOTHING_LEFT);
 });
 
 Deno.test("createSession() queues what it made when the session was deleted and proven gone meanwhile", async () => {
@@ -176,7 +157,7 @@ Deno.test("createSession() queues what it made when the session was deleted and 
   assertEquals(error instanceof AppError && error.code, "session_deleting");
   assertEquals(world.leaked(), []);
   await world.run(world.sweep());
-  assertEquals(world.left(), { rows: 0, queued: 0, leased: 0, sessions: 0, disks: 0 });
+  assertEquals(world.left(), NOTHING_LEFT);
 });
 
 Deno.test("createSession() queues the half that it made when the session was deleted and proven gone meanwhile", async () => {
@@ -192,7 +173,7 @@ Deno.test("createSession() queues the half that it made when the session was del
   assertEquals(error instanceof AppError && error.code, "acontext_unavailable");
   assertEquals(world.leaked(), []);
   await world.run(world.sweep());
-  assertEquals(world.left(), { rows: 0, queued: 0, leased: 0, sessions: 0, disks: 0 });
+  assertEquals(world.left(), NOTHING_LEFT);
 });
 
 Deno.test("createSession() answers session_busy and frees the lease when what it found is queued for deletion", async () => {

@@ -1,29 +1,10 @@
-import { assertEquals, assertRejects } from "@std/assert/mod.js";
-import {
-  type CreateInput,
-  createSession,
-} from "../../supabase/functions/_shared/core/create_session.ts";
+import { assertEquals } from "@std/assert/mod.js";
 import type { Outcome } from "../../supabase/functions/_shared/core/ports.ts";
-import { AppError, type ErrorCode } from "../../supabase/functions/_shared/errors.ts";
+import type { ErrorCode } from "../../supabase/functions/_shared/errors.ts";
+import { create, ID, refused } from "./create_fixtures.ts";
 import type { Call } from "./fakes/acontext.ts";
 import type { StoreCall } from "./fakes/store.ts";
 import { ALICE, BOB, uuid, World } from "./fakes/world.ts";
-
-const ID = uuid(0xabc);
-
-function create(world: World, input: Partial<CreateInput> = {}) {
-  return createSession(world.deps, world.input(input));
-}
-
-async function refused(
-  world: World,
-  code: ErrorCode,
-  input: Partial<CreateInput> = { id: ID },
-): Promise<AppError> {
-  const error = await assertRejects(() => world.run(create(world, input)), AppError);
-  assertEquals(error.code, code);
-  return error;
-}
 
 function fail(world: World, calls: Call[], outcome: Outcome<never>): void {
   world.acontext.faults = [{ calls, mishap: { kind: "answer", outcome } }];

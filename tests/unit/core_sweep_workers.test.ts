@@ -43,7 +43,7 @@ for (const workers of [2, 4]) {
   });
 }
 
-Deno.test("sweep() never deletes one id twice at a time when leases end during slow work", async () => {
+Deno.test("sweep() never deletes one id twice at a time when the work is slow", async () => {
   const world = new World({ latencyMs: 9000, settings: { concurrency: 4 } });
   world.expired(150);
   const workers = [world.sweep({ timeBudgetMs: 400_000 }), world.sweep({ timeBudgetMs: 400_000 })];
@@ -72,4 +72,22 @@ Deno.test("sweep() counts as failed only what the database took note of", async 
     failed: 1,
     deferred: 2,
   });
+});
+
+Deno.test("sweep() never deletes one id twice at a time when leases end during slow work", async () => {
+  const world = new World({ latencyMs: 9000, settings: { concurrency: 4 } });
+  const rows = world.expired(20);
+  // Both claims, of 16 and of 4, are made at the start. The first is worked off after 36 s, and a pause then ends 1 s
+  // before the lease of the second: a delete that began there would outlive it.
+  world.acontext.faults = [{
+    calls: ["deleteSession"],
+    id: rows[15]?.id ?? "",
+    times: 1,
+    mishap: { kind: "answer", outcome: { kind: "throttled", retryAfterMs: 43_000 } },
+  }];
+  const slow = world.sweep({ timeBudgetMs: 400_000 });
+  await world.clock.advance(80_000);
+  await world.run(Promise.all([slow, world.sweep({ timeBudgetMs: 400_000 })]));
+  assertEquals(world.left(), NOTHING_LEFT);
+  assertEquals(world.acontext.overlappingDeletes, 0);
 });

@@ -178,8 +178,10 @@ export async function resetDatabase(
         await tx`
         update private.reconcile_state
         set phase = 'sessions', page_cursor = null, run_id = null, run_until = null,
-          pass_finished_at = null, reconciled_until = null
+          pass_started_at = null, pass_finished_at = null, pass_seen = 0, pass_unknown = 0,
+          reconciled_until = null
         where only_row`;
+        await tx`update private.restamp_state set after_id = null, moved_at = null where only_row`;
       })
     );
   } finally {

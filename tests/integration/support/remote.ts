@@ -6,9 +6,13 @@ import { type Audit, createControlClient, type Skill } from "../../../local/acon
 import type { FaultRule } from "../../../local/acontext/fault_rules.ts";
 import type { StackInfo } from "../../support/stack_info.ts";
 import type { Database } from "./database.ts";
+import { eventually } from "./eventually.ts";
 
 /** How this deployment marks what it makes. */
 export const NAMESPACE = "local";
+
+/** Longer than any request that a test delays while it kills who asked. */
+const QUIET_MS = 400;
 
 const madeSchema = z.object({ code: z.literal(0), data: z.object({ id: z.string() }) });
 
@@ -51,6 +55,18 @@ export function createRemote({ acontext }: StackInfo) {
           .map(([route, count]): [string, number] => [route, count - (before[route] ?? 0)])
           .filter(([, count]) => count > 0),
       );
+    },
+
+    /** Waits until what dead functions had asked for is worked off. */
+    async quiet(): Promise<void> {
+      let seen = "";
+      let since = performance.now();
+      await eventually("Acontext is quiet", async () => {
+        const now = JSON.stringify(await control.audit());
+        if (now !== seen) since = performance.now();
+        seen = now;
+        return performance.now() - since > QUIET_MS;
+      });
     },
 
     /** Somebody else's session in the same Acontext project. */
