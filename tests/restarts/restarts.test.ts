@@ -179,28 +179,3 @@ restartTest("a deletion that is killed is finished by the sweep", async (world, 
   assertEquals((await user.client.from("session_mappings").select()).data, []);
   await sweepRest(world);
 });
-
-for (const mode of ["fast", "immediate"] as const) {
-  restartTest(`a restart of PostgreSQL (${mode}) midway loses nothing`, async (world, stack) => {
-    const user = await world.newUser();
-    await expiredSessions(world, 64);
-    const kept = await world.created(user, { pinned: true, title: "kept" });
-    await world.remote.withFaults(SLOW, async () => {
-      const sweeping = world.cleanup({ force: true });
-      await midway(world, 65);
-      await stack.restartPostgres(mode);
-      await sweeping;
-    });
-    await eventually(
-      "the database answers",
-      () => world.database.statusOf(kept.id).catch(() => null),
-    );
-    await eventually("the API answers", async () => {
-      const { data } = await user.client.from("session_mappings").select("title");
-      return data?.[0]?.title === "kept";
-    });
-    assertEquals((await world.remove(user, kept.id)).status, 200);
-    await sweepRest(world);
-    assertEquals((await world.database.receipts()).length, 65);
-  });
-}
