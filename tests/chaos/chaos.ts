@@ -5,6 +5,7 @@ import { delay } from "@std/async/delay.js";
 import type { FaultRule } from "../../local/acontext/fault_rules.ts";
 import type { Answer, CleanupBody, Session } from "../integration/support/functions.ts";
 import { assertNothingLeft, findLeaks } from "../integration/support/remote.ts";
+import { expiredSessions } from "../integration/support/sessions.ts";
 import type { TestUser } from "../integration/support/users.ts";
 import { withWorld, type World } from "../integration/support/world.ts";
 import { type TestStack, withTestStack } from "../support/test_stack.ts";
@@ -61,8 +62,7 @@ async function prepare(world: World, stack: TestStack): Promise<Chaos> {
     stack,
     user,
     async addExpired(count) {
-      const sessions = await world.createdMany(user, count);
-      await database.expire(sessions.map(({ id }) => id));
+      await expiredSessions(world, count);
       added += count;
     },
     async addPinned(title) {

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert/mod.js";
 import { eventually } from "./support/eventually.ts";
 import { assertNothingLeft } from "./support/remote.ts";
+import { expiredSessions } from "./support/sessions.ts";
 import { integrationTest, type World } from "./support/world.ts";
 
 /** Calls the dispatcher as its cron job does; answers how many workers it called. */
@@ -18,11 +19,6 @@ async function finishedRuns({ database }: World) {
     const runs = await database.runs();
     return runs.length > 0 && runs.every(({ status }) => status === "finished") && runs;
   }, 20_000);
-}
-
-async function expiredSessions(world: World, count: number) {
-  const sessions = await world.createdMany(await world.newUser(), count);
-  await world.database.expire(sessions.map(({ id }) => id));
 }
 
 integrationTest("the dispatcher calls the function through pg_net", async (world) => {

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { HEALTH_REASONS } from "../../supabase/functions/_shared/core/health_reasons.ts";
 import { eventually } from "./support/eventually.ts";
 import { NAMESPACE } from "./support/remote.ts";
+import { expiredSessions, orphanSession, stuckSession } from "./support/sessions.ts";
 import { integrationTest, type World } from "./support/world.ts";
 
 const answerSchema = z.looseObject({
@@ -30,11 +31,6 @@ async function setSecret({ database: { sql } }: World, name: string, value: stri
 
 const dispatch = ({ database: { sql } }: World) =>
   sql`select private.dispatch_cleanup('nightly', true, false)`;
-
-async function expired(world: World, count: number): Promise<void> {
-  const sessions = await world.createdMany(await world.newUser(), count);
-  await world.database.expire(sessions.map(({ id }) => id));
-}
 
 interface Fault {
   provoke(world: World): Promise<unknown>;
@@ -79,7 +75,7 @@ const FAULTS: Record<keyof typeof HEALTH_REASONS, Fault> = {
   },
   worker_unreachable: {
     async provoke(world) {
-      await expired(world, 1);
+      await expiredSessions(world, 1);
       await setSecret(world, "cleanup_secret_key", "sb_secret_wrong");
       await dispatch(world);
       await eventually("the refusal is seen", async () => (await codesOf(world)).length > 0);
@@ -92,7 +88,7 @@ const FAULTS: Record<keyof typeof HEALTH_REASONS, Fault> = {
   },
   acontext_unreachable: {
     async provoke(world) {
-      await expired(world, 1);
+      await expiredSessions(world, 1);
       await world.remote.withFaults([{ route: "*", fault: { kind: "outage" } }], async () => {
         assertEquals((await world.swept()).stopReason, "outage");
       });
@@ -119,17 +115,7 @@ const FAULTS: Record<keyof typeof HEALTH_REASONS, Fault> = {
     heal: (world) => world.swept(),
   },
   stuck_sessions: {
-    async provoke(world) {
-      const user = await world.newUser();
-      const { id } = await world.created(user);
-      await world.remote.withFaults(
-        [{ route: "DELETE /disk/:id", fault: { kind: "status", status: 500 } }],
-        () => world.remove(user, id),
-      );
-      await world.database.sql`
-        update private.deletion_queue
-        set attempts = 10, next_attempt_at = private.clock() + interval '6 hours' where id = ${id}`;
-    },
+    provoke: stuckSession,
     async heal(world) {
       const [entry] = await world.database.queue();
       await world.database.sql`select public.retry_deletion(${entry?.id ?? ""})`;
@@ -139,7 +125,7 @@ const FAULTS: Record<keyof typeof HEALTH_REASONS, Fault> = {
   breaker_tripped: {
     async provoke(world) {
       await world.database.configure({ breaker_minimum: 2 });
-      await expired(world, 3);
+      await expiredSessions(world, 3);
       assertEquals((await world.swept()).stopReason, "breaker");
     },
     heal: (world) => world.swept({ force: true }),
@@ -153,13 +139,7 @@ const FAULTS: Record<keyof typeof HEALTH_REASONS, Fault> = {
   },
   too_many_unknown: {
     async provoke(world) {
-      for (let n = 0; n < 11; n++) {
-        const id = crypto.randomUUID();
-        await world.remote.makeSession({
-          use_uuid: id,
-          configs: { acontext_sessions: { namespace: NAMESPACE, session_id: id } },
-        });
-      }
+      for (let n = 0; n < 11; n++) await orphanSession(world);
       await world.remote.control.age(7_200);
       await reconcile(world);
     },

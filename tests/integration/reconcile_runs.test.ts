@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert/mod.js";
 import { z } from "zod";
 import { eventually } from "./support/eventually.ts";
 import { assertNothingLeft, NAMESPACE, ours } from "./support/remote.ts";
+import { orphanSession } from "./support/sessions.ts";
 import { integrationTest, type World } from "./support/world.ts";
 
 const HOUR = 60 * 60;
@@ -33,13 +34,6 @@ async function reconciled(
   });
   assertEquals(answer.status, 200, JSON.stringify(answer.body));
   return reportSchema.parse(answer.body);
-}
-
-/** A remote session that carries a mark and that no row knows. */
-function orphanSession({ remote }: World, namespace = NAMESPACE): Promise<string> {
-  const id = crypto.randomUUID();
-  const mark = { namespace, session_id: id };
-  return remote.makeSession({ use_uuid: id, configs: { acontext_sessions: mark } });
 }
 
 function orphanDisk({ remote }: World, namespace = NAMESPACE): Promise<string> {

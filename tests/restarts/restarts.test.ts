@@ -5,6 +5,7 @@ import type { FaultRule } from "../../local/acontext/fault_rules.ts";
 import { eventually } from "../integration/support/eventually.ts";
 import type { FunctionName } from "../integration/support/functions.ts";
 import { assertNothingLeft, ours } from "../integration/support/remote.ts";
+import { expiredSessions } from "../integration/support/sessions.ts";
 import { withWorld, type World } from "../integration/support/world.ts";
 import { type TestStack, withTestStack } from "../support/test_stack.ts";
 
@@ -25,11 +26,6 @@ const SLOW: FaultRule[] = ["DELETE /session/:id", "DELETE /disk/:id"].map((route
   route,
   fault: { kind: "delay", ms: 100 },
 }));
-
-async function expiredSessions(world: World, count: number): Promise<void> {
-  const sessions = await world.createdMany(await world.newUser(), count);
-  await world.database.expire(sessions.map(({ id }) => id));
-}
 
 /** Ends a function's processes and waits until others have taken their place and Acontext has no request left. */
 async function kill(
