@@ -4,6 +4,7 @@ import { HEALTH_REASONS } from "../../supabase/functions/_shared/core/health_rea
 import { eventually } from "./support/eventually.ts";
 import { NAMESPACE } from "./support/remote.ts";
 import { expiredSessions, orphanSession, stuckSession } from "./support/sessions.ts";
+import { hideSecret, setSecret, showSecret } from "./support/vault.ts";
 import { integrationTest, type World } from "./support/world.ts";
 
 const answerSchema = z.looseObject({
@@ -24,11 +25,6 @@ async function health({ call, info }: World, query = "") {
 
 const codesOf = async (world: World) => (await health(world)).reasons.map(({ code }) => code);
 
-async function setSecret({ database: { sql } }: World, name: string, value: string) {
-  await sql`
-    select vault.update_secret(s.id, ${value}) from vault.secrets as s where s.name = ${name}`;
-}
-
 const dispatch = ({ database: { sql } }: World) =>
   sql`select private.dispatch_cleanup('nightly', true, false)`;
 
@@ -46,9 +42,6 @@ async function longExpired(world: World): Promise<void> {
     where id = ${id}`;
 }
 
-const rename = ({ database: { sql } }: World, from: string, to: string) =>
-  sql`select vault.update_secret(s.id, null, ${to}) from vault.secrets as s where s.name = ${from}`;
-
 const reconcile = ({ call, info }: World, body: { force?: boolean } = {}) =>
   call("cleanup-sessions", "", {
     method: "POST",
@@ -58,8 +51,8 @@ const reconcile = ({ call, info }: World, body: { force?: boolean } = {}) =>
 
 const FAULTS: Record<keyof typeof HEALTH_REASONS, Fault> = {
   not_configured: {
-    provoke: (world) => rename(world, "project_url", "put_away"),
-    heal: (world) => rename(world, "put_away", "project_url"),
+    provoke: (world) => hideSecret(world, "project_url"),
+    heal: (world) => showSecret(world, "project_url"),
   },
   job_missing: {
     provoke: ({ database: { sql } }) => sql`select cron.unschedule('acontext-sessions-purge')`,

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { runOps } from "../../ops/ops.ts";
 import { eventually } from "./support/eventually.ts";
 import { expiredSessions, orphanSession, stuckSession } from "./support/sessions.ts";
+import { withSecret } from "./support/vault.ts";
 import { integrationTest, type World } from "./support/world.ts";
 
 interface Ended {
@@ -89,18 +90,14 @@ integrationTest("ops sweep says what stands in the way", async (world) => {
 
 integrationTest("ops runs shows a call that reached nobody, why, and what to do", async (world) => {
   const { sql } = world.database;
-  const setKey = (key: string) =>
-    sql`
-      select vault.update_secret(s.id, ${key})
-      from vault.secrets as s where s.name = 'cleanup_secret_key'`;
   await expiredSessions(world, 1);
-  await setKey("sb_secret_wrong");
-  await sql`select private.dispatch_cleanup('nightly', true, false)`;
-  await eventually("pg_net has the answer", async () => {
-    const rows = await sql`select 1 from net._http_response where status_code = 401`;
-    return rows.length > 0;
+  await withSecret(world, ["cleanup_secret_key", "sb_secret_wrong"], async () => {
+    await sql`select private.dispatch_cleanup('nightly', true, false)`;
+    await eventually("pg_net has the answer", async () => {
+      const rows = await sql`select 1 from net._http_response where status_code = 401`;
+      return rows.length > 0;
+    });
   });
-  await setKey(world.info.secretKey);
   await sql`select private.dispatch_cleanup('retry', true, false)`;
   await eventually("another run took its place", async () => await world.database.rowCount() === 0);
   const { stdout } = await ops(world, "runs");
