@@ -42,13 +42,6 @@ async function longExpired(world: World): Promise<void> {
     where id = ${id}`;
 }
 
-const reconcile = ({ call, info }: World, body: { force?: boolean } = {}) =>
-  call("cleanup-sessions", "", {
-    method: "POST",
-    headers: { apikey: info.secretKey, "content-type": "application/json" },
-    body: JSON.stringify({ task: "reconcile", ...body }),
-  });
-
 const FAULTS: Record<keyof typeof HEALTH_REASONS, Fault> = {
   not_configured: {
     provoke: (world) => hideSecret(world, "project_url"),
@@ -128,16 +121,16 @@ const FAULTS: Record<keyof typeof HEALTH_REASONS, Fault> = {
       sql`
         update private.reconcile_state
         set pass_finished_at = private.clock() - interval '17 days' where only_row`,
-    heal: (world) => reconcile(world),
+    heal: (world) => world.reconciled(),
   },
   too_many_unknown: {
     async provoke(world) {
       for (let n = 0; n < 11; n++) await orphanSession(world);
       await world.remote.control.age(7_200);
-      await reconcile(world);
+      await world.reconciled();
     },
     async heal(world) {
-      await reconcile(world, { force: true });
+      await world.reconciled({ force: true });
       assertEquals((await world.swept()).deleted, 11);
     },
   },
