@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert/mod.js";
 import postgres from "postgres";
 import { createSeededRandom } from "../../local/acontext/fault_rules.ts";
-import { eventually } from "../integration/support/eventually.ts";
+import { eventually } from "../support/eventually.ts";
 import type { Session } from "../integration/support/functions.ts";
 import { ours } from "../integration/support/remote.ts";
 import { type Chaos, chaosTest, chooseSeed, slowDeletes, startClients } from "./chaos.ts";

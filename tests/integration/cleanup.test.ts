@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert/mod.js";
-import { eventually } from "./support/eventually.ts";
+import { eventually } from "../support/eventually.ts";
 import { assertNothingLeft, ours } from "./support/remote.ts";
 import { expiredSessions } from "./support/sessions.ts";
 import { integrationTest } from "./support/world.ts";

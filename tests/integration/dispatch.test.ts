@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert/mod.js";
-import { eventually } from "./support/eventually.ts";
+import { eventually } from "../support/eventually.ts";
 import { assertNothingLeft } from "./support/remote.ts";
 import { expiredSessions } from "./support/sessions.ts";
 import { withoutSecret, withSecret } from "./support/vault.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert/mod.js";
 import { runOps } from "../../ops/ops.ts";
-import { eventually } from "./support/eventually.ts";
+import { eventually } from "../support/eventually.ts";
 import { expiredSessions, orphanSession, stuckSession } from "./support/sessions.ts";
 import { withSecret } from "./support/vault.ts";
 import { integrationTest, type World } from "./support/world.ts";

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert/mod.js";
-import { eventually } from "./support/eventually.ts";
+import { eventually } from "../support/eventually.ts";
 import { NAMESPACE, ours } from "./support/remote.ts";
 import { integrationTest, type World } from "./support/world.ts";
 

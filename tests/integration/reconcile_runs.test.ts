@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert/mod.js";
-import { eventually } from "./support/eventually.ts";
+import { eventually } from "../support/eventually.ts";
 import { assertNothingLeft, NAMESPACE, ours } from "./support/remote.ts";
 import { orphanSession } from "./support/sessions.ts";
 import { integrationTest, type World } from "./support/world.ts";

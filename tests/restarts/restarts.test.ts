@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert/mod.js";
 import type { FaultRule } from "../../local/acontext/fault_rules.ts";
-import { eventually } from "../integration/support/eventually.ts";
+import { eventually } from "../support/eventually.ts";
 import type { FunctionName } from "../integration/support/functions.ts";
 import { assertNothingLeft, ours } from "../integration/support/remote.ts";
 import { expiredSessions } from "../integration/support/sessions.ts";
@@ -41,9 +41,7 @@ async function kill(
   for (const pid of before) Deno.kill(pid, signal);
   await eventually("it is served again", () => {
     const now = stack.functionPids(name);
-    return Promise.resolve(
-      now.length === before.length && !now.some((pid) => before.includes(pid)),
-    );
+    return now.length === before.length && !now.some((pid) => before.includes(pid));
   });
   await world.remote.quiet();
 }
@@ -109,7 +107,7 @@ restartTest("a call that comes right after a crash is answered", async (world, s
   const user = await world.newUser();
   for (const pid of stack.functionPids("create-session")) Deno.kill(pid, "SIGKILL");
   await eventually("the crash was noticed", () => {
-    return Promise.resolve(stack.functionPids("create-session").length === 0);
+    return stack.functionPids("create-session").length === 0;
   });
   assertEquals((await world.create(user)).status, 201);
 });
