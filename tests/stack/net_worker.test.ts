@@ -169,12 +169,31 @@ stackTest(
     }),
 );
 
-stackTest("a crash of the database loses what was queued", async () => {
-  await shared.sql`insert into net._http_response (id) values (-2)`;
-  await shared.stack.restartPostgres("immediate");
-  assertEquals(await response("-2"), undefined);
-  await eventually(
-    "it works again",
-    () => shared.sql`select net.check_worker_is_up()`.then(() => true, () => false),
-  );
-});
+/** How much pg_net holds, the rows that its worker has taken included. */
+async function counts() {
+  const [row] = await shared.sql`
+    select (select count(*)::int from net.http_request_queue) as requests,
+      (select count(*)::int from net._http_response) as answers`;
+  return row;
+}
+
+stackTest(
+  "a crash of the database loses what is queued, under way and answered",
+  () =>
+    withTarget(async ({ url, received }) => {
+      await answered(await get(`${url}/before`));
+      await get(`${url}/under-way?wait=800`);
+      await eventually("it has arrived", () => received.length === 2);
+      await get(`${url}/queued`);
+      const before = await counts();
+      assertEquals(before?.["requests"], 2);
+      assert(before?.["answers"] > 0);
+
+      await shared.stack.restartPostgres("immediate");
+      assertEquals(await counts(), { requests: 0, answers: 0 });
+      await answered(await get(`${url}/after`));
+      await shared.sql`select net.check_worker_is_up()`;
+      assertEquals(await counts(), { requests: 0, answers: 1 });
+      assertEquals(received.map(({ path }) => path), ["/before", "/under-way?wait=800", "/after"]);
+    }),
+);
