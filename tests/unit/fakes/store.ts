@@ -17,7 +17,7 @@ import type {
 } from "../../../supabase/functions/_shared/core/ports.ts";
 import { AppError } from "../../../supabase/functions/_shared/errors.ts";
 import { dueEntries, expiredSessions, expiryAllowed, staleSessions, viewOf } from "./store_due.ts";
-import { claim, MINUTE, queueOrphans, queueSession, settle } from "./store_queue.ts";
+import { claim, nameRemoteIds, queueOrphans, queueSession, settle } from "./store_queue.ts";
 import type { QueueEntry, Receipt, Run, SessionRow, Settings, StoreState } from "./store_rows.ts";
 
 export type StoreCall = keyof Store;
@@ -92,6 +92,7 @@ export class FakeStore implements Store, StoreState {
       const { sessionId: id, acontextSessionId, acontextDiskId } = input;
       const row = this.sessions.get(id);
       const owner = row?.userId ?? null;
+      const isHolder = this.leases.get(id)?.leaseId === input.leaseId;
       const giveUpAll = () =>
         queueOrphans(this, {
           originId: id,
@@ -105,15 +106,8 @@ export class FakeStore implements Store, StoreState {
         return { outcome: "deleting" };
       }
       if (row.status === "deleting") {
-        const entry = this.queue.get(id);
-        if (entry && (entry.acontextSessionId === null || entry.acontextDiskId === null)) {
-          if (entry.acontextSessionId === null) entry.sessionProof = null;
-          if (entry.acontextDiskId === null) entry.diskProof = null;
-          entry.acontextSessionId ??= acontextSessionId;
-          entry.acontextDiskId ??= acontextDiskId;
-          entry.leaseId = null;
-          entry.nextAttemptAt = entry.claimed ? Math.max(entry.nextAttemptAt, now + MINUTE) : now;
-        }
+        if (isHolder) this.leases.delete(id);
+        nameRemoteIds(this, { id, sessionId: acontextSessionId, diskId: acontextDiskId, now });
         giveUpAll();
         return { outcome: "deleting" };
       }
@@ -121,7 +115,10 @@ export class FakeStore implements Store, StoreState {
         giveUpAll();
         return { outcome: "active", session: viewOf(this.settings, row) };
       }
-      if (this.leases.get(id)?.leaseId !== input.leaseId) return { outcome: "lease_lost" };
+      if (!isHolder) {
+        this.uncertain.add(id);
+        return { outcome: "lease_lost" };
+      }
       if (
         [...this.sessions.values(), ...this.queue.values()].some((known) =>
           known.acontextSessionId === acontextSessionId || known.acontextDiskId === acontextDiskId
@@ -145,25 +142,23 @@ export class FakeStore implements Store, StoreState {
   }
 
   releaseSession(
-    { sessionId, leaseId, ...made }: Parameters<Store["releaseSession"]>[0],
+    { sessionId: id, leaseId, acontextSessionIds: sessionIds, acontextDiskIds: diskIds }:
+      Parameters<Store["releaseSession"]>[0],
   ): Promise<void> {
     return this.#call("releaseSession", (now) => {
-      if (this.leases.get(sessionId)?.leaseId === leaseId) this.leases.delete(sessionId);
-      const row = this.sessions.get(sessionId);
-      if (row?.status === "provisioning") return;
-      const { acontextSessionIds, acontextDiskIds } = made;
-      const entry = row?.status === "deleting" ? this.queue.get(sessionId) : undefined;
-      if (entry) {
-        entry.acontextSessionId ??= acontextSessionIds[0] ?? null;
-        entry.acontextDiskId ??= acontextDiskIds[0] ?? null;
+      const isHolder = this.leases.get(id)?.leaseId === leaseId;
+      if (isHolder) this.leases.delete(id);
+      if (sessionIds.length + diskIds.length === 0) return;
+      const row = this.sessions.get(id);
+      if (row?.status === "provisioning") {
+        if (!isHolder) this.uncertain.add(id);
+        return;
       }
-      queueOrphans(this, {
-        originId: sessionId,
-        userId: row?.userId ?? null,
-        sessionIds: acontextSessionIds,
-        diskIds: acontextDiskIds,
-        now,
-      });
+      if (row?.status === "deleting") {
+        const [sessionId = null, diskId = null] = [sessionIds[0], diskIds[0]];
+        nameRemoteIds(this, { id, sessionId, diskId, now });
+      }
+      queueOrphans(this, { originId: id, userId: row?.userId ?? null, sessionIds, diskIds, now });
     });
   }
 
@@ -208,6 +203,7 @@ export class FakeStore implements Store, StoreState {
       row.status = "active";
       row.lastActivityAt = now;
       this.queue.delete(sessionId);
+      this.uncertain.add(sessionId);
       return { outcome: "restored", session: viewOf(this.settings, row) };
     });
   }

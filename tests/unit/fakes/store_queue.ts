@@ -7,7 +7,7 @@ import type {
 } from "../../../supabase/functions/_shared/core/ports.ts";
 import type { QueueEntry, Reason, SessionRow, StoreState } from "./store_rows.ts";
 
-export const MINUTE = 60_000;
+const MINUTE = 60_000;
 
 function newEntry(id: string, reason: Reason, nextAttemptAt: number): QueueEntry {
   return {
@@ -84,28 +84,56 @@ export function queueOrphans(
   }
 }
 
+/** Names what came to be after its session was queued. A worker that looked before that must not settle. */
+export function nameRemoteIds(
+  { queue, leases }: StoreState,
+  { id, sessionId, diskId, now }: {
+    id: string;
+    sessionId: string | null;
+    diskId: string | null;
+    now: number;
+  },
+): void {
+  const entry = queue.get(id);
+  if (entry === undefined) return;
+  if (entry.acontextSessionId !== null && entry.acontextDiskId !== null) return;
+  if (entry.acontextSessionId === null) entry.sessionProof = null;
+  if (entry.acontextDiskId === null) entry.diskProof = null;
+  entry.acontextSessionId ??= sessionId;
+  entry.acontextDiskId ??= diskId;
+  entry.leaseId = null;
+  entry.leasedUntil = 0;
+  entry.nextAttemptAt = entry.claimed
+    ? Math.max(entry.nextAttemptAt, now + MINUTE)
+    : Math.max(now, leases.get(id)?.until ?? 0);
+}
+
 /** Stamps what is proven gone. An entry that is wholly gone leaves with its session, and a receipt stays. */
 export function settle(
   { sessions, leases, queue, log }: StoreState,
   { entry, settlement, now }: { entry: QueueEntry; settlement: Settlement; now: number },
 ): "deleted" | "failed" | "released" {
-  const { session, disk, otherwise, error } = settlement;
+  const { session, disk, otherwise, error, underWay } = settlement;
   entry.sessionProof ??= session ?? null;
   entry.diskProof ??= disk ?? null;
   entry.leaseId = null;
   entry.leasedUntil = 0;
-  entry.lastError = error ?? null;
-  const backoff = Math.min(30_000 * 2 ** entry.attempts, 6 * 60 * MINUTE);
+  entry.lastError = error ?? entry.lastError;
+  const backoff = Math.max(
+    Math.min(30_000 * 2 ** entry.attempts, 6 * 60 * MINUTE),
+    underWay ? MINUTE : 0,
+  );
   entry.nextAttemptAt = now +
     (otherwise === "failed" ? backoff : otherwise === "deferred" ? MINUTE : 0);
   if (otherwise === "failed") entry.attempts++;
-  const { id, originId, reason, userId, sessionProof, diskProof, attempts } = entry;
+  const { id, originId, reason, userId, sessionProof, diskProof } = entry;
   if (sessionProof === null || diskProof === null) {
     return otherwise === "failed" ? "failed" : "released";
   }
   queue.delete(id);
   sessions.delete(id);
   leases.delete(id);
+  const attempts = entry.attempts + 1;
   log.push({ id, originId, reason, userId, sessionProof, diskProof, attempts });
   return "deleted";
 }
