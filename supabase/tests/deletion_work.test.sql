@@ -2,7 +2,7 @@
 begin;
 \ir helpers/arrange.psql
 select no_plan();
-select tests.make_active(n) from generate_series(1, 12) as n;
+select tests.make_active(n) from generate_series(1, 14) as n;
 set local role service_role;
 
 -- Claiming
@@ -177,6 +177,18 @@ update private.deletion_queue set next_attempt_at = private.clock() + interval '
 select tests.queue(9);
 select results_eq('select tests.claim()', array[tests.session(9)], 'a new deletion does not wait for one that backs off');
 select tests.settle(tests.settlement(9, 'deleted', 'deleted'));
+
+-- The order of claims
+select tests.queue(n) from generate_series(12, 14) as n;
+update private.deletion_queue as q
+set next_attempt_at = private.clock() - make_interval(mins => d.minutes)
+from (values (12, 1), (13, 3), (14, 2)) as d (number, minutes)
+where q.id = tests.session(d.number);
+select results_eq(
+  'select tests.claim(n, 1) from generate_series(5, 7) as n',
+  array[tests.session(13), tests.session(14), tests.session(12)],
+  'what has been due longest is claimed first, whatever its id'
+);
 
 -- Orphans have no session
 insert into private.deletion_queue (id, origin_id, reason, acontext_disk_id, session_gone_at, session_proof)

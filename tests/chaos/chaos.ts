@@ -3,8 +3,10 @@
 import { assertEquals } from "@std/assert/mod.js";
 import { delay } from "@std/async/delay.js";
 import type { FaultRule } from "../../local/acontext/fault_rules.ts";
-import type { Answer, CleanupBody } from "../integration/support/functions.ts";
+import type { Answer, CleanupBody, Session } from "../integration/support/functions.ts";
 import { assertNothingLeft, findLeaks } from "../integration/support/remote.ts";
+import { expiredSessions } from "../integration/support/sessions.ts";
+import type { TestUser } from "../integration/support/users.ts";
 import { withWorld, type World } from "../integration/support/world.ts";
 import { type TestStack, withTestStack } from "../support/test_stack.ts";
 
@@ -17,8 +19,12 @@ const LONG_SECONDS = 8 * 60;
 export interface Chaos {
   world: World;
   stack: TestStack;
+  /** Whose sessions all are. */
+  user: TestUser;
   /** Makes this many expired sessions. */
   addExpired(count: number): Promise<void>;
+  /** Makes a session that no sweep may touch. The test has to delete it. */
+  addPinned(title: string): Promise<Session>;
   /**
    * Lets leases end. Only when no worker lives: a worker's own clock and the database's run at one pace, so whoever moves
    * one of them under a living worker breaks what the lease relies on.
@@ -54,10 +60,15 @@ async function prepare(world: World, stack: TestStack): Promise<Chaos> {
   return {
     world,
     stack,
+    user,
     async addExpired(count) {
-      const sessions = await world.createdMany(user, count);
-      await database.expire(sessions.map(({ id }) => id));
+      await expiredSessions(world, count);
       added += count;
+    },
+    async addPinned(title) {
+      const session = await world.created(user, { pinned: true, title });
+      added += 1;
+      return session;
     },
     async passLongTime() {
       await remote.quiet();

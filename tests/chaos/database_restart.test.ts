@@ -1,7 +1,8 @@
 import { assert, assertEquals } from "@std/assert/mod.js";
 import postgres from "postgres";
 import { createSeededRandom } from "../../local/acontext/fault_rules.ts";
-import { eventually } from "../integration/support/eventually.ts";
+import { eventually } from "../support/eventually.ts";
+import type { Session } from "../integration/support/functions.ts";
 import { ours } from "../integration/support/remote.ts";
 import { type Chaos, chaosTest, chooseSeed, slowDeletes, startClients } from "./chaos.ts";
 
@@ -37,6 +38,7 @@ async function restartUnderWork(
   random: () => number,
 ): Promise<Record<string, number>> {
   const { world: { database, remote }, stack } = chaos;
+  const live = await chaos.addPinned("live");
   await chaos.addExpired(SESSIONS);
   await remote.control.setFaults(slowDeletes(SLOW_MS));
   const disks = async () => ours(await remote.audit()).disks.length;
@@ -45,12 +47,20 @@ async function restartUnderWork(
   const clients = startClients(chaos.world, { limit: 4 });
   const enough = SESSIONS * (0.1 + 0.5 * random());
   await eventually("some are deleted", async () => before - await disks() > enough);
-  assert(await database.rowCount() > 0, "too late: all are deleted");
+  assert(await database.rowCount() > 1, "too late: all are deleted");
   await stack.restartPostgres(mode);
   const ends = await clients.stop();
   await recovered(chaos);
+  await assertUsable(chaos, live);
   await chaos.assertNoLeak();
   return ends;
+}
+
+/** Its owner sees the session as it was, and can delete it. */
+async function assertUsable({ world, user }: Chaos, { id, title }: Session): Promise<void> {
+  const { data } = await user.client.from("session_mappings").select("title, status").eq("id", id);
+  assertEquals(data, [{ title, status: "active" }]);
+  assertEquals((await world.remove(user, id)).status, 200);
 }
 
 chaosTest("a database that restarts midway loses nothing, stopped or crashed", async (chaos) => {

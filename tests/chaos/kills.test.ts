@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert/mod.js";
 import { delay } from "@std/async/delay.js";
 import { createSeededRandom } from "../../local/acontext/fault_rules.ts";
-import { eventually } from "../integration/support/eventually.ts";
+import { eventually } from "../support/eventually.ts";
 import { type Chaos, chaosTest, chooseSeed, slowDeletes, startClients, WORKERS } from "./chaos.ts";
 
 const KILLS = 50;
@@ -13,15 +13,13 @@ const FUNCTION = "cleanup-sessions";
 async function killOne({ stack }: Chaos, random: () => number): Promise<void> {
   const pids = await eventually("all workers listen", () => {
     const listening = stack.functionPids(FUNCTION);
-    return Promise.resolve(listening.length === WORKERS && listening);
+    return listening.length === WORKERS && listening;
   }, 30_000);
   // The moment is what is random; nothing is waited for.
   await delay(random() * 2 * SLOW_MS);
   const victim = pids[Math.floor(random() * pids.length)] ?? 0;
   Deno.kill(victim, "SIGKILL");
-  await eventually("it is dead", () => {
-    return Promise.resolve(!stack.functionPids(FUNCTION).includes(victim));
-  });
+  await eventually("it is dead", () => !stack.functionPids(FUNCTION).includes(victim));
 }
 
 chaosTest("workers that are killed 50 times midway leak nothing", async (chaos) => {

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert/mod.js";
 import { createInBulk } from "../integration/support/bulk.ts";
-import { eventually } from "../integration/support/eventually.ts";
+import { eventually } from "../support/eventually.ts";
 import { assertNothingLeft } from "../integration/support/remote.ts";
 import { integrationTest, type World } from "../integration/support/world.ts";
 

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert/mod.js";
-import { eventually } from "./support/eventually.ts";
+import { eventually } from "../support/eventually.ts";
 import { assertNothingLeft, ours } from "./support/remote.ts";
+import { expiredSessions } from "./support/sessions.ts";
 import { integrationTest } from "./support/world.ts";
 
 integrationTest("a sweep deletes what has expired and nothing else", async (world) => {
@@ -114,9 +115,7 @@ integrationTest("a dry run counts and changes nothing", async (world) => {
 });
 
 integrationTest("a limit bounds a sweep and says what remains", async (world) => {
-  const user = await world.newUser();
-  const sessions = await world.createdMany(user, 5);
-  await world.database.expire(sessions.map(({ id }) => id));
+  await expiredSessions(world, 5);
   const first = await world.swept({ limit: 2 });
   assertEquals([first.total, first.deleted, first.remaining, first.stopReason], [2, 2, 3, "limit"]);
   const second = await world.swept({ limit: 3 });

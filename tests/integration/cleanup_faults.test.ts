@@ -1,13 +1,8 @@
 import { assert, assertEquals } from "@std/assert/mod.js";
 import type { FaultRule } from "../../local/acontext/fault_rules.ts";
 import { assertNothingLeft, ours } from "./support/remote.ts";
-import { integrationTest, type World } from "./support/world.ts";
-
-async function expiredSessions(world: World, count: number) {
-  const sessions = await world.createdMany(await world.newUser(), count);
-  await world.database.expire(sessions.map(({ id }) => id));
-  return sessions;
-}
+import { expiredSessions } from "./support/sessions.ts";
+import { integrationTest } from "./support/world.ts";
 
 /** What fails for one resource only. */
 const failing = (route: string, remoteId: string): FaultRule => ({

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert/mod.js";
 import type { FaultRule } from "../../local/acontext/fault_rules.ts";
 import { assertNothingLeft } from "./support/remote.ts";
+import { expiredSessions } from "./support/sessions.ts";
 import { integrationTest } from "./support/world.ts";
 
 const DELETES = ["DELETE /session/:id", "DELETE /disk/:id"];
@@ -15,9 +16,7 @@ const TROUBLE: FaultRule[] = DELETES.flatMap((route): FaultRule[] => [
 
 integrationTest("four sweeps at once on a bad day delete everything once", async (world) => {
   const count = 200;
-  const user = await world.newUser();
-  const sessions = await world.createdMany(user, count);
-  await world.database.expire(sessions.map(({ id }) => id));
+  await expiredSessions(world, count);
 
   let rounds = 0;
   let deleted = 0;
@@ -41,8 +40,7 @@ integrationTest("four sweeps at once on a bad day delete everything once", async
 
 integrationTest("four sweeps at once ask for each deletion once", async (world) => {
   const count = 120;
-  const sessions = await world.createdMany(await world.newUser(), count);
-  await world.database.expire(sessions.map(({ id }) => id));
+  await expiredSessions(world, count);
   const slow: FaultRule[] = DELETES.map((route) => ({ route, fault: { kind: "delay", ms: 20 } }));
   const calls = await world.remote.callsOf(() =>
     world.remote.withFaults(

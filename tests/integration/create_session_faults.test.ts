@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert/mod.js";
 import type { FaultRule } from "../../local/acontext/fault_rules.ts";
-import { eventually } from "./support/eventually.ts";
+import { eventually } from "../support/eventually.ts";
 import { assertRefused, sessionOf } from "./support/functions.ts";
 import { assertNothingLeft, ours } from "./support/remote.ts";
 import { integrationTest } from "./support/world.ts";

@@ -1,6 +1,8 @@
 import { assertEquals } from "@std/assert/mod.js";
-import { eventually } from "./support/eventually.ts";
+import { eventually } from "../support/eventually.ts";
 import { assertNothingLeft } from "./support/remote.ts";
+import { expiredSessions } from "./support/sessions.ts";
+import { withoutSecret, withSecret } from "./support/vault.ts";
 import { integrationTest, type World } from "./support/world.ts";
 
 /** Calls the dispatcher as its cron job does; answers how many workers it called. */
@@ -18,11 +20,6 @@ async function finishedRuns({ database }: World) {
     const runs = await database.runs();
     return runs.length > 0 && runs.every(({ status }) => status === "finished") && runs;
   }, 20_000);
-}
-
-async function expiredSessions(world: World, count: number) {
-  const sessions = await world.createdMany(await world.newUser(), count);
-  await world.database.expire(sessions.map(({ id }) => id));
 }
 
 integrationTest("the dispatcher calls the function through pg_net", async (world) => {
@@ -106,16 +103,10 @@ integrationTest("the retry job works the queue and expires nothing", async (worl
 
 integrationTest("without its secrets the dispatcher says so and calls nobody", async (world) => {
   await expiredSessions(world, 1);
-  const { sql } = world.database;
-  const rename = (from: string, to: string) =>
-    sql`select vault.update_secret(s.id, null, ${to}) from vault.secrets as s where s.name = ${from}`;
-  await rename("cleanup_secret_key", "put_away");
-  try {
+  await withoutSecret(world, "cleanup_secret_key", async () => {
     assertEquals(await dispatch(world), 0);
     assertEquals(await dispatch(world), 0);
-  } finally {
-    await rename("put_away", "cleanup_secret_key");
-  }
+  });
   const runs = await world.database.runs();
   assertEquals(runs.map(({ stop_reason }) => stop_reason), ["not_configured"], "said once an hour");
   assertEquals(await dispatch(world), 1);
@@ -126,21 +117,14 @@ integrationTest("without its secrets the dispatcher says so and calls nobody", a
 integrationTest("a call that was refused is recorded and holds up nobody", async (world) => {
   await expiredSessions(world, 1);
   const { sql } = world.database;
-  const setKey = (key: string) =>
-    sql`
-      select vault.update_secret(s.id, ${key})
-      from vault.secrets as s where s.name = 'cleanup_secret_key'`;
-  await setKey("sb_secret_wrong");
-  try {
+  await withSecret(world, ["cleanup_secret_key", "sb_secret_wrong"], async () => {
     assertEquals(await dispatch(world), 1);
     assertEquals(await dispatch(world), 0, "it may still be on its way");
     await eventually("pg_net has the answer", async () => {
       const rows = await sql`select 1 from net._http_response where status_code = 401`;
       return rows.length > 0;
     });
-  } finally {
-    await setKey(world.info.secretKey);
-  }
+  });
   assertEquals(await dispatch(world), 1);
   const [refused, run] = await finishedRuns(world);
   assertEquals([refused?.stop_reason, run?.deleted], ["not_delivered", 1]);

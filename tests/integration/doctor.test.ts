@@ -6,6 +6,7 @@ import { runDoctor } from "../../ops/doctor.ts";
 import { HEALTH_REASONS } from "../../supabase/functions/_shared/core/health_reasons.ts";
 import { misconfigured } from "../../supabase/functions/_shared/env.ts";
 import { toErrorResponse } from "../../supabase/functions/_shared/http/answer.ts";
+import { withoutSecret, withSecret } from "./support/vault.ts";
 import { integrationTest, type World } from "./support/world.ts";
 
 const ALL = [
@@ -76,30 +77,23 @@ const unchanged = () => Promise.resolve();
 
 /** The project behind a gateway that answers one path itself. */
 async function behindGateway(
-  { info, database: { sql } }: World,
+  world: World,
   { path, answer }: { path: string; answer: () => Response },
   use: (url: string) => Promise<void>,
 ): Promise<void> {
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
     const { pathname, search } = new URL(request.url);
     if (pathname === path && request.method !== "OPTIONS") return answer();
-    const target = `${info.apiUrl}${pathname}${search}`;
+    const target = `${world.info.apiUrl}${pathname}${search}`;
     return fetch(new Request(target, request));
   });
-  const setUrl = (value: string) =>
-    sql`select vault.update_secret(s.id, ${value}) from vault.secrets as s where s.name = 'project_url'`;
   const url = `http://127.0.0.1:${server.addr.port}`;
-  await setUrl(url);
   try {
-    await use(url);
+    await withSecret(world, ["project_url", url], () => use(url));
   } finally {
-    await setUrl(info.apiUrl);
     await server.shutdown();
   }
 }
-
-const rename = ({ database: { sql } }: World, from: string, to: string) =>
-  sql`select vault.update_secret(s.id, null, ${to}) from vault.secrets as s where s.name = ${from}`;
 
 integrationTest("the doctor finds the local stack well", async (world) => {
   await world.database.quietSchedule();
@@ -175,35 +169,29 @@ integrationTest("the doctor asks to apply the migrations that are missing", asyn
 });
 
 integrationTest("the doctor asks to put into Vault what it lacks", async (world) => {
-  for (const name of ["project_url", "cleanup_secret_key"]) {
-    await rename(world, name, "put_away");
-    try {
+  for (const name of ["project_url", "cleanup_secret_key"] as const) {
+    await withoutSecret(world, name, async () => {
       assertEquals(verdict(await examine(world)), ["Vault set", "npm start"]);
       await withProject(unchanged, async (projectDir) => {
         const [check, next] = verdict(await examine(world, { hosted: true, projectDir }));
         assertEquals(check, "Vault set");
         assertMatch(next ?? "", new RegExp(`^select vault.create_secret\\('.+', '${name}'\\);$`));
       });
-    } finally {
-      await rename(world, "put_away", name);
-    }
+    });
   }
 });
 
 integrationTest("the doctor sees that Vault has another project's address", async (world) => {
-  const { sql } = world.database;
-  const set = (url: string) =>
-    sql`select vault.update_secret(s.id, ${url}) from vault.secrets as s where s.name = 'project_url'`;
-  await set("https://elsewhere.supabase.co");
-  try {
-    await withProject(unchanged, async (projectDir) => {
-      const [check, next] = verdict(await examine(world, { hosted: true, projectDir }));
-      assertEquals(check, "Vault set");
-      assertStringIncludes(next ?? "", `select vault.update_secret(id, '${world.info.apiUrl}')`);
-    });
-  } finally {
-    await set(world.info.apiUrl);
-  }
+  await withSecret(
+    world,
+    ["project_url", "https://elsewhere.supabase.co"],
+    () =>
+      withProject(unchanged, async (projectDir) => {
+        const [check, next] = verdict(await examine(world, { hosted: true, projectDir }));
+        assertEquals(check, "Vault set");
+        assertStringIncludes(next ?? "", `select vault.update_secret(id, '${world.info.apiUrl}')`);
+      }),
+  );
 });
 
 integrationTest("the doctor asks to make cron jobs anew", async (world) => {

@@ -1,8 +1,10 @@
 import { assertEquals, assertStringIncludes } from "@std/assert/mod.js";
 import { z } from "zod";
 import { HEALTH_REASONS } from "../../supabase/functions/_shared/core/health_reasons.ts";
-import { eventually } from "./support/eventually.ts";
+import { eventually } from "../support/eventually.ts";
 import { NAMESPACE } from "./support/remote.ts";
+import { expiredSessions, orphanSession, stuckSession } from "./support/sessions.ts";
+import { hideSecret, setSecret, showSecret } from "./support/vault.ts";
 import { integrationTest, type World } from "./support/world.ts";
 
 const answerSchema = z.looseObject({
@@ -23,18 +25,8 @@ async function health({ call, info }: World, query = "") {
 
 const codesOf = async (world: World) => (await health(world)).reasons.map(({ code }) => code);
 
-async function setSecret({ database: { sql } }: World, name: string, value: string) {
-  await sql`
-    select vault.update_secret(s.id, ${value}) from vault.secrets as s where s.name = ${name}`;
-}
-
 const dispatch = ({ database: { sql } }: World) =>
   sql`select private.dispatch_cleanup('nightly', true, false)`;
-
-async function expired(world: World, count: number): Promise<void> {
-  const sessions = await world.createdMany(await world.newUser(), count);
-  await world.database.expire(sessions.map(({ id }) => id));
-}
 
 interface Fault {
   provoke(world: World): Promise<unknown>;
@@ -50,20 +42,10 @@ async function longExpired(world: World): Promise<void> {
     where id = ${id}`;
 }
 
-const rename = ({ database: { sql } }: World, from: string, to: string) =>
-  sql`select vault.update_secret(s.id, null, ${to}) from vault.secrets as s where s.name = ${from}`;
-
-const reconcile = ({ call, info }: World, body: { force?: boolean } = {}) =>
-  call("cleanup-sessions", "", {
-    method: "POST",
-    headers: { apikey: info.secretKey, "content-type": "application/json" },
-    body: JSON.stringify({ task: "reconcile", ...body }),
-  });
-
 const FAULTS: Record<keyof typeof HEALTH_REASONS, Fault> = {
   not_configured: {
-    provoke: (world) => rename(world, "project_url", "put_away"),
-    heal: (world) => rename(world, "put_away", "project_url"),
+    provoke: (world) => hideSecret(world, "project_url"),
+    heal: (world) => showSecret(world, "project_url"),
   },
   job_missing: {
     provoke: ({ database: { sql } }) => sql`select cron.unschedule('acontext-sessions-purge')`,
@@ -79,7 +61,7 @@ const FAULTS: Record<keyof typeof HEALTH_REASONS, Fault> = {
   },
   worker_unreachable: {
     async provoke(world) {
-      await expired(world, 1);
+      await expiredSessions(world, 1);
       await setSecret(world, "cleanup_secret_key", "sb_secret_wrong");
       await dispatch(world);
       await eventually("the refusal is seen", async () => (await codesOf(world)).length > 0);
@@ -92,7 +74,7 @@ const FAULTS: Record<keyof typeof HEALTH_REASONS, Fault> = {
   },
   acontext_unreachable: {
     async provoke(world) {
-      await expired(world, 1);
+      await expiredSessions(world, 1);
       await world.remote.withFaults([{ route: "*", fault: { kind: "outage" } }], async () => {
         assertEquals((await world.swept()).stopReason, "outage");
       });
@@ -119,17 +101,7 @@ const FAULTS: Record<keyof typeof HEALTH_REASONS, Fault> = {
     heal: (world) => world.swept(),
   },
   stuck_sessions: {
-    async provoke(world) {
-      const user = await world.newUser();
-      const { id } = await world.created(user);
-      await world.remote.withFaults(
-        [{ route: "DELETE /disk/:id", fault: { kind: "status", status: 500 } }],
-        () => world.remove(user, id),
-      );
-      await world.database.sql`
-        update private.deletion_queue
-        set attempts = 10, next_attempt_at = private.clock() + interval '6 hours' where id = ${id}`;
-    },
+    provoke: stuckSession,
     async heal(world) {
       const [entry] = await world.database.queue();
       await world.database.sql`select public.retry_deletion(${entry?.id ?? ""})`;
@@ -139,7 +111,7 @@ const FAULTS: Record<keyof typeof HEALTH_REASONS, Fault> = {
   breaker_tripped: {
     async provoke(world) {
       await world.database.configure({ breaker_minimum: 2 });
-      await expired(world, 3);
+      await expiredSessions(world, 3);
       assertEquals((await world.swept()).stopReason, "breaker");
     },
     heal: (world) => world.swept({ force: true }),
@@ -149,22 +121,16 @@ const FAULTS: Record<keyof typeof HEALTH_REASONS, Fault> = {
       sql`
         update private.reconcile_state
         set pass_finished_at = private.clock() - interval '17 days' where only_row`,
-    heal: (world) => reconcile(world),
+    heal: (world) => world.reconciled(),
   },
   too_many_unknown: {
     async provoke(world) {
-      for (let n = 0; n < 11; n++) {
-        const id = crypto.randomUUID();
-        await world.remote.makeSession({
-          use_uuid: id,
-          configs: { acontext_sessions: { namespace: NAMESPACE, session_id: id } },
-        });
-      }
+      for (let n = 0; n < 11; n++) await orphanSession(world);
       await world.remote.control.age(7_200);
-      await reconcile(world);
+      await world.reconciled();
     },
     async heal(world) {
-      await reconcile(world, { force: true });
+      await world.reconciled({ force: true });
       assertEquals((await world.swept()).deleted, 11);
     },
   },

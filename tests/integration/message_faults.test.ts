@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert/mod.js";
 import { type Conversation, converse, textsOf } from "./support/conversations.ts";
-import { eventually } from "./support/eventually.ts";
+import { eventually } from "../support/eventually.ts";
 import { type Answer, assertRefused } from "./support/functions.ts";
 import { integrationTest, type World } from "./support/world.ts";
 

@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert/mod.js";
 import { runOps } from "../../ops/ops.ts";
-import { eventually } from "./support/eventually.ts";
-import { NAMESPACE } from "./support/remote.ts";
+import { eventually } from "../support/eventually.ts";
+import { expiredSessions, orphanSession, stuckSession } from "./support/sessions.ts";
+import { withSecret } from "./support/vault.ts";
 import { integrationTest, type World } from "./support/world.ts";
 
 interface Ended {
@@ -21,25 +22,6 @@ async function ops({ info }: World, ...argv: string[]): Promise<Ended> {
     pauseMs: 20,
   });
   return { code, stdout: stdout.join("\n"), stderr: stderr.join("\n") };
-}
-
-async function expired(world: World, count: number): Promise<void> {
-  const sessions = await world.createdMany(await world.newUser(), count);
-  await world.database.expire(sessions.map(({ id }) => id));
-}
-
-/** A deletion that Acontext refuses, tried ten times. */
-async function stuckSession(world: World): Promise<string> {
-  const user = await world.newUser();
-  const { id } = await world.created(user);
-  await world.remote.withFaults(
-    [{ route: "DELETE /disk/:id", fault: { kind: "status", status: 500 } }],
-    () => world.remove(user, id),
-  );
-  await world.database.sql`
-    update private.deletion_queue
-    set attempts = 10, next_attempt_at = private.clock() + interval '6 hours' where id = ${id}`;
-  return id;
 }
 
 integrationTest("ops health exits with the status and shows each remedy", async (world) => {
@@ -62,7 +44,7 @@ integrationTest("ops health exits with the status and shows each remedy", async 
 integrationTest("ops sweep drains what is due in as many runs as it takes", async (world) => {
   await world.database.configure({ max_per_run: 2 });
   await world.database.silenceJobs();
-  await expired(world, 5);
+  await expiredSessions(world, 5);
   const preview = await ops(world, "sweep", "--dry-run");
   assertEquals([preview.code, preview.stdout], [0, "5 would be deleted"]);
   const { code, stdout, stderr } = await ops(world, "sweep");
@@ -77,7 +59,7 @@ integrationTest("ops sweep drains what is due in as many runs as it takes", asyn
 
 integrationTest("ops refuses what a command does not take, and does nothing", async (world) => {
   await world.database.silenceJobs();
-  await expired(world, 1);
+  await expiredSessions(world, 1);
   for (
     const [argv, refusal] of [
       [["sweep", "--limit", "5"], "it has no option --limit"],
@@ -94,7 +76,7 @@ integrationTest("ops refuses what a command does not take, and does nothing", as
 
 integrationTest("ops sweep says what stands in the way", async (world) => {
   await world.database.configure({ breaker_minimum: 2 });
-  await expired(world, 3);
+  await expiredSessions(world, 3);
   const held = await ops(world, "sweep");
   assertEquals(held.code, 1);
   assertStringIncludes(held.stdout, "npm run ops -- sweep --dry-run --force");
@@ -108,18 +90,14 @@ integrationTest("ops sweep says what stands in the way", async (world) => {
 
 integrationTest("ops runs shows a call that reached nobody, why, and what to do", async (world) => {
   const { sql } = world.database;
-  const setKey = (key: string) =>
-    sql`
-      select vault.update_secret(s.id, ${key})
-      from vault.secrets as s where s.name = 'cleanup_secret_key'`;
-  await expired(world, 1);
-  await setKey("sb_secret_wrong");
-  await sql`select private.dispatch_cleanup('nightly', true, false)`;
-  await eventually("pg_net has the answer", async () => {
-    const rows = await sql`select 1 from net._http_response where status_code = 401`;
-    return rows.length > 0;
+  await expiredSessions(world, 1);
+  await withSecret(world, ["cleanup_secret_key", "sb_secret_wrong"], async () => {
+    await sql`select private.dispatch_cleanup('nightly', true, false)`;
+    await eventually("pg_net has the answer", async () => {
+      const rows = await sql`select 1 from net._http_response where status_code = 401`;
+      return rows.length > 0;
+    });
   });
-  await setKey(world.info.secretKey);
   await sql`select private.dispatch_cleanup('retry', true, false)`;
   await eventually("another run took its place", async () => await world.database.rowCount() === 0);
   const { stdout } = await ops(world, "runs");
@@ -141,11 +119,7 @@ integrationTest("ops stuck and ops retry bring a stuck deletion to its end", asy
 });
 
 integrationTest("ops reconcile shows and queues what no session knows", async (world) => {
-  const id = crypto.randomUUID();
-  await world.remote.makeSession({
-    use_uuid: id,
-    configs: { acontext_sessions: { namespace: NAMESPACE, session_id: id } },
-  });
+  const id = await orphanSession(world);
   await world.remote.control.age(7_200);
   const preview = await ops(world, "reconcile", "--dry-run");
   assertEquals(preview.code, 1);

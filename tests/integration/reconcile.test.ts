@@ -1,17 +1,12 @@
 import { assertEquals } from "@std/assert/mod.js";
-import { eventually } from "./support/eventually.ts";
+import { eventually } from "../support/eventually.ts";
 import { NAMESPACE, ours } from "./support/remote.ts";
 import { integrationTest, type World } from "./support/world.ts";
 
 /** Two hours from now, so that what was made just now is past the grace period of orphans. */
 async function reconcileLater(world: World): Promise<void> {
   await world.database.later("2 hours", async () => {
-    const answer = await world.call("cleanup-sessions", "", {
-      method: "POST",
-      headers: { apikey: world.info.secretKey, "content-type": "application/json" },
-      body: JSON.stringify({ task: "reconcile" }),
-    });
-    assertEquals(answer.status, 200, JSON.stringify(answer.body));
+    await world.reconciled();
     await world.swept();
   });
 }

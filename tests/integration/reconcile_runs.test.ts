@@ -1,46 +1,10 @@
 import { assert, assertEquals } from "@std/assert/mod.js";
-import { z } from "zod";
-import { eventually } from "./support/eventually.ts";
+import { eventually } from "../support/eventually.ts";
 import { assertNothingLeft, NAMESPACE, ours } from "./support/remote.ts";
+import { orphanSession } from "./support/sessions.ts";
 import { integrationTest, type World } from "./support/world.ts";
 
 const HOUR = 60 * 60;
-
-const reportSchema = z.strictObject({
-  runId: z.uuid(),
-  seen: z.int(),
-  unknown: z.int(),
-  queued: z.int(),
-  labelsRemoved: z.int(),
-  stopReason: z.string(),
-  errors: z.array(z.strictObject({ id: z.uuid(), error: z.string() })),
-  found: z.array(z.strictObject({
-    kind: z.enum(["session", "disk"]),
-    id: z.uuid(),
-    originId: z.uuid(),
-    createdAt: z.iso.datetime({ offset: true }),
-  })),
-});
-
-async function reconciled(
-  { call, info }: World,
-  body: { runId?: string; dryRun?: boolean; force?: boolean } = {},
-) {
-  const answer = await call("cleanup-sessions", "", {
-    method: "POST",
-    headers: { apikey: info.secretKey, "content-type": "application/json" },
-    body: JSON.stringify({ task: "reconcile", ...body }),
-  });
-  assertEquals(answer.status, 200, JSON.stringify(answer.body));
-  return reportSchema.parse(answer.body);
-}
-
-/** A remote session that carries a mark and that no row knows. */
-function orphanSession({ remote }: World, namespace = NAMESPACE): Promise<string> {
-  const id = crypto.randomUUID();
-  const mark = { namespace, session_id: id };
-  return remote.makeSession({ use_uuid: id, configs: { acontext_sessions: mark } });
-}
 
 function orphanDisk({ remote }: World, namespace = NAMESPACE): Promise<string> {
   return remote.makeDisk({ user: `${namespace}:${crypto.randomUUID()}` });
@@ -59,7 +23,7 @@ integrationTest("what nobody knows is queued once it is old enough, and swept", 
   await world.remote.control.age(11 * 60);
   const young = [await orphanSession(world), await orphanDisk(world)];
 
-  const report = await reconciled(world);
+  const report = await world.reconciled();
   assertEquals([report.unknown, report.queued, report.stopReason], [2, 2, "complete"]);
   assertEquals(report.found.map(({ kind, id }) => [kind, id]), [
     ["session", old[0]],
@@ -71,7 +35,7 @@ integrationTest("what nobody knows is queued once it is old enough, and swept", 
   assertEquals([...left.sessions, ...left.disks], young);
 
   await world.remote.control.age(11 * 60);
-  assertEquals((await reconciled(world)).queued, 2);
+  assertEquals((await world.reconciled()).queued, 2);
   assertEquals((await world.swept()).deleted, 2);
   assertNothingLeft(await world.remote.audit());
   const receipts = await world.database.receipts();
@@ -98,7 +62,7 @@ integrationTest("live sessions, skills and other deployments are left alone", as
   const before = await world.remote.audit();
 
   const calls = await world.remote.callsOf(async () => {
-    const report = await reconciled(world);
+    const report = await world.reconciled();
     assertEquals([report.unknown, report.queued, report.stopReason], [0, 0, "complete"]);
   });
   // Not one disk is listed: every label of ours belongs to a session.
@@ -115,13 +79,13 @@ integrationTest(
       await Promise.all([orphanSession(world), orphanDisk(world)]);
     }
     await world.remote.control.age(2 * HOUR);
-    const preview = await reconciled(world, { dryRun: true });
+    const preview = await world.reconciled({ dryRun: true });
     assertEquals([preview.unknown, preview.stopReason], [250, "too_many_unknown"]);
     assertEquals([preview.found.length, preview.queued], [100, 0]);
     assertEquals(await world.database.runs(), [], "a dry run leaves no trace");
 
     for (let time = 0; time < 2; time++) {
-      const report = await reconciled(world);
+      const report = await world.reconciled();
       assertEquals([report.unknown, report.queued, report.stopReason], [
         250,
         0,
@@ -131,7 +95,7 @@ integrationTest(
     assertEquals(await queuedRemoteIds(world), []);
     assertEquals((await world.swept()).total, 0);
 
-    const forced = await reconciled(world, { force: true });
+    const forced = await world.reconciled({ force: true });
     assertEquals([forced.queued, forced.stopReason], [250, "complete"]);
     assertEquals((await world.swept()).deleted, 250);
     assertNothingLeft(await world.remote.audit());
@@ -141,12 +105,12 @@ integrationTest(
 integrationTest("a dry run lists what would be queued and changes nothing", async (world) => {
   const [session, disk] = [await orphanSession(world), await orphanDisk(world)];
   await world.remote.control.age(2 * HOUR);
-  const report = await reconciled(world, { dryRun: true });
+  const report = await world.reconciled({ dryRun: true });
   assertEquals([report.unknown, report.queued, report.stopReason], [2, 0, "complete"]);
   assertEquals(report.found.map(({ id }) => id), [session, disk]);
   assertEquals(await queuedRemoteIds(world), []);
   assertEquals(await world.database.runs(), []);
-  assertEquals((await reconciled(world)).queued, 2);
+  assertEquals((await world.reconciled()).queued, 2);
 });
 
 integrationTest("the schedule's dispatch walks in the background and records it", async (world) => {
@@ -188,10 +152,10 @@ integrationTest(
     assertEquals((await world.remove(user, dead.id)).status, 200);
     const users = async () => (await world.remote.audit()).users.toSorted();
     assertEquals(await users(), [deadLabel, aliveLabel].sort());
-    assertEquals((await reconciled(world)).labelsRemoved, 0, "not within the grace period");
+    assertEquals((await world.reconciled()).labelsRemoved, 0, "not within the grace period");
     await world.remote.control.age(2 * HOUR);
-    assertEquals((await reconciled(world, { dryRun: true })).labelsRemoved, 0);
-    assertEquals((await reconciled(world)).labelsRemoved, 1);
+    assertEquals((await world.reconciled({ dryRun: true })).labelsRemoved, 0);
+    assertEquals((await world.reconciled()).labelsRemoved, 1);
     assertEquals(await users(), [aliveLabel]);
   },
 );
@@ -205,11 +169,11 @@ integrationTest("an outage of Acontext queues nothing wrongly and loses nothing"
   const routes = ["GET /session", "GET /user/ls", "GET /user/:identifier/resources", "GET /disk"];
   for (const route of routes) {
     const outage = { route, fault: { kind: "outage" } } as const;
-    const report = await world.remote.withFaults([outage], () => reconciled(world));
+    const report = await world.remote.withFaults([outage], () => world.reconciled());
     assertEquals([report.stopReason, report.errors[0]?.error], ["outage", "http_500"], route);
     assert((await queuedRemoteIds(world)).every((id) => orphans.includes(id)));
   }
-  assertEquals((await reconciled(world)).stopReason, "complete");
+  assertEquals((await world.reconciled()).stopReason, "complete");
   assertEquals(await queuedRemoteIds(world), orphans.toSorted());
 });
 
@@ -222,7 +186,7 @@ integrationTest(
     for (const phase of ["sessions", "labels"]) {
       await sql`
       update private.reconcile_state set phase = ${phase}, page_cursor = 'rubbish' where only_row`;
-      assertEquals((await reconciled(world)).stopReason, "complete", phase);
+      assertEquals((await world.reconciled()).stopReason, "complete", phase);
     }
     assertEquals(await queuedRemoteIds(world), [orphan]);
   },
@@ -232,10 +196,10 @@ integrationTest("a disabled cleanup does not reconcile either, by hand or not", 
   const orphan = await orphanSession(world);
   await world.remote.control.age(2 * HOUR);
   await world.database.configure({ cleanup_enabled: false });
-  assertEquals((await reconciled(world)).stopReason, "disabled");
+  assertEquals((await world.reconciled()).stopReason, "disabled");
   assertEquals(await queuedRemoteIds(world), []);
   await world.database.configure({ cleanup_enabled: true });
-  assertEquals((await reconciled(world)).stopReason, "complete");
+  assertEquals((await world.reconciled()).stopReason, "complete");
   assertEquals(await queuedRemoteIds(world), [orphan]);
 });
 
@@ -244,14 +208,14 @@ integrationTest("one walk at a time, and each run once", async (world) => {
   await world.remote.control.age(2 * HOUR);
   const slow = { route: "GET /session", fault: { kind: "delay", ms: 400 } } as const;
   await world.remote.withFaults([slow], async () => {
-    const reports = await Promise.all([1, 2, 3].map(() => reconciled(world)));
+    const reports = await Promise.all([1, 2, 3].map(() => world.reconciled()));
     const stops = reports.map(({ stopReason }) => stopReason).sort();
     assertEquals(stops, ["busy", "busy", "complete"]);
     assertEquals(reports.reduce((sum, { queued }) => sum + queued, 0), 2);
   });
   const runId = crypto.randomUUID();
-  assertEquals((await reconciled(world, { runId })).stopReason, "complete");
-  assertEquals((await reconciled(world, { runId })).stopReason, "duplicate");
+  assertEquals((await world.reconciled({ runId })).stopReason, "complete");
+  assertEquals((await world.reconciled({ runId })).stopReason, "duplicate");
   assertEquals(await queuedRemoteIds(world), orphans.toSorted());
 });
 
@@ -268,7 +232,7 @@ for (const version of ["no-uuid", "no-labels", "oldest"] as const) {
       await world.remote.makeSkill();
       await world.remote.control.age(2 * HOUR);
       const before = await world.remote.audit();
-      const report = await reconciled(world);
+      const report = await world.reconciled();
       assertEquals([report.queued, report.stopReason], [1, "complete"]);
       assertEquals((await world.swept()).deleted, 1);
       const after = await world.remote.audit();

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert/mod.js";
-import { eventually } from "../integration/support/eventually.ts";
+import { eventually } from "../support/eventually.ts";
 import { assertNothingLeft } from "../integration/support/remote.ts";
 import { integrationTest, type World } from "../integration/support/world.ts";
 

@@ -3,7 +3,7 @@
 import { assertEquals } from "@std/assert/mod.js";
 import type { FaultRule } from "../../local/acontext/fault_rules.ts";
 import { converse, textsOf } from "../integration/support/conversations.ts";
-import { eventually } from "../integration/support/eventually.ts";
+import { eventually } from "../support/eventually.ts";
 import { withWorld } from "../integration/support/world.ts";
 import { withTestStack } from "../support/test_stack.ts";
 
@@ -43,8 +43,7 @@ for (const [moment, rule, stored] of MOMENTS) {
             await lost;
             await eventually(
               "another has taken its place",
-              () =>
-                Promise.resolve(stack.functionPids("session-messages").some((now) => now !== pid)),
+              () => stack.functionPids("session-messages").some((now) => now !== pid),
             );
           });
           if (rule.fault.kind === "delay") {

@@ -2,9 +2,10 @@
 
 import { assert, assertEquals } from "@std/assert/mod.js";
 import type { FaultRule } from "../../local/acontext/fault_rules.ts";
-import { eventually } from "../integration/support/eventually.ts";
+import { eventually } from "../support/eventually.ts";
 import type { FunctionName } from "../integration/support/functions.ts";
 import { assertNothingLeft, ours } from "../integration/support/remote.ts";
+import { expiredSessions } from "../integration/support/sessions.ts";
 import { withWorld, type World } from "../integration/support/world.ts";
 import { type TestStack, withTestStack } from "../support/test_stack.ts";
 
@@ -26,11 +27,6 @@ const SLOW: FaultRule[] = ["DELETE /session/:id", "DELETE /disk/:id"].map((route
   fault: { kind: "delay", ms: 100 },
 }));
 
-async function expiredSessions(world: World, count: number): Promise<void> {
-  const sessions = await world.createdMany(await world.newUser(), count);
-  await world.database.expire(sessions.map(({ id }) => id));
-}
-
 /** Ends a function's processes and waits until others have taken their place and Acontext has no request left. */
 async function kill(
   { stack, world, name, signal }: {
@@ -45,9 +41,7 @@ async function kill(
   for (const pid of before) Deno.kill(pid, signal);
   await eventually("it is served again", () => {
     const now = stack.functionPids(name);
-    return Promise.resolve(
-      now.length === before.length && !now.some((pid) => before.includes(pid)),
-    );
+    return now.length === before.length && !now.some((pid) => before.includes(pid));
   });
   await world.remote.quiet();
 }
@@ -113,7 +107,7 @@ restartTest("a call that comes right after a crash is answered", async (world, s
   const user = await world.newUser();
   for (const pid of stack.functionPids("create-session")) Deno.kill(pid, "SIGKILL");
   await eventually("the crash was noticed", () => {
-    return Promise.resolve(stack.functionPids("create-session").length === 0);
+    return stack.functionPids("create-session").length === 0;
   });
   assertEquals((await world.create(user)).status, 201);
 });
@@ -179,28 +173,3 @@ restartTest("a deletion that is killed is finished by the sweep", async (world, 
   assertEquals((await user.client.from("session_mappings").select()).data, []);
   await sweepRest(world);
 });
-
-for (const mode of ["fast", "immediate"] as const) {
-  restartTest(`a restart of PostgreSQL (${mode}) midway loses nothing`, async (world, stack) => {
-    const user = await world.newUser();
-    await expiredSessions(world, 64);
-    const kept = await world.created(user, { pinned: true, title: "kept" });
-    await world.remote.withFaults(SLOW, async () => {
-      const sweeping = world.cleanup({ force: true });
-      await midway(world, 65);
-      await stack.restartPostgres(mode);
-      await sweeping;
-    });
-    await eventually(
-      "the database answers",
-      () => world.database.statusOf(kept.id).catch(() => null),
-    );
-    await eventually("the API answers", async () => {
-      const { data } = await user.client.from("session_mappings").select("title");
-      return data?.[0]?.title === "kept";
-    });
-    assertEquals((await world.remove(user, kept.id)).status, 200);
-    await sweepRest(world);
-    assertEquals((await world.database.receipts()).length, 65);
-  });
-}

@@ -1,6 +1,8 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert/mod.js";
+import { delay } from "@std/async/delay.js";
 import { parseSchedule } from "../../local/cron_schedule.ts";
-import { eventually, shareStack, sleep, stackTest } from "./fixture.ts";
+import { eventually } from "../support/eventually.ts";
+import { shareStack, stackTest } from "./fixture.ts";
 
 const shared = shareStack();
 
@@ -37,7 +39,7 @@ stackTest("cron runs a job as the role that scheduled it, with that role's setti
   await shared.sql`
     select cron.schedule('tick', '1 second',
       'insert into public.ticks select current_user || session_user, current_setting(''search_path'')')`;
-  const [run] = await eventually(async () => {
+  const [run] = await eventually("it ran", async () => {
     const found = await runs("tick");
     return found[0]?.["status"] === "succeeded" ? found : null;
   });
@@ -49,14 +51,14 @@ stackTest("cron runs a job as the role that scheduled it, with that role's setti
   assertEquals(tick, { who: "postgrespostgres", path: '"$user", public, extensions' });
   await shared.sql`select cron.unschedule('tick')`;
   const [before] = await shared.sql`select count(*)::int as n from public.ticks`;
-  await sleep(1_500);
+  await delay(1_500);
   const [after] = await shared.sql`select count(*)::int as n from public.ticks`;
   assert(after?.["n"] - before?.["n"] <= 1);
 });
 
 stackTest("cron notes failures and goes on", async () => {
   await shared.sql`select cron.schedule('broken', '1 second', 'select 1 / 0')`;
-  const found = await eventually(async () => {
+  const found = await eventually("it failed twice", async () => {
     const all = await runs("broken");
     return all.filter((run) => run["status"] === "failed").length >= 2 ? all : null;
   });
@@ -66,7 +68,7 @@ stackTest("cron notes failures and goes on", async () => {
 
 stackTest("cron never overlaps a job with itself", async () => {
   await shared.sql`select cron.schedule('slow', '1 second', 'select pg_sleep(1.6)')`;
-  await sleep(4_500);
+  await delay(4_500);
   const found = await runs("slow");
   await shared.sql`select cron.unschedule('slow')`;
   assert(found.length >= 2);
@@ -78,9 +80,11 @@ stackTest("cron never overlaps a job with itself", async () => {
 
 stackTest("cron runs a job again whose schedule changed while it ran", async () => {
   await shared.sql`select cron.schedule('moved', '1 second', 'select pg_sleep(1)')`;
-  await eventually(async () => (await runs("moved"))[0]?.["status"] === "running");
+  await eventually("it runs", async () => (await runs("moved"))[0]?.["status"] === "running");
   await shared.sql`select cron.schedule('moved', '2 seconds', 'select 1')`;
-  await eventually(async () => (await runs("moved")).some(({ command }) => command === "select 1"));
+  await eventually("it runs again", async () => {
+    return (await runs("moved")).some(({ command }) => command === "select 1");
+  });
   await shared.sql`select cron.unschedule('moved')`;
 });
 
@@ -129,9 +133,9 @@ stackTest("cron refuses what pg_cron refuses", async () => {
 
 stackTest("cron jobs survive a restart of the database", async () => {
   await shared.sql`select cron.schedule('again', '1 second', 'select 1')`;
-  await eventually(async () => (await runs("again")).length > 0);
+  await eventually("it runs", async () => (await runs("again")).length > 0);
   await shared.stack.restartPostgres("fast");
   const before = (await runs("again")).length;
-  await eventually(async () => (await runs("again")).length > before + 1);
+  await eventually("it runs on", async () => (await runs("again")).length > before + 1);
   await shared.sql`select cron.unschedule('again')`;
 });

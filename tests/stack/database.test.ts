@@ -3,7 +3,8 @@ import { join } from "@std/path/mod.js";
 import postgres from "postgres";
 import { exists } from "../../local/json_file.ts";
 import { startStack } from "../../local/stack.ts";
-import { createProject, eventually, shareStack, stackTest } from "./fixture.ts";
+import { eventually } from "../support/eventually.ts";
+import { createProject, shareStack, stackTest } from "./fixture.ts";
 
 const shared = shareStack();
 
@@ -37,7 +38,9 @@ stackTest("database statement timeouts reach the API roles", async () => {
       method: "POST",
       headers: { apikey: key },
     })).json();
-  await eventually(async () => await ask(shared.stack.publishableKey) === "3s");
+  await eventually("PostgREST knows of it", async () => {
+    return await ask(shared.stack.publishableKey) === "3s";
+  });
   assertEquals(await ask(shared.stack.secretKey), "8s");
 });
 
@@ -173,8 +176,12 @@ stackTest("the database comes back when its process is killed", async () => {
   const before = await pid();
   Deno.kill(before, "SIGKILL");
   // The old server's backends may answer for a moment longer.
-  await eventually(async () => await pid().catch(() => before) !== before, 30_000);
-  const [row] = await eventually(() => shared.sql`select 1 as one`.catch(() => null), 30_000);
+  await eventually("another server", async () => {
+    return await pid().catch(() => before) !== before;
+  }, 30_000);
+  const [row] = await eventually("it answers", () => {
+    return shared.sql`select 1 as one`.catch(() => null);
+  }, 30_000);
   assertEquals(row, { one: 1 });
 });
 

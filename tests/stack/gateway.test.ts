@@ -4,7 +4,8 @@ import { createFunctionsHandler } from "../../local/gateway/functions.ts";
 import { loadKeys } from "../../local/keys.ts";
 import { freePort } from "../../local/ports.ts";
 import { startStack } from "../../local/stack.ts";
-import { createProject, eventually, shareStack, stackTest } from "./fixture.ts";
+import { eventually } from "../support/eventually.ts";
+import { createProject, shareStack, stackTest } from "./fixture.ts";
 
 Deno.env.set("OF_THE_PARENT", "secret");
 const shared = shareStack({ instances: { open: 2 }, env: { OWN: "set" } });
@@ -90,7 +91,7 @@ stackTest("gateway spreads requests over instances and survives a crash", async 
   const crashed = await call("/functions/v1/open/crash");
   assertEquals([crashed.status, (await crashed.json()).code], [546, "WORKER_RESOURCE_LIMIT"]);
   assertEquals((await call("/functions/v1/open").then((r) => r.json())).path, "/open");
-  await eventually(() => Promise.resolve(shared.stack.functionPids("open").length === 2));
+  await eventually("both are there again", () => shared.stack.functionPids("open").length === 2);
 });
 
 stackTest("functions get the platform's environment and nothing of ours", async () => {
@@ -162,7 +163,7 @@ stackTest("PostgREST learns of new tables by itself", async () => {
   await shared.sql`create table public.later (id int)`;
   await shared.sql`grant select on public.later to service_role`;
   const headers = { apikey: shared.stack.secretKey };
-  await eventually(async () => {
+  await eventually("it is served", async () => {
     const response = await call("/rest/v1/later", { headers });
     await response.body?.cancel();
     return response.status === 200;

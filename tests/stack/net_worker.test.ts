@@ -1,6 +1,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert/mod.js";
+import { delay } from "@std/async/delay.js";
 import { freePort } from "../../local/ports.ts";
-import { eventually, shareStack, sleep, stackTest } from "./fixture.ts";
+import { eventually } from "../support/eventually.ts";
+import { shareStack, stackTest } from "./fixture.ts";
 
 const shared = shareStack();
 
@@ -29,7 +31,7 @@ async function withTarget(
       if (url.pathname === "/redirect") {
         return new Response(null, { status: 307, headers: { location: "/landed" } });
       }
-      await sleep(Number(url.searchParams.get("wait") ?? 0));
+      await delay(Number(url.searchParams.get("wait") ?? 0));
       return Response.json({ ok: true }, { status: 202 });
     },
   );
@@ -45,6 +47,8 @@ async function response(id: string) {
   return row;
 }
 
+const answered = (id: string) => eventually("it is answered", () => response(id));
+
 async function get(url: string, timeout = 5_000): Promise<string> {
   const [row] = await shared.sql`
     select net.http_get(${url}, timeout_milliseconds => ${timeout}) as id`;
@@ -57,15 +61,15 @@ stackTest(
     withTarget(async ({ url, received }) => {
       await shared.sql.begin(async (tx) => {
         await tx`select net.http_get(${`${url}/rolled-back`})`;
-        await sleep(200);
+        await delay(200);
         throw new Error("no");
       }).catch(() => {});
       await shared.sql.begin(async (tx) => {
         await tx`select net.http_get(${`${url}/committed`})`;
-        await sleep(200);
+        await delay(200);
         assertEquals(received.length, 0);
       });
-      await eventually(() => Promise.resolve(received.length > 0));
+      await eventually("it has arrived", () => received.length > 0);
       assertEquals(received.map(({ path }) => path), ["/committed"]);
     }),
 );
@@ -77,7 +81,7 @@ stackTest(
       const [row] = await shared.sql`
       select net.http_post(
         ${`${url}/hook?a=1`}, '{"x": 1}', '{"b c": "ü"}', '{"apikey": "k"}', 2000) as id`;
-      const answer = await eventually(() => response(row?.["id"]));
+      const answer = await answered(row?.["id"]);
       assertEquals(answer["status_code"], 202);
       assertEquals(answer["content"], '{"ok":true}');
       assertEquals(answer["content_type"], "application/json");
@@ -90,7 +94,7 @@ stackTest(
       assertEquals(request?.headers.get("content-type"), "application/json");
       assertMatch(request?.headers.get("user-agent") ?? "", /^pg_net\//);
       await shared.sql`select net.http_delete(${`${url}/gone`})`;
-      await eventually(() => Promise.resolve(received.some(({ method }) => method === "DELETE")));
+      await eventually("it has arrived", () => received.some(({ method }) => method === "DELETE"));
     }),
 );
 
@@ -103,14 +107,14 @@ stackTest(
         select net.http_get(${`${url}/fast`}) as fast, net.http_get(${`${url}/slow?wait=500`}) as slow`;
         return row;
       });
-      await eventually(() => Promise.resolve(received.length === 2));
+      await eventually("it has arrived", () => received.length === 2);
       const late = await get(`${url}/late`);
-      await sleep(250);
+      await delay(250);
       assertEquals(await response(ids?.["fast"]), undefined);
       assertEquals(received.length, 2);
-      await eventually(() => response(ids?.["fast"]));
+      await answered(ids?.["fast"]);
       assert(await response(ids?.["slow"]));
-      await eventually(() => response(late));
+      await answered(late);
     }),
 );
 
@@ -119,7 +123,7 @@ stackTest("net worker sends a batch side by side", () =>
     const began = Date.now();
     const [row] = await shared.sql`
       select max(net.http_get(${`${url}/?wait=200`})) as last from generate_series(1, 100)`;
-    await eventually(() => response(row?.["last"]));
+    await answered(row?.["last"]);
     assert(Date.now() - began < 3_000);
   }));
 
@@ -127,10 +131,10 @@ stackTest("net worker notes timeouts and refused connections", () =>
   withTarget(async ({ url }) => {
     const slow = await get(`${url}/?wait=1000`, 100);
     const nobody = await get(`http://127.0.0.1:${freePort()}/`);
-    const timedOut = await eventually(() => response(slow));
+    const timedOut = await answered(slow);
     assertEquals([timedOut["status_code"], timedOut["timed_out"]], [null, true]);
     assertMatch(timedOut["error_msg"], /^Timeout of 100 ms/);
-    const refused = await eventually(() => response(nobody));
+    const refused = await answered(nobody);
     assertEquals([refused["status_code"], refused["timed_out"]], [null, false]);
     assertEquals(refused["error_msg"], "Couldn't connect to server");
   }));
@@ -141,7 +145,7 @@ stackTest(
     withTarget(async ({ url, received }) => {
       const [row] = await shared.sql`
       select net.http_post(${`${url}/redirect`}, headers => '{"apikey": "k"}') as id`;
-      assertEquals((await eventually(() => response(row?.["id"])))["status_code"], 202);
+      assertEquals((await answered(row?.["id"]))["status_code"], 202);
       assertEquals(received.map(({ path }) => path), ["/redirect", "/landed"]);
       assertEquals(received[1]?.headers.get("apikey"), "k");
     }),
@@ -150,7 +154,7 @@ stackTest(
 stackTest("net worker drops old answers", async () => {
   await shared
     .sql`insert into net._http_response (id, created) values (-1, now() - interval '7 hours')`;
-  await eventually(async () => (await response("-1")) === undefined);
+  await eventually("it is gone", async () => (await response("-1")) === undefined);
 });
 
 stackTest(
@@ -158,16 +162,38 @@ stackTest(
   () =>
     withTarget(async ({ url, received }) => {
       const id = await get(`${url}/?wait=800`);
-      await eventually(() => Promise.resolve(received.length === 1));
+      await eventually("it has arrived", () => received.length === 1);
       await shared.stack.restartPostgres("fast");
-      assertEquals((await eventually(() => response(id)))["status_code"], 202);
+      assertEquals((await answered(id))["status_code"], 202);
       assertEquals(received.length, 2);
     }),
 );
 
-stackTest("a crash of the database loses what was queued", async () => {
-  await shared.sql`insert into net._http_response (id) values (-2)`;
-  await shared.stack.restartPostgres("immediate");
-  assertEquals(await response("-2"), undefined);
-  await eventually(() => shared.sql`select net.check_worker_is_up()`.then(() => true, () => false));
-});
+/** How much pg_net holds, the rows that its worker has taken included. */
+async function counts() {
+  const [row] = await shared.sql`
+    select (select count(*)::int from net.http_request_queue) as requests,
+      (select count(*)::int from net._http_response) as answers`;
+  return row;
+}
+
+stackTest(
+  "a crash of the database loses what is queued, under way and answered",
+  () =>
+    withTarget(async ({ url, received }) => {
+      await answered(await get(`${url}/before`));
+      await get(`${url}/under-way?wait=800`);
+      await eventually("it has arrived", () => received.length === 2);
+      await get(`${url}/queued`);
+      const before = await counts();
+      assertEquals(before?.["requests"], 2);
+      assert(before?.["answers"] > 0);
+
+      await shared.stack.restartPostgres("immediate");
+      assertEquals(await counts(), { requests: 0, answers: 0 });
+      await answered(await get(`${url}/after`));
+      await shared.sql`select net.check_worker_is_up()`;
+      assertEquals(await counts(), { requests: 0, answers: 1 });
+      assertEquals(received.map(({ path }) => path), ["/before", "/under-way?wait=800", "/after"]);
+    }),
+);

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { join } from "@std/path/mod.js";
 import { ROOT } from "../../local/paths.ts";
 import { commandLine } from "../../local/process_info.ts";
-import { eventually } from "./fixture.ts";
+import { eventually } from "../support/eventually.ts";
 
 /** What is in a clone and matters for `npm start`. */
 const PARTS = ["local", "supabase", "deno.json", "package.json", "package-lock.json", ".npmrc"];
@@ -62,10 +62,9 @@ function run(folder: string, command: string, args: string[]): Run {
 
 async function startAndWait(folder: string): Promise<Run> {
   const started = run(folder, "npm", ["start", "--", "--free-ports"]);
-  await eventually(() => {
-    if (started.output().includes("Ctrl-C stops everything")) return Promise.resolve(true);
+  await eventually("it says how to stop", () => {
     if (/Cannot|rror:/.test(started.output())) throw new Error(started.output());
-    return Promise.resolve(false);
+    return started.output().includes("Ctrl-C stops everything");
   }, 60_000);
   return started;
 }
@@ -75,7 +74,9 @@ async function readStackFile(folder: string): Promise<{ pid: number; apiUrl: str
 }
 
 async function assertNothingLeft(folder: string) {
-  await eventually(async () => (await processesOf(join(folder, ".local"))).length === 0, 15_000);
+  await eventually("all processes have ended", async () => {
+    return (await processesOf(join(folder, ".local"))).length === 0;
+  }, 15_000);
 }
 
 Deno.test("npm start works in a folder nobody else can enter, and its curl lines do what they say", async () => {

@@ -120,3 +120,15 @@ Deno.test("createSession() tells why making failed even when the lease cannot be
   await refused(world, "acontext_unavailable");
   assertEquals(world.events, ["release_failed"]);
 });
+
+Deno.test("createSession() leaves the session in doubt when another caller has taken it over", async () => {
+  const world = new World({ latencyMs: 1000 });
+  const refusal = refused(world, "session_busy");
+  await world.clock.advance(100);
+  world.store.leases.set(ID, { leaseId: uuid(0xbad), until: 60_000 });
+  assertEquals((await refusal).retryAfterSeconds, 1);
+
+  assertEquals([...world.store.uncertain], [ID]);
+  assertEquals(world.store.sessions.get(ID)?.status, "provisioning");
+  assertEquals(world.leaked(), []);
+});

@@ -32,6 +32,24 @@ Deno.test("sweep() goes on with the others when one session cannot be deleted", 
   assertEquals(report.remaining, 0);
 });
 
+Deno.test("sweep() keeps the error of the last attempt when it gives a deletion back untouched", async () => {
+  const world = new World();
+  const [bad] = world.expired(1);
+  poison(world, bad ? [bad] : [], REJECTED);
+  await world.run(world.sweep());
+  await world.clock.advance(30_000);
+  const stop = new AbortController();
+  world.store.failure = (call) => {
+    if (call === "claimDeletions") stop.abort();
+    return null;
+  };
+  const report = await world.run(world.sweep({ signal: stop.signal }));
+
+  assertEquals([report.stopReason, report.deferred], ["shutdown", 1]);
+  const { attempts, lastError, leaseId } = world.entry(bad?.id ?? "");
+  assertEquals([attempts, lastError, leaseId], [1, "session: http_403", null]);
+});
+
 for (const outcome of [HTTP_500, REJECTED, { kind: "unavailable", detail: "http_503" } as const]) {
   Deno.test(`sweep() counts attempts and backs off when a single session, alone in the queue, is ${JSON.stringify(outcome)}`, async () => {
     const world = new World();
@@ -217,7 +235,7 @@ Deno.test("sweep() lets all slots wait and counts no attempt when Acontext throt
   const starts = [...new Set(world.acontext.deleteStarts)].sort((a, b) => a - b);
   const gaps = starts.map((start, index) => start - (starts[index - 1] ?? start));
   assertEquals(gaps.filter((gap) => gap > 2500).length, 1);
-  assertEquals(world.store.log.every(({ attempts }) => attempts === 0), true);
+  assertEquals(world.store.log.every(({ attempts }) => attempts === 1), true);
 });
 
 Deno.test("sweep() stops and gives back its leases when Acontext asks for more time than is left", async () => {

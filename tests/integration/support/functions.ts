@@ -55,8 +55,25 @@ const reportSchema = z.strictObject({
   stopReason: z.string(),
 });
 
+const reconcileReportSchema = z.strictObject({
+  runId: z.uuid(),
+  seen: z.int(),
+  unknown: z.int(),
+  queued: z.int(),
+  labelsRemoved: z.int(),
+  stopReason: z.string(),
+  errors: z.array(z.strictObject({ id: z.uuid(), error: z.string() })),
+  found: z.array(z.strictObject({
+    kind: z.enum(["session", "disk"]),
+    id: z.uuid(),
+    originId: z.uuid(),
+    createdAt: z.iso.datetime({ offset: true }),
+  })),
+});
+
 export type Session = z.infer<typeof sessionSchema>;
 export type Report = z.infer<typeof reportSchema>;
+export type ReconcileReport = z.infer<typeof reconcileReportSchema>;
 
 export interface CleanupBody {
   runId?: string;
@@ -64,6 +81,12 @@ export interface CleanupBody {
   background?: boolean;
   force?: boolean;
   limit?: number;
+}
+
+export interface ReconcileBody {
+  runId?: string;
+  dryRun?: boolean;
+  force?: boolean;
 }
 
 export function createCalls({ apiUrl, secretKey }: StackInfo) {
@@ -95,7 +118,9 @@ export function createCalls({ apiUrl, secretKey }: StackInfo) {
     return call("delete-session", `/${id}`, { method, headers: bearer(user) });
   }
 
-  function cleanup(body: CleanupBody = {}): Promise<Answer> {
+  function cleanup(
+    body: CleanupBody | ReconcileBody & { task: "reconcile" } = {},
+  ): Promise<Answer> {
     return call("cleanup-sessions", "", {
       method: "POST",
       headers: { apikey: secretKey, "content-type": "application/json" },
@@ -141,6 +166,13 @@ export function createCalls({ apiUrl, secretKey }: StackInfo) {
       const answer = await cleanup(body);
       assertEquals(answer.status, 200, JSON.stringify(answer.body));
       return reportSchema.parse(answer.body);
+    },
+
+    /** A reconcile that ran to its end. */
+    async reconciled(body?: ReconcileBody): Promise<ReconcileReport> {
+      const answer = await cleanup({ task: "reconcile", ...body });
+      assertEquals(answer.status, 200, JSON.stringify(answer.body));
+      return reconcileReportSchema.parse(answer.body);
     },
   };
 }

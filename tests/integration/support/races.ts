@@ -10,7 +10,7 @@
 import postgres from "postgres";
 import { readStackInfo } from "../../support/stack_info.ts";
 import { resetDatabase } from "./database.ts";
-import { eventually } from "./eventually.ts";
+import { eventually } from "../../support/eventually.ts";
 
 type Value = string | number | boolean | null | string[] | postgres.JSONValue;
 

@@ -6,7 +6,7 @@ import { type Audit, createControlClient, type Skill } from "../../../local/acon
 import type { FaultRule } from "../../../local/acontext/fault_rules.ts";
 import type { StackInfo } from "../../support/stack_info.ts";
 import type { Database } from "./database.ts";
-import { eventually } from "./eventually.ts";
+import { eventually } from "../../support/eventually.ts";
 
 /** How this deployment marks what it makes. */
 export const NAMESPACE = "local";

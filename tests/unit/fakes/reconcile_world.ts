@@ -16,6 +16,9 @@ export const OLD = 2 * HOUR;
 /** What the fake clock's zero is on the wall. */
 export const EPOCH = Date.UTC(2026, 0, 10, 12);
 
+/** What Acontext answers when it fails at one request. */
+export const HTTP_500 = { kind: "unknown", detail: "http_500" } as const;
+
 /** The moment so long before the fake clock's zero, as Acontext writes it. */
 export function ago(ms: number): string {
   return new Date(EPOCH - ms).toISOString();

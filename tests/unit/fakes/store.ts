@@ -11,32 +11,22 @@ import type {
   RestoreOutcome,
   RunRequest,
   RunResult,
-  SessionView,
   Settlement,
   StartRunOutcome,
   Store,
 } from "../../../supabase/functions/_shared/core/ports.ts";
 import { AppError } from "../../../supabase/functions/_shared/errors.ts";
-import {
-  claim,
-  newEntry,
-  type QueueEntry,
-  type Reason,
-  type Receipt,
-  type Run,
-  type SessionRow,
-  type Settings,
-} from "./store_rows.ts";
+import { dueEntries, expiredSessions, expiryAllowed, staleSessions, viewOf } from "./store_due.ts";
+import { claim, nameRemoteIds, queueOrphans, queueSession, settle } from "./store_queue.ts";
+import type { QueueEntry, Receipt, Run, SessionRow, Settings, StoreState } from "./store_rows.ts";
 
 export type StoreCall = keyof Store;
-
-const MINUTE = 60_000;
 
 /**
  * The database functions of supabase/migrations in memory: the same states, leases, stamps, backoff (without jitter),
  * receipts and breaker. Each call happens at one moment, half-way through its latency.
  */
-export class FakeStore implements Store {
+export class FakeStore implements Store, StoreState {
   readonly sessions = new Map<string, SessionRow>();
   readonly leases = new Map<string, { leaseId: string; until: number }>();
   readonly queue = new Map<string, QueueEntry>();
@@ -60,7 +50,9 @@ export class FakeStore implements Store {
       const row = this.sessions.get(wanted.sessionId);
       if (row !== undefined) {
         if (row.userId !== wanted.userId) return { outcome: "not_found" };
-        if (row.status === "active") return { outcome: "existing", session: this.#view(row) };
+        if (row.status === "active") {
+          return { outcome: "existing", session: viewOf(this.settings, row) };
+        }
         if (row.status === "deleting") return { outcome: "deleting" };
         const held = this.leases.get(row.id);
         if (held !== undefined && held.until > now) {
@@ -68,7 +60,7 @@ export class FakeStore implements Store {
         }
         this.leases.set(row.id, { leaseId: lease.leaseId, until });
         this.uncertain.add(row.id);
-        return { outcome: "resumed", session: this.#view(row) };
+        return { outcome: "resumed", session: viewOf(this.settings, row) };
       }
       const receipt = this.log.find(({ originId }) => originId === wanted.sessionId);
       if (receipt !== undefined) {
@@ -91,7 +83,7 @@ export class FakeStore implements Store {
       };
       this.sessions.set(id, made);
       this.leases.set(id, { leaseId: lease.leaseId, until });
-      return { outcome: "started", session: this.#view(made) };
+      return { outcome: "started", session: viewOf(this.settings, made) };
     });
   }
 
@@ -100,33 +92,33 @@ export class FakeStore implements Store {
       const { sessionId: id, acontextSessionId, acontextDiskId } = input;
       const row = this.sessions.get(id);
       const owner = row?.userId ?? null;
+      const isHolder = this.leases.get(id)?.leaseId === input.leaseId;
       const giveUpAll = () =>
-        this.#queueOrphans(id, owner, [...input.surplusSessionIds, acontextSessionId], [
-          ...input.surplusDiskIds,
-          acontextDiskId,
-        ]);
+        queueOrphans(this, {
+          originId: id,
+          userId: owner,
+          sessionIds: [...input.surplusSessionIds, acontextSessionId],
+          diskIds: [...input.surplusDiskIds, acontextDiskId],
+          now,
+        });
       if (row === undefined) {
         giveUpAll();
         return { outcome: "deleting" };
       }
       if (row.status === "deleting") {
-        const entry = this.queue.get(id);
-        if (entry && (entry.acontextSessionId === null || entry.acontextDiskId === null)) {
-          if (entry.acontextSessionId === null) entry.sessionProof = null;
-          if (entry.acontextDiskId === null) entry.diskProof = null;
-          entry.acontextSessionId ??= acontextSessionId;
-          entry.acontextDiskId ??= acontextDiskId;
-          entry.leaseId = null;
-          entry.nextAttemptAt = entry.claimed ? Math.max(entry.nextAttemptAt, now + MINUTE) : now;
-        }
+        if (isHolder) this.leases.delete(id);
+        nameRemoteIds(this, { id, sessionId: acontextSessionId, diskId: acontextDiskId, now });
         giveUpAll();
         return { outcome: "deleting" };
       }
       if (row.status === "active") {
         giveUpAll();
-        return { outcome: "active", session: this.#view(row) };
+        return { outcome: "active", session: viewOf(this.settings, row) };
       }
-      if (this.leases.get(id)?.leaseId !== input.leaseId) return { outcome: "lease_lost" };
+      if (!isHolder) {
+        this.uncertain.add(id);
+        return { outcome: "lease_lost" };
+      }
       if (
         [...this.sessions.values(), ...this.queue.values()].some((known) =>
           known.acontextSessionId === acontextSessionId || known.acontextDiskId === acontextDiskId
@@ -138,25 +130,35 @@ export class FakeStore implements Store {
       row.lastActivityAt = now;
       this.leases.delete(id);
       if (input.uncertain) this.uncertain.add(id);
-      this.#queueOrphans(id, owner, input.surplusSessionIds, input.surplusDiskIds);
-      return { outcome: "active", session: this.#view(row) };
+      queueOrphans(this, {
+        originId: id,
+        userId: owner,
+        sessionIds: input.surplusSessionIds,
+        diskIds: input.surplusDiskIds,
+        now,
+      });
+      return { outcome: "active", session: viewOf(this.settings, row) };
     });
   }
 
   releaseSession(
-    { sessionId, leaseId, ...made }: Parameters<Store["releaseSession"]>[0],
+    { sessionId: id, leaseId, acontextSessionIds: sessionIds, acontextDiskIds: diskIds }:
+      Parameters<Store["releaseSession"]>[0],
   ): Promise<void> {
-    return this.#call("releaseSession", () => {
-      if (this.leases.get(sessionId)?.leaseId === leaseId) this.leases.delete(sessionId);
-      const row = this.sessions.get(sessionId);
-      if (row?.status === "provisioning") return;
-      const { acontextSessionIds, acontextDiskIds } = made;
-      const entry = row?.status === "deleting" ? this.queue.get(sessionId) : undefined;
-      if (entry) {
-        entry.acontextSessionId ??= acontextSessionIds[0] ?? null;
-        entry.acontextDiskId ??= acontextDiskIds[0] ?? null;
+    return this.#call("releaseSession", (now) => {
+      const isHolder = this.leases.get(id)?.leaseId === leaseId;
+      if (isHolder) this.leases.delete(id);
+      if (sessionIds.length + diskIds.length === 0) return;
+      const row = this.sessions.get(id);
+      if (row?.status === "provisioning") {
+        if (!isHolder) this.uncertain.add(id);
+        return;
       }
-      this.#queueOrphans(sessionId, row?.userId ?? null, acontextSessionIds, acontextDiskIds);
+      if (row?.status === "deleting") {
+        const [sessionId = null, diskId = null] = [sessionIds[0], diskIds[0]];
+        nameRemoteIds(this, { id, sessionId, diskId, now });
+      }
+      queueOrphans(this, { originId: id, userId: row?.userId ?? null, sessionIds, diskIds, now });
     });
   }
 
@@ -168,7 +170,7 @@ export class FakeStore implements Store {
       const row = this.sessions.get(sessionId);
       if (row?.userId !== userId) return { outcome: "not_found" };
       if (row.status !== "deleting") {
-        this.#queueSession(row, "requested", this.settings.deletionGraceMs);
+        queueSession(this, row, { reason: "requested", now });
       }
       const entry = this.queue.get(sessionId);
       if (entry === undefined || entry.nextAttemptAt > now) return { outcome: "queued" };
@@ -201,7 +203,8 @@ export class FakeStore implements Store {
       row.status = "active";
       row.lastActivityAt = now;
       this.queue.delete(sessionId);
-      return { outcome: "restored", session: this.#view(row) };
+      this.uncertain.add(sessionId);
+      return { outcome: "restored", session: viewOf(this.settings, row) };
     });
   }
 
@@ -225,10 +228,10 @@ export class FakeStore implements Store {
 
   previewCleanup({ limit, force }: { limit: number; force: boolean }): Promise<Preview> {
     return this.#call("previewCleanup", (now) => ({
-      queued: Math.min(limit, this.#dueEntries(now).length),
-      expired: Math.min(limit, this.#expired(now).length),
-      stale: Math.min(limit, this.#stale(now).length),
-      breaker: !this.#expiryAllowed(now, force),
+      queued: Math.min(limit, dueEntries(this, now).length),
+      expired: Math.min(limit, expiredSessions(this, now).length),
+      stale: Math.min(limit, staleSessions(this, now).length),
+      breaker: !expiryAllowed(this, { now, force }),
     }));
   }
 
@@ -236,15 +239,13 @@ export class FakeStore implements Store {
     return this.#call("queueDue", (now) => {
       const run = this.runs.get(runId);
       if (run === undefined) throw new AppError("database_unavailable");
-      const stale = this.#stale(now).slice(0, limit);
-      for (const row of stale) this.#queueSession(row, "stale", 0);
+      const stale = staleSessions(this, now).slice(0, limit);
+      for (const row of stale) queueSession(this, row, { reason: "stale", now });
       let expired: SessionRow[] = [];
       if (run.expiresSessions) {
-        run.expiryAllowed ??= this.#expiryAllowed(now, run.force);
-        if (run.expiryAllowed) expired = this.#expired(now).slice(0, limit);
-        for (const row of expired) {
-          this.#queueSession(row, "expired", this.settings.deletionGraceMs);
-        }
+        run.expiryAllowed ??= expiryAllowed(this, { now, force: run.force });
+        if (run.expiryAllowed) expired = expiredSessions(this, now).slice(0, limit);
+        for (const row of expired) queueSession(this, row, { reason: "expired", now });
       }
       return {
         expired: expired.length,
@@ -257,7 +258,7 @@ export class FakeStore implements Store {
 
   claimDeletions({ limit }: { limit: number }, lease: Lease): Promise<Deletion[]> {
     return this.#call("claimDeletions", (now) => {
-      const due = this.#dueEntries(now).slice(0, limit).map((entry) => claim(entry, lease, now));
+      const due = dueEntries(this, now).slice(0, limit).map((entry) => claim(entry, lease, now));
       return due.sort((a, b) => a.id < b.id ? -1 : 1);
     });
   }
@@ -271,7 +272,7 @@ export class FakeStore implements Store {
       for (const settlement of settlements) {
         const entry = this.queue.get(settlement.id);
         if (entry === undefined || entry.leaseId !== leaseId) counts.lost++;
-        else counts[this.#settle(entry, settlement, now)]++;
+        else counts[settle(this, { entry, settlement, now })]++;
       }
       return counts;
     });
@@ -286,117 +287,11 @@ export class FakeStore implements Store {
       if (run?.status !== "running") return { remaining: 0, dispatched: 0 };
       run.status = "finished";
       run.result = result;
-      const expirable = run.expiresSessions && this.#expiryAllowed(now, run.force);
-      const remaining = this.#dueEntries(now).length + this.#stale(now).length +
-        (expirable ? this.#expired(now).length : 0);
+      const expirable = run.expiresSessions && expiryAllowed(this, { now, force: run.force });
+      const remaining = dueEntries(this, now).length + staleSessions(this, now).length +
+        (expirable ? expiredSessions(this, now).length : 0);
       return { remaining, dispatched: 0 };
     });
-  }
-
-  #settle(
-    entry: QueueEntry,
-    { session, disk, otherwise, error }: Settlement,
-    now: number,
-  ): "deleted" | "failed" | "released" {
-    entry.sessionProof ??= session ?? null;
-    entry.diskProof ??= disk ?? null;
-    entry.leaseId = null;
-    entry.leasedUntil = 0;
-    entry.lastError = error ?? null;
-    const backoff = Math.min(30_000 * 2 ** entry.attempts, 6 * 60 * MINUTE);
-    entry.nextAttemptAt = now +
-      (otherwise === "failed" ? backoff : otherwise === "deferred" ? MINUTE : 0);
-    if (otherwise === "failed") entry.attempts++;
-    const { id, originId, reason, userId, sessionProof, diskProof, attempts } = entry;
-    if (sessionProof === null || diskProof === null) {
-      return otherwise === "failed" ? "failed" : "released";
-    }
-    this.queue.delete(id);
-    this.sessions.delete(id);
-    this.leases.delete(id);
-    this.log.push({ id, originId, reason, userId, sessionProof, diskProof, attempts });
-    return "deleted";
-  }
-
-  #queueSession(row: SessionRow, reason: Reason, graceMs: number): void {
-    row.status = "deleting";
-    const { id, userId, acontextSessionId, acontextDiskId } = row;
-    const dueAt = Math.max(this.clock.now() + graceMs, this.leases.get(id)?.until ?? 0);
-    this.queue.set(id, {
-      ...newEntry(id, reason, dueAt),
-      userId,
-      acontextSessionId,
-      acontextDiskId,
-    });
-  }
-
-  #queueOrphans(
-    originId: string,
-    userId: string | null,
-    sessionIds: string[],
-    diskIds: string[],
-  ): void {
-    const now = this.clock.now();
-    const known = [...this.sessions.values(), ...this.queue.values()];
-    for (const acontextSessionId of sessionIds) {
-      const unnamed = this.sessions.get(acontextSessionId)?.acontextSessionId === null;
-      if (unnamed || known.some((other) => other.acontextSessionId === acontextSessionId)) continue;
-      const id = `orphan:${acontextSessionId}`;
-      const entry = newEntry(id, "orphan", now);
-      this.queue.set(id, { ...entry, originId, userId, acontextSessionId, diskProof: "absent" });
-    }
-    for (const acontextDiskId of diskIds) {
-      if (known.some((other) => other.acontextDiskId === acontextDiskId)) continue;
-      const id = `orphan:${acontextDiskId}`;
-      const entry = newEntry(id, "orphan", now);
-      this.queue.set(id, { ...entry, originId, userId, acontextDiskId, sessionProof: "absent" });
-    }
-  }
-
-  #dueEntries(now: number): QueueEntry[] {
-    return [...this.queue.values()].filter(({ nextAttemptAt }) => nextAttemptAt <= now)
-      .sort((a, b) => a.nextAttemptAt - b.nextAttemptAt || (a.id < b.id ? -1 : 1));
-  }
-
-  #expired(now: number): SessionRow[] {
-    return [...this.sessions.values()].filter((row) => {
-      const end = this.#expiresAt(row);
-      return row.status === "active" && end !== null && end <= now;
-    }).sort((a, b) => (this.#expiresAt(a) ?? 0) - (this.#expiresAt(b) ?? 0));
-  }
-
-  #stale(now: number): SessionRow[] {
-    return [...this.sessions.values()].filter((row) =>
-      row.status === "provisioning" &&
-      row.createdAt <= now - this.settings.provisioningTimeoutMs &&
-      (this.leases.get(row.id)?.until ?? -Infinity) <= now
-    );
-  }
-
-  #expiryAllowed(now: number, force: boolean): boolean {
-    const due = this.#expired(now).length;
-    if (force || due < this.settings.breakerMinimum) return true;
-    const active = [...this.sessions.values()].filter(({ status }) => status === "active").length;
-    return due <= this.settings.breakerFraction * active;
-  }
-
-  #expiresAt(row: SessionRow): number | null {
-    if (row.pinned) return null;
-    return row.lastActivityAt + (row.ttl === null ? this.settings.sessionTtlMs : row.ttl * 1000);
-  }
-
-  #view(row: SessionRow): SessionView {
-    const { userId: _, createdAt, lastActivityAt, ...rest } = row;
-    const end = this.#expiresAt(row);
-    const iso = (time: number) => new Date(time).toISOString();
-    return {
-      ...rest,
-      messageCount: 0,
-      createdAt: iso(createdAt),
-      updatedAt: iso(lastActivityAt),
-      lastActivityAt: iso(lastActivityAt),
-      expiresAt: end === null ? null : iso(end),
-    };
   }
 
   async #call<Answer>(name: StoreCall, work: (now: number) => Answer): Promise<Answer> {

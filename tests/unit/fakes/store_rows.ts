@@ -1,7 +1,5 @@
 import type {
-  Deletion,
   JsonObject,
-  Lease,
   Proof,
   RunResult,
 } from "../../../supabase/functions/_shared/core/ports.ts";
@@ -71,38 +69,11 @@ export interface Settings {
   breakerMinimum: number;
 }
 
-export function newEntry(id: string, reason: Reason, nextAttemptAt: number): QueueEntry {
-  return {
-    id,
-    originId: id,
-    reason,
-    userId: null,
-    acontextSessionId: null,
-    acontextDiskId: null,
-    attempts: 0,
-    nextAttemptAt,
-    claimed: false,
-    leaseId: null,
-    leasedUntil: 0,
-    sessionProof: null,
-    diskProof: null,
-    lastError: null,
-  };
-}
-
-/** Leases the entry, as a claim and a deletion request do, and answers what the worker sees. */
-export function claim(entry: QueueEntry, { leaseId, leaseSeconds }: Lease, now: number): Deletion {
-  entry.leaseId = leaseId;
-  entry.leasedUntil = entry.nextAttemptAt = now + leaseSeconds * 1000;
-  entry.claimed = true;
-  const { id, originId, acontextSessionId, acontextDiskId, attempts } = entry;
-  return {
-    id,
-    originId,
-    acontextSessionId,
-    acontextDiskId,
-    attempts,
-    sessionGone: entry.sessionProof !== null,
-    diskGone: entry.diskProof !== null,
-  };
+/** What the database remembers. */
+export interface StoreState {
+  readonly sessions: Map<string, SessionRow>;
+  readonly leases: Map<string, { leaseId: string; until: number }>;
+  readonly queue: Map<string, QueueEntry>;
+  readonly log: Receipt[];
+  readonly settings: Settings;
 }

@@ -2,6 +2,8 @@
 
 import { delay } from "@std/async/delay.js";
 
+type Probed<T> = T | null | undefined | false;
+
 /**
  * Asks `probe` until it answers something other than null, undefined or false, and answers that.
  *
@@ -9,7 +11,7 @@ import { delay } from "@std/async/delay.js";
  */
 export async function eventually<T>(
   what: string,
-  probe: () => Promise<T | null | undefined | false>,
+  probe: () => Probed<T> | Promise<Probed<T>>,
   deadlineMs = 10_000,
 ): Promise<T> {
   const giveUpAt = performance.now() + deadlineMs;

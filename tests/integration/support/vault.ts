@@ -1,0 +1,59 @@
+/** What the dispatcher reads from Vault. All tests share it, so whoever changes it has to put it back. @module */
+
+import type { World } from "./world.ts";
+
+type SecretName = "project_url" | "cleanup_secret_key";
+
+export async function setSecret(
+  { database: { sql } }: World,
+  name: SecretName,
+  value: string,
+): Promise<void> {
+  await sql`
+    select vault.update_secret(s.id, ${value}) from vault.secrets as s where s.name = ${name}`;
+}
+
+/** Keeps the secret under another name, where nobody looks. */
+export async function hideSecret({ database: { sql } }: World, name: SecretName): Promise<void> {
+  await sql`
+    select vault.update_secret(s.id, null, ${`hidden ${name}`})
+    from vault.secrets as s where s.name = ${name}`;
+}
+
+export async function showSecret({ database: { sql } }: World, name: SecretName): Promise<void> {
+  await sql`
+    select vault.update_secret(s.id, null, ${name})
+    from vault.secrets as s where s.name = ${`hidden ${name}`}`;
+}
+
+/** Runs `work` while the secret is another one. */
+export async function withSecret(
+  world: World,
+  [name, value]: [SecretName, string],
+  work: () => Promise<void>,
+): Promise<void> {
+  const { sql } = world.database;
+  const [before] = await sql<{ value: string }[]>`
+    select decrypted_secret as value from vault.decrypted_secrets where name = ${name}`;
+  if (before === undefined) throw new Error(`Cannot change "${name}": Vault has none`);
+  await setSecret(world, name, value);
+  try {
+    await work();
+  } finally {
+    await setSecret(world, name, before.value);
+  }
+}
+
+/** Runs `work` while the secret is missing. */
+export async function withoutSecret(
+  world: World,
+  name: SecretName,
+  work: () => Promise<void>,
+): Promise<void> {
+  await hideSecret(world, name);
+  try {
+    await work();
+  } finally {
+    await showSecret(world, name);
+  }
+}

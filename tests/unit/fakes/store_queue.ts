@@ -1,0 +1,139 @@
+/** How deletions enter the queue of the fake database, are claimed, and leave it. @module */
+
+import type {
+  Deletion,
+  Lease,
+  Settlement,
+} from "../../../supabase/functions/_shared/core/ports.ts";
+import type { QueueEntry, Reason, SessionRow, StoreState } from "./store_rows.ts";
+
+const MINUTE = 60_000;
+
+function newEntry(id: string, reason: Reason, nextAttemptAt: number): QueueEntry {
+  return {
+    id,
+    originId: id,
+    reason,
+    userId: null,
+    acontextSessionId: null,
+    acontextDiskId: null,
+    attempts: 0,
+    nextAttemptAt,
+    claimed: false,
+    leaseId: null,
+    leasedUntil: 0,
+    sessionProof: null,
+    diskProof: null,
+    lastError: null,
+  };
+}
+
+/** Leases the entry, as a claim and a deletion request do, and answers what the worker sees. */
+export function claim(entry: QueueEntry, { leaseId, leaseSeconds }: Lease, now: number): Deletion {
+  entry.leaseId = leaseId;
+  entry.leasedUntil = entry.nextAttemptAt = now + leaseSeconds * 1000;
+  entry.claimed = true;
+  const { id, originId, acontextSessionId, acontextDiskId, attempts } = entry;
+  return {
+    id,
+    originId,
+    acontextSessionId,
+    acontextDiskId,
+    attempts,
+    sessionGone: entry.sessionProof !== null,
+    diskGone: entry.diskProof !== null,
+  };
+}
+
+export function queueSession(
+  { queue, leases, settings }: StoreState,
+  row: SessionRow,
+  { reason, now }: { reason: Reason; now: number },
+): void {
+  row.status = "deleting";
+  const { id, userId, acontextSessionId, acontextDiskId } = row;
+  const graceMs = reason === "stale" ? 0 : settings.deletionGraceMs;
+  const dueAt = Math.max(now + graceMs, leases.get(id)?.until ?? 0);
+  queue.set(id, { ...newEntry(id, reason, dueAt), userId, acontextSessionId, acontextDiskId });
+}
+
+/** Queues remote resources that belong to no session. Ids that somebody holds are left alone. */
+export function queueOrphans(
+  { sessions, queue }: StoreState,
+  { originId, userId, sessionIds, diskIds, now }: {
+    originId: string;
+    userId: string | null;
+    sessionIds: string[];
+    diskIds: string[];
+    now: number;
+  },
+): void {
+  const known = [...sessions.values(), ...queue.values()];
+  for (const acontextSessionId of sessionIds) {
+    const unnamed = sessions.get(acontextSessionId)?.acontextSessionId === null;
+    if (unnamed || known.some((other) => other.acontextSessionId === acontextSessionId)) continue;
+    const id = `orphan:${acontextSessionId}`;
+    const entry = newEntry(id, "orphan", now);
+    queue.set(id, { ...entry, originId, userId, acontextSessionId, diskProof: "absent" });
+  }
+  for (const acontextDiskId of diskIds) {
+    if (known.some((other) => other.acontextDiskId === acontextDiskId)) continue;
+    const id = `orphan:${acontextDiskId}`;
+    const entry = newEntry(id, "orphan", now);
+    queue.set(id, { ...entry, originId, userId, acontextDiskId, sessionProof: "absent" });
+  }
+}
+
+/** Names what came to be after its session was queued. A worker that looked before that must not settle. */
+export function nameRemoteIds(
+  { queue, leases }: StoreState,
+  { id, sessionId, diskId, now }: {
+    id: string;
+    sessionId: string | null;
+    diskId: string | null;
+    now: number;
+  },
+): void {
+  const entry = queue.get(id);
+  if (entry === undefined) return;
+  if (entry.acontextSessionId !== null && entry.acontextDiskId !== null) return;
+  if (entry.acontextSessionId === null) entry.sessionProof = null;
+  if (entry.acontextDiskId === null) entry.diskProof = null;
+  entry.acontextSessionId ??= sessionId;
+  entry.acontextDiskId ??= diskId;
+  entry.leaseId = null;
+  entry.leasedUntil = 0;
+  entry.nextAttemptAt = entry.claimed
+    ? Math.max(entry.nextAttemptAt, now + MINUTE)
+    : Math.max(now, leases.get(id)?.until ?? 0);
+}
+
+/** Stamps what is proven gone. An entry that is wholly gone leaves with its session, and a receipt stays. */
+export function settle(
+  { sessions, leases, queue, log }: StoreState,
+  { entry, settlement, now }: { entry: QueueEntry; settlement: Settlement; now: number },
+): "deleted" | "failed" | "released" {
+  const { session, disk, otherwise, error, underWay } = settlement;
+  entry.sessionProof ??= session ?? null;
+  entry.diskProof ??= disk ?? null;
+  entry.leaseId = null;
+  entry.leasedUntil = 0;
+  entry.lastError = error ?? entry.lastError;
+  const backoff = Math.max(
+    Math.min(30_000 * 2 ** entry.attempts, 6 * 60 * MINUTE),
+    underWay ? MINUTE : 0,
+  );
+  entry.nextAttemptAt = now +
+    (otherwise === "failed" ? backoff : otherwise === "deferred" ? MINUTE : 0);
+  if (otherwise === "failed") entry.attempts++;
+  const { id, originId, reason, userId, sessionProof, diskProof } = entry;
+  if (sessionProof === null || diskProof === null) {
+    return otherwise === "failed" ? "failed" : "released";
+  }
+  queue.delete(id);
+  sessions.delete(id);
+  leases.delete(id);
+  const attempts = entry.attempts + 1;
+  log.push({ id, originId, reason, userId, sessionProof, diskProof, attempts });
+  return "deleted";
+}
