@@ -1,6 +1,7 @@
 /** Sweeps that go on while the clients work, and the cleaning up at the end. @module */
 
-import { NAMESPACE, ours } from "../../tests/integration/support/remote.ts";
+import { delay } from "@std/async/delay.js";
+import { ours } from "../../tests/integration/support/remote.ts";
 import type { World } from "../../tests/integration/support/world.ts";
 
 /** One after the other, as the schedule would start them; failed deletions are due again at once instead of minutes later. */
@@ -16,7 +17,7 @@ export async function sweepUntil(
     sum.sweeps += 1;
     sum.deleted += deleted;
     sum.failed += failed;
-    while (performance.now() < next && !stopped()) await pause(50);
+    while (performance.now() < next && !stopped()) await delay(50);
   }
   return sum;
 }
@@ -35,7 +36,7 @@ export async function cleanUp(
   const { database } = world;
   const rounds = await database.later("2 hours", async () => {
     for (let round = 1; round <= MAX_ROUNDS; round++) {
-      await reconcile(world);
+      await world.reconciled({ force: true });
       await database.makeDue();
       const { total } = await world.swept({ force: true });
       if (total === 0 && (await database.queue()).length === 0) return round;
@@ -53,19 +54,4 @@ export async function cleanUp(
     leaked: there.difference(wanted).size,
     missing: wanted.difference(there).size,
   };
-}
-
-async function reconcile(world: World): Promise<void> {
-  const { status, body } = await world.call("cleanup-sessions", "", {
-    method: "POST",
-    headers: { apikey: world.info.secretKey, "content-type": "application/json" },
-    body: JSON.stringify({ task: "reconcile", force: true }),
-  });
-  if (status !== 200) {
-    throw new Error(`Cannot reconcile "${NAMESPACE}": ${status} ${JSON.stringify(body)}`);
-  }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -1,24 +1,8 @@
 import { assert, assertEquals } from "@std/assert/mod.js";
-import { converse, createConversation, textsOf } from "./support/conversations.ts";
+import { converse, textsOf } from "./support/conversations.ts";
 import { assertRefused } from "./support/functions.ts";
-import { integrationTest, type World } from "./support/world.ts";
-
-async function row(world: World, id: string) {
-  const [found] = await world.database.sql<
-    { message_count: number; last_activity_at: Date; version: string }[]
-  >`
-    select message_count, last_activity_at, xmin::text || ctid::text as version
-    from public.session_mappings where id = ${id}`;
-  if (found === undefined) throw new Error("no row");
-  return found;
-}
-
-/** As if the session had last been used so long ago. */
-async function age(world: World, id: string, interval: string): Promise<void> {
-  await world.database.sql`
-    update public.session_mappings set last_activity_at = private.clock() - ${interval}::interval
-    where id = ${id}`;
-}
+import { sessionRow } from "./support/sessions.ts";
+import { integrationTest } from "./support/world.ts";
 
 integrationTest("a message is stored, counted and loaded", async (world) => {
   const { session, chat } = await converse(world);
@@ -33,7 +17,7 @@ integrationTest("a message is stored, counted and loaded", async (world) => {
   ]);
   assertEquals([page.hasMore, page.nextCursor], [false, null]);
   assert(page.tokens !== null && page.tokens > 0);
-  assertEquals((await row(world, session.id)).message_count, 1);
+  assertEquals((await sessionRow(world, session.id)).message_count, 1);
   assertEquals((await chat.tokens()).body, { totalTokens: page.tokens });
 });
 
@@ -129,7 +113,7 @@ integrationTest("a walk over 450 messages neither loses nor repeats one", async 
   const { session, chat } = await converse(world);
   const wanted = Array.from({ length: 450 }, (_, index) => `message ${index}`);
   for (const text of wanted) await chat.said(text);
-  assertEquals((await row(world, session.id)).message_count, 450);
+  assertEquals((await sessionRow(world, session.id)).message_count, 450);
   for (const limit of [7, 200]) {
     const seen: unknown[] = [];
     let cursor: string | null = null;
@@ -306,7 +290,7 @@ integrationTest(
       }
     });
     assertEquals(calls, {});
-    assertEquals((await row(world, session.id)).message_count, 0);
+    assertEquals((await sessionRow(world, session.id)).message_count, 0);
   },
 );
 
@@ -318,84 +302,11 @@ integrationTest("a Gemini response without its call is refused and not counted",
   };
   assertRefused(await chat.store(body), 422, "message_rejected");
   assertRefused(await chat.store(body, "key"), 422, "message_rejected");
-  assertEquals((await row(world, session.id)).message_count, 0);
+  assertEquals((await sessionRow(world, session.id)).message_count, 0);
 });
 
 integrationTest("a cursor that is none of ours is refused", async (world) => {
   const { chat } = await converse(world);
   const error = assertRefused(await chat.get({ cursor: "x" }), 400, "invalid_request");
   assertEquals(error.details?.map(({ path }) => path), ["cursor"]);
-});
-
-integrationTest(
-  "use is recorded once per granularity, and looking at tokens is none",
-  async (world) => {
-    const { session, chat } = await converse(world);
-    const fresh = await row(world, session.id);
-    await chat.page();
-    assertEquals((await row(world, session.id)).version, fresh.version, "nothing was written");
-    await chat.said("x");
-    assertEquals((await row(world, session.id)).last_activity_at, fresh.last_activity_at);
-
-    await age(world, session.id, "2 minutes");
-    const old = await row(world, session.id);
-    await chat.tokens();
-    assertEquals((await row(world, session.id)).version, old.version);
-    await chat.page();
-    assert((await row(world, session.id)).last_activity_at > old.last_activity_at);
-  },
-);
-
-integrationTest("a short life is prolonged by use before a minute has passed", async (world) => {
-  const { session, chat } = await converse(world, { ttl: 60 });
-  await age(world, session.id, "30 seconds");
-  const before = await row(world, session.id);
-  await chat.page();
-  assert((await row(world, session.id)).last_activity_at > before.last_activity_at);
-});
-
-integrationTest(
-  "a session that is expired, deleting or foreign is not used at all",
-  async (world) => {
-    await world.database.configure({ deletion_grace: "1 hour" });
-    const { user, session, chat } = await converse(world);
-    const stranger = createConversation(world, await world.newUser(), session.id);
-    const gone = createConversation(world, user, crypto.randomUUID());
-    const deleting = createConversation(world, user, (await world.created(user)).id);
-    await world.remove(user, deleting.id);
-    await age(world, session.id, "31 days");
-    const calls = await world.remote.callsOf(async () => {
-      for (
-        const [conversation, status, code] of [
-          [chat, 409, "session_expired"],
-          [deleting, 409, "session_deleting"],
-          [stranger, 404, "session_not_found"],
-          [gone, 404, "session_not_found"],
-        ] as const
-      ) {
-        assertRefused(await conversation.say("x"), status, code);
-        assertRefused(await conversation.say("x", "key"), status, code);
-        assertRefused(await conversation.get(), status, code);
-        assertRefused(await conversation.tokens(), status, code);
-        assertRefused(await conversation.getFiles(), status, code);
-        assertRefused(await conversation.upload("x"), status, code);
-        assertRefused(await conversation.getUrl({ filename: "a" }), status, code);
-        assertRefused(await conversation.removeFile({ filename: "a" }), status, code);
-      }
-    });
-    assertEquals(calls, {});
-    assertEquals((await row(world, session.id)).message_count, 0);
-  },
-);
-
-integrationTest("a half-made session is not ready", async (world) => {
-  const user = await world.newUser();
-  const id = crypto.randomUUID();
-  await world.remote.withFaults(
-    [{ route: "*", fault: { kind: "outage" } }],
-    () => world.create(user, { id }),
-  );
-  const answer = await createConversation(world, user, id).say("x");
-  assertRefused(answer, 409, "session_not_ready");
-  assertEquals(answer.headers.get("retry-after"), "1");
 });

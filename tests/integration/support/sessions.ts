@@ -31,3 +31,14 @@ export function orphanSession({ remote }: World, namespace = NAMESPACE): Promise
   const mark = { namespace, session_id: id };
   return remote.makeSession({ use_uuid: id, configs: { acontext_sessions: mark } });
 }
+
+/** What use changes of a session; `version` is another after every write. */
+export async function sessionRow(world: World, id: string) {
+  const [found] = await world.database.sql<
+    { message_count: number; last_activity_at: Date; version: string }[]
+  >`
+    select message_count, last_activity_at, xmin::text || ctid::text as version
+    from public.session_mappings where id = ${id}`;
+  if (found === undefined) throw new Error(`Cannot find the session "${id}"`);
+  return found;
+}
