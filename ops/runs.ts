@@ -5,8 +5,8 @@
  */
 
 import { z } from "zod";
-import { runSchema } from "../supabase/functions/_shared/core/health_facts.ts";
-import { HEALTH_REASONS } from "../supabase/functions/_shared/core/health_reasons.ts";
+import { runSchema } from "../supabase/functions/_acontext_sessions/core/health/facts.ts";
+import { HEALTH_REASONS } from "../supabase/functions/_acontext_sessions/core/health/reasons.ts";
 import type { CommandContext } from "./command.ts";
 import { OpsError } from "./ops_error.ts";
 import { shortTime, table } from "./output.ts";

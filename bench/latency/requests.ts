@@ -1,6 +1,6 @@
 /** The requests that are compared: through the functions, the naive way, and straight to Acontext. @module */
 
-import { DEFAULT_STRATEGIES } from "../../supabase/functions/_shared/contract_messages.ts";
+import { DEFAULT_STRATEGIES } from "../../supabase/functions/_acontext_sessions/contract/messages.ts";
 import type { StackInfo } from "../../tests/support/stack_info.ts";
 import type { ClientRequest } from "./jobs.ts";
 

@@ -1,8 +1,7 @@
 /** `limit`, `cursor` and `time_desc` of the list routes. @module */
 
-import { badRequest } from "./answer.ts";
+import { badRequest, databaseError } from "./answer.ts";
 import { decodeCursor, encodeCursor, type Position } from "./cursor.ts";
-import { databaseError } from "./answer.ts";
 
 export interface ListQuery {
   /** 0 only where {@link Limits.allowZero}: everything, and the cursor is ignored. */

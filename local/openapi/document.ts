@@ -5,8 +5,8 @@
  */
 
 import { z } from "zod";
-import { idempotencyKey } from "../../supabase/functions/_shared/contract_messages.ts";
-import { ERRORS } from "../../supabase/functions/_shared/errors.ts";
+import { idempotencyKey } from "../../supabase/functions/_acontext_sessions/contract/messages.ts";
+import { ERRORS } from "../../supabase/functions/_acontext_sessions/core/errors.ts";
 import { type AnswerSchema, type Operation, OPERATIONS } from "./operations.ts";
 import { componentSchemas, type Node, reference, schemaOf } from "./schemas.ts";
 

@@ -6,24 +6,25 @@
  */
 
 import type { z } from "zod";
-import * as answers from "../../supabase/functions/_shared/contract_answers.ts";
-import { cleanupBody, createSessionBody } from "../../supabase/functions/_shared/contract.ts";
+import * as answers from "../../supabase/functions/_acontext_sessions/contract/answers.ts";
+import { cleanupBody } from "../../supabase/functions/_acontext_sessions/contract/cleanup.ts";
+import { createSessionBody } from "../../supabase/functions/_acontext_sessions/contract/sessions.ts";
 import {
   fileQuery,
   linkFileQuery,
   listFilesQuery,
   uploadFields,
-} from "../../supabase/functions/_shared/contract_files.ts";
+} from "../../supabase/functions/_acontext_sessions/contract/files.ts";
 import {
   loadMessagesQuery,
   storeMessageBody,
-} from "../../supabase/functions/_shared/contract_messages.ts";
+} from "../../supabase/functions/_acontext_sessions/contract/messages.ts";
 import {
   healthQuery,
   healthReport,
   healthStatus,
-} from "../../supabase/functions/_shared/contract_health.ts";
-import type { ErrorCode } from "../../supabase/functions/_shared/errors.ts";
+} from "../../supabase/functions/_acontext_sessions/contract/health.ts";
+import type { ErrorCode } from "../../supabase/functions/_acontext_sessions/core/errors.ts";
 
 /** A JSON body, or "binary" for a file's content. */
 export type AnswerSchema = z.ZodType | "binary";

@@ -5,13 +5,14 @@
  */
 
 import { z } from "zod";
-import * as answers from "../../supabase/functions/_shared/contract_answers.ts";
-import { cleanupBody, createSessionBody } from "../../supabase/functions/_shared/contract.ts";
-import { messageFormats } from "../../supabase/functions/_shared/contract_formats.ts";
+import * as answers from "../../supabase/functions/_acontext_sessions/contract/answers.ts";
+import { cleanupBody } from "../../supabase/functions/_acontext_sessions/contract/cleanup.ts";
+import { createSessionBody } from "../../supabase/functions/_acontext_sessions/contract/sessions.ts";
+import { messageFormats } from "../../supabase/functions/_acontext_sessions/contract/formats.ts";
 import {
   editStrategy,
   storeMessageBody,
-} from "../../supabase/functions/_shared/contract_messages.ts";
+} from "../../supabase/functions/_acontext_sessions/contract/messages.ts";
 
 /** A JSON Schema, and in the end all of an OpenAPI document. */
 export type Node = { [key: string]: unknown };

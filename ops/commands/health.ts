@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { healthReport } from "../../supabase/functions/_shared/contract_health.ts";
+import { healthReport } from "../../supabase/functions/_acontext_sessions/contract/health.ts";
 import { type Command, EXIT } from "../command.ts";
 import { shortDuration, table } from "../output.ts";
 import { runTable } from "../runs.ts";

@@ -5,7 +5,7 @@
  */
 
 import type { z } from "zod";
-import type { healthFactsSchema } from "../../supabase/functions/_shared/core/health_facts.ts";
+import type { healthFactsSchema } from "../../supabase/functions/_acontext_sessions/core/health/facts.ts";
 import type { Api } from "../api.ts";
 import type { Target } from "../target.ts";
 

@@ -5,7 +5,7 @@
  */
 
 import { join } from "@std/path/mod.js";
-import { healthFactsSchema } from "../../supabase/functions/_shared/core/health_facts.ts";
+import { healthFactsSchema } from "../../supabase/functions/_acontext_sessions/core/health/facts.ts";
 import { OpsError } from "../ops_error.ts";
 import { refOf, type Target } from "../target.ts";
 import { type Check, ill, type Patient, well } from "./check.ts";

@@ -3,9 +3,9 @@ import { join } from "@std/path/mod.js";
 import { ROOT } from "../../local/paths.ts";
 import { diagnose, type Diagnosis } from "../../ops/doctor/diagnose.ts";
 import { runDoctor } from "../../ops/doctor.ts";
-import { HEALTH_REASONS } from "../../supabase/functions/_shared/core/health_reasons.ts";
-import { misconfigured } from "../../supabase/functions/_shared/env.ts";
-import { toErrorResponse } from "../../supabase/functions/_shared/http/answer.ts";
+import { HEALTH_REASONS } from "../../supabase/functions/_acontext_sessions/core/health/reasons.ts";
+import { misconfigured } from "../../supabase/functions/_acontext_sessions/runtime/env.ts";
+import { toErrorResponse } from "../../supabase/functions/_acontext_sessions/http/answer.ts";
 import { withoutSecret, withSecret } from "./support/vault.ts";
 import { integrationTest, type World } from "./support/world.ts";
 

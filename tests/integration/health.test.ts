@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert/mod.js";
 import { z } from "zod";
-import { HEALTH_REASONS } from "../../supabase/functions/_shared/core/health_reasons.ts";
+import { HEALTH_REASONS } from "../../supabase/functions/_acontext_sessions/core/health/reasons.ts";
 import { eventually } from "../support/eventually.ts";
 import { NAMESPACE } from "./support/remote.ts";
 import { expiredSessions, orphanSession, stuckSession } from "./support/sessions.ts";

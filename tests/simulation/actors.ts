@@ -1,6 +1,6 @@
 /** What processes do: the bodies of the functions' requests, without the HTTP around them. @module */
 
-import type { CreateInput } from "../../supabase/functions/_shared/core/create_session.ts";
+import type { CreateInput } from "../../supabase/functions/_acontext_sessions/core/sessions/create_session.ts";
 import { portsOf } from "./ports.ts";
 import type { Process } from "./process.ts";
 import type { Random } from "./random.ts";

@@ -1,8 +1,8 @@
 /** The ports of a process: the real adapter and the real store, on the simulation's network and database. @module */
 
 import type { SupabaseClient } from "@supabase/supabase-js";
-import type { Log } from "../../supabase/functions/_shared/core/ports.ts";
-import type { Database as Schema } from "../../supabase/functions/_shared/database.types.ts";
+import type { Log } from "../../supabase/functions/_acontext_sessions/core/ports.ts";
+import type { Database as Schema } from "../../supabase/functions/_acontext_sessions/database/database.types.ts";
 import type { Result } from "./database.ts";
 import type { Process, Trip } from "./process.ts";
 import { TIMEOUT_MS } from "./remote.ts";
@@ -25,7 +25,7 @@ export function portsOf(world: World, process: Process) {
   return {
     acontext: { ...system.createAcontext(acontext), timeoutMs: TIMEOUT_MS },
     catalog: system.createCatalog(acontext),
-    store: system.createStore(client),
+    store: { ...system.createSessionStore(client), ...system.createCleanupStore(client) },
     reconcileStore: system.createReconcileStore(client),
     clock: process.clock,
     random: { uuid: () => process.random.uuid() },

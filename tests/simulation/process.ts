@@ -1,6 +1,6 @@
 /** A running piece of the system that can crash or freeze: a client's call or a cleanup worker. @module */
 
-import type { Clock } from "../../supabase/functions/_shared/core/ports.ts";
+import type { Clock } from "../../supabase/functions/_acontext_sessions/core/ports.ts";
 import type { Random } from "./random.ts";
 import type { Owner, Scheduler } from "./scheduler.ts";
 

@@ -7,7 +7,7 @@
 import type { FaultRule } from "../../local/acontext/fault_rules.ts";
 import { type AcontextStandIn, createAcontextStandIn } from "../../local/acontext/standin.ts";
 import type { Version } from "../../local/acontext/options.ts";
-import { isEnvelope } from "../../supabase/functions/_shared/acontext_schemas.ts";
+import { isEnvelope } from "../../supabase/functions/_acontext_sessions/acontext/schemas.ts";
 import type { Process, Trip } from "./process.ts";
 import type { Random } from "./random.ts";
 import type { Scheduler } from "./scheduler.ts";

@@ -5,14 +5,21 @@ import { ROOT } from "../../local/paths.ts";
 
 export const FUNCTIONS: string = join(ROOT, "supabase", "functions");
 
-type Create = typeof import("../../supabase/functions/_shared/core/create_session.ts");
-type Delete = typeof import("../../supabase/functions/_shared/core/delete_session.ts");
-type Sweep = typeof import("../../supabase/functions/_shared/core/sweep.ts");
-type Reconcile = typeof import("../../supabase/functions/_shared/core/reconcile.ts");
-type Acontext = typeof import("../../supabase/functions/_shared/acontext.ts");
-type Catalog = typeof import("../../supabase/functions/_shared/acontext_catalog.ts");
-type Store = typeof import("../../supabase/functions/_shared/store.ts");
-type ReconcileStore = typeof import("../../supabase/functions/_shared/store_reconcile.ts");
+type Create =
+  typeof import("../../supabase/functions/_acontext_sessions/core/sessions/create_session.ts");
+type Delete =
+  typeof import("../../supabase/functions/_acontext_sessions/core/sessions/delete_session.ts");
+type Sweep = typeof import("../../supabase/functions/_acontext_sessions/core/cleanup/sweep.ts");
+type Reconcile =
+  typeof import("../../supabase/functions/_acontext_sessions/core/reconcile/reconcile.ts");
+type Acontext = typeof import("../../supabase/functions/_acontext_sessions/acontext/resources.ts");
+type Catalog = typeof import("../../supabase/functions/_acontext_sessions/acontext/catalog.ts");
+type SessionStore =
+  typeof import("../../supabase/functions/_acontext_sessions/database/sessions.ts");
+type CleanupStore =
+  typeof import("../../supabase/functions/_acontext_sessions/database/cleanup.ts");
+type ReconcileStore =
+  typeof import("../../supabase/functions/_acontext_sessions/database/reconcile.ts");
 
 export type System =
   & Create
@@ -21,20 +28,22 @@ export type System =
   & Reconcile
   & Acontext
   & Catalog
-  & Store
+  & SessionStore
+  & CleanupStore
   & ReconcileStore;
 
 /** @param folder A copy of `supabase/functions`; the project's own when missing. */
 export async function loadSystem(folder: string = FUNCTIONS): Promise<System> {
-  const base = `${toFileUrl(folder).href}/_shared/`;
-  const create: Create = await import(`${base}core/create_session.ts`);
-  const remove: Delete = await import(`${base}core/delete_session.ts`);
-  const sweep: Sweep = await import(`${base}core/sweep.ts`);
-  const reconcile: Reconcile = await import(`${base}core/reconcile.ts`);
-  const acontext: Acontext = await import(`${base}acontext.ts`);
-  const catalog: Catalog = await import(`${base}acontext_catalog.ts`);
-  const store: Store = await import(`${base}store.ts`);
-  const reconcileStore: ReconcileStore = await import(`${base}store_reconcile.ts`);
+  const base = `${toFileUrl(folder).href}/_acontext_sessions/`;
+  const create: Create = await import(`${base}core/sessions/create_session.ts`);
+  const remove: Delete = await import(`${base}core/sessions/delete_session.ts`);
+  const sweep: Sweep = await import(`${base}core/cleanup/sweep.ts`);
+  const reconcile: Reconcile = await import(`${base}core/reconcile/reconcile.ts`);
+  const acontext: Acontext = await import(`${base}acontext/resources.ts`);
+  const catalog: Catalog = await import(`${base}acontext/catalog.ts`);
+  const sessions: SessionStore = await import(`${base}database/sessions.ts`);
+  const cleanup: CleanupStore = await import(`${base}database/cleanup.ts`);
+  const reconcileStore: ReconcileStore = await import(`${base}database/reconcile.ts`);
   return {
     ...create,
     ...remove,
@@ -42,7 +51,8 @@ export async function loadSystem(folder: string = FUNCTIONS): Promise<System> {
     ...reconcile,
     ...acontext,
     ...catalog,
-    ...store,
+    ...sessions,
+    ...cleanup,
     ...reconcileStore,
   };
 }

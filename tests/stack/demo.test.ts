@@ -43,7 +43,14 @@ Deno.test("the demo finds the leak and exits with 1 when the cleanup is sabotage
   const project = await Deno.makeTempDir({ prefix: "acontext-sessions-sabotage-" });
   try {
     await copyFolder(join(ROOT, "supabase"), join(project, "supabase"));
-    const file = join(project, "supabase", "functions", "_shared", "acontext.ts");
+    const file = join(
+      project,
+      "supabase",
+      "functions",
+      "_acontext_sessions",
+      "acontext",
+      "resources.ts",
+    );
     const honest = await Deno.readTextFile(file);
     // Says that each disk is gone, without asking for it.
     const sabotaged = honest.replace(

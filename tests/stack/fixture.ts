@@ -85,7 +85,7 @@ export async function createProject(): Promise<string> {
     "functions/private/deno.json": "{}",
     "functions/open/index.ts": OPEN_FUNCTION,
     "functions/open/deno.json": "{}",
-    "functions/_shared/index.ts": "throw new Error('not a function')",
+    "functions/_own/index.ts": "throw new Error('not a function')",
   };
   for (const [name, text] of Object.entries(files)) {
     const path = join(projectDir, "supabase", name);

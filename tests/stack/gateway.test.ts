@@ -59,7 +59,7 @@ stackTest("gateway needs no key for a function without verify_jwt", async () => 
 
 stackTest("gateway has the platform's quirks", async () => {
   assertEquals(await status("/functions/v1/missing", {}), [404, "NOT_FOUND"]);
-  assertEquals(await status("/functions/v1/_shared", {}), [404, "NOT_FOUND"]);
+  assertEquals(await status("/functions/v1/_own", {}), [404, "NOT_FOUND"]);
   assertEquals((await call("/functions/v1/open", { method: "HEAD" })).status, 405);
   const html = await call("/functions/v1/open/html");
   assertEquals(html.headers.get("content-type"), "text/plain; charset=utf-8");

@@ -1,23 +1,29 @@
 import { assertEquals } from "@std/assert/mod.js";
-import { countTokens, loadMessages } from "../../supabase/functions/_shared/core/load_messages.ts";
+import {
+  countTokens,
+  loadMessages,
+} from "../../supabase/functions/_acontext_sessions/core/messages/load_messages.ts";
 import {
   downloadFile,
   linkFile,
   listFiles,
-} from "../../supabase/functions/_shared/core/read_files.ts";
-import { storeMessage } from "../../supabase/functions/_shared/core/store_message.ts";
-import { removeFile, uploadFile } from "../../supabase/functions/_shared/core/write_files.ts";
-import { user } from "../../supabase/functions/_shared/http/auth.ts";
-import { serve } from "../../supabase/functions/_shared/http/serve.ts";
+} from "../../supabase/functions/_acontext_sessions/core/files/read_files.ts";
+import { storeMessage } from "../../supabase/functions/_acontext_sessions/core/messages/store_message.ts";
+import {
+  removeFile,
+  uploadFile,
+} from "../../supabase/functions/_acontext_sessions/core/files/write_files.ts";
+import { user } from "../../supabase/functions/_acontext_sessions/http/auth.ts";
+import { serve } from "../../supabase/functions/_acontext_sessions/http/serve.ts";
 import { routes as fileRoutes } from "../../supabase/functions/session-files/routes.ts";
 import { routes as messageRoutes } from "../../supabase/functions/session-messages/routes.ts";
-import { type ConversationWorld, withConversation } from "./fakes/conversation_world.ts";
-import { recordLog, signToken, testEnv } from "./http_fixtures.ts";
+import { type MessageWorld, withConversation } from "./fakes/message_world.ts";
+import { recordLog, signToken, testEnv } from "./http/fixtures.ts";
 
 const token = await signToken();
 
 /** Both functions as they are served, but for the database. */
-function serveBoth({ deps }: ConversationWorld) {
+function serveBoth({ deps }: MessageWorld) {
   const shared = { auth: user, env: testEnv, log: recordLog().log };
   const messages = serve({
     ...shared,

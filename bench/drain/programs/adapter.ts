@@ -1,6 +1,6 @@
 /** The deletes through this project's adapter, without a database. @module */
 
-import { createAcontext } from "../../../supabase/functions/_shared/acontext.ts";
+import { createAcontext } from "../../../supabase/functions/_acontext_sessions/acontext/resources.ts";
 import { deleteAll, type Order, readConfig, serveDrains } from "./program.ts";
 
 const { acontext, concurrency } = readConfig();

@@ -1,10 +1,10 @@
 /** Deletes what is due, or looks for what nobody knows. What pg_cron calls, and an operator may. */
-import { runInBackground, shutdownSignal } from "../_shared/background.ts";
-import { failedReconcile, reconcile } from "../_shared/core/reconcile.ts";
-import { failedSweep, sweep } from "../_shared/core/sweep.ts";
-import { secretKey } from "../_shared/http/auth.ts";
-import { serve } from "../_shared/http/serve.ts";
-import { wire } from "../_shared/wiring.ts";
+import { runInBackground, shutdownSignal } from "../_acontext_sessions/runtime/background.ts";
+import { failedReconcile, reconcile } from "../_acontext_sessions/core/reconcile/reconcile.ts";
+import { failedSweep, sweep } from "../_acontext_sessions/core/cleanup/sweep.ts";
+import { secretKey } from "../_acontext_sessions/http/auth.ts";
+import { serve } from "../_acontext_sessions/http/serve.ts";
+import { wire } from "../_acontext_sessions/wiring.ts";
 import { routes, type Task } from "./routes.ts";
 
 const name = "cleanup-sessions";
@@ -12,8 +12,8 @@ const { log, deps, env } = wire(name);
 const bounds = () => ({ timeBudgetMs: env().cleanupTimeBudgetMs, signal: shutdownSignal });
 
 const sweepTask: Task = {
-  run: (request) => sweep(deps(), { ...request, ...bounds() }),
-  recordFailure: (runId, error) => deps().store.finishRun(runId, failedSweep(runId, error)),
+  run: (request) => sweep({ ...deps(), store: deps().cleanupStore }, { ...request, ...bounds() }),
+  recordFailure: (runId, error) => deps().cleanupStore.finishRun(runId, failedSweep(runId, error)),
 };
 
 const reconcileTask: Task = {

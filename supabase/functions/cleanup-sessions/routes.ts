@@ -1,9 +1,8 @@
-import { type CleanupBody, cleanupBody } from "../_shared/contract.ts";
-import type { AcceptedAnswer } from "../_shared/contract_answers.ts";
-import type { Log } from "../_shared/core/ports.ts";
-import { AppError } from "../_shared/errors.ts";
-import type { Routes } from "../_shared/http/serve.ts";
-import { describeError } from "../_shared/log.ts";
+import { type CleanupBody, cleanupBody } from "../_acontext_sessions/contract/cleanup.ts";
+import type { AcceptedAnswer } from "../_acontext_sessions/contract/answers.ts";
+import type { Log } from "../_acontext_sessions/core/ports.ts";
+import { AppError, describeError } from "../_acontext_sessions/core/errors.ts";
+import type { Routes } from "../_acontext_sessions/http/serve.ts";
 
 export type TaskRequest = Omit<CleanupBody, "task" | "background" | "runId"> & { runId: string };
 

@@ -1,7 +1,10 @@
-import { type CreateSessionBody, createSessionBody } from "../_shared/contract.ts";
-import type { SessionView } from "../_shared/core/ports.ts";
-import type { User } from "../_shared/http/auth.ts";
-import type { Routes } from "../_shared/http/serve.ts";
+import {
+  type CreateSessionBody,
+  createSessionBody,
+} from "../_acontext_sessions/contract/sessions.ts";
+import type { SessionView } from "../_acontext_sessions/core/sessions/ports.ts";
+import type { User } from "../_acontext_sessions/http/auth.ts";
+import type { Routes } from "../_acontext_sessions/http/serve.ts";
 
 /** What the routes call; `id` is there when the client chose one. */
 export interface Actions {

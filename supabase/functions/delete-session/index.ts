@@ -1,8 +1,11 @@
 /** Deletes a session with everything it has in Acontext, or restores it within the grace period. */
-import { deleteSession, restoreSession } from "../_shared/core/delete_session.ts";
-import { user } from "../_shared/http/auth.ts";
-import { serve } from "../_shared/http/serve.ts";
-import { wire } from "../_shared/wiring.ts";
+import {
+  deleteSession,
+  restoreSession,
+} from "../_acontext_sessions/core/sessions/delete_session.ts";
+import { user } from "../_acontext_sessions/http/auth.ts";
+import { serve } from "../_acontext_sessions/http/serve.ts";
+import { wire } from "../_acontext_sessions/wiring.ts";
 import { routes } from "./routes.ts";
 
 const name = "delete-session";

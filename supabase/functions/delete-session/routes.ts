@@ -1,7 +1,7 @@
-import type { DeleteAnswer } from "../_shared/contract_answers.ts";
-import type { SessionView } from "../_shared/core/ports.ts";
-import type { User } from "../_shared/http/auth.ts";
-import type { Handler, Routes } from "../_shared/http/serve.ts";
+import type { DeleteAnswer } from "../_acontext_sessions/contract/answers.ts";
+import type { SessionView } from "../_acontext_sessions/core/sessions/ports.ts";
+import type { User } from "../_acontext_sessions/http/auth.ts";
+import type { Handler, Routes } from "../_acontext_sessions/http/serve.ts";
 
 interface Key {
   userId: string;

@@ -1,9 +1,9 @@
 /** Lists, stores, links, reads and deletes the files of a session. */
-import { downloadFile, linkFile, listFiles } from "../_shared/core/read_files.ts";
-import { removeFile, uploadFile } from "../_shared/core/write_files.ts";
-import { user } from "../_shared/http/auth.ts";
-import { serve } from "../_shared/http/serve.ts";
-import { wire } from "../_shared/wiring.ts";
+import { downloadFile, linkFile, listFiles } from "../_acontext_sessions/core/files/read_files.ts";
+import { removeFile, uploadFile } from "../_acontext_sessions/core/files/write_files.ts";
+import { user } from "../_acontext_sessions/http/auth.ts";
+import { serve } from "../_acontext_sessions/http/serve.ts";
+import { wire } from "../_acontext_sessions/wiring.ts";
 import { routes } from "./routes.ts";
 
 const name = "session-files";

@@ -6,13 +6,14 @@ import {
   listFilesQuery,
   MAX_FILE_BYTES,
   uploadFields,
-} from "../_shared/contract_files.ts";
-import type { FileContent, SessionKey } from "../_shared/core/conversation_ports.ts";
-import type { Download, FilePlace, FileView } from "../_shared/core/file_ports.ts";
-import { AppError } from "../_shared/errors.ts";
-import type { User } from "../_shared/http/auth.ts";
-import { readValue } from "../_shared/http/query.ts";
-import type { Call, Routes } from "../_shared/http/serve.ts";
+} from "../_acontext_sessions/contract/files.ts";
+import type { FileContent } from "../_acontext_sessions/core/ports.ts";
+import type { SessionKey } from "../_acontext_sessions/core/sessions/ports.ts";
+import type { Download, FilePlace, FileView } from "../_acontext_sessions/core/files/ports.ts";
+import { AppError } from "../_acontext_sessions/core/errors.ts";
+import type { User } from "../_acontext_sessions/http/auth.ts";
+import { readValue } from "../_acontext_sessions/http/query.ts";
+import type { Call, Routes } from "../_acontext_sessions/http/serve.ts";
 
 /** What the routes call. */
 export interface Actions {

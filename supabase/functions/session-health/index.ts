@@ -1,7 +1,7 @@
 /** Tells everybody whether the cleanup works, and operators everything about it. Changes nothing. */
-import { secretKeyOrNobody } from "../_shared/http/auth.ts";
-import { serve } from "../_shared/http/serve.ts";
-import { wire } from "../_shared/wiring.ts";
+import { secretKeyOrNobody } from "../_acontext_sessions/http/auth.ts";
+import { serve } from "../_acontext_sessions/http/serve.ts";
+import { wire } from "../_acontext_sessions/wiring.ts";
 import { routes } from "./routes.ts";
 
 const name = "session-health";

@@ -1,12 +1,16 @@
 import * as z from "zod";
-import { healthQuery, type healthReport } from "../_shared/contract_health.ts";
-import { assess, type HealthStatus } from "../_shared/core/health.ts";
-import type { HealthFacts } from "../_shared/core/health_facts.ts";
-import type { Outcome } from "../_shared/core/ports.ts";
-import { healthMetrics, METRICS_TYPE, statusMetrics } from "../_shared/health_metrics.ts";
-import type { Answer } from "../_shared/http/answer.ts";
-import type { Operator } from "../_shared/http/auth.ts";
-import type { Routes } from "../_shared/http/serve.ts";
+import { healthQuery, type healthReport } from "../_acontext_sessions/contract/health.ts";
+import { assess, type HealthStatus } from "../_acontext_sessions/core/health/health.ts";
+import type { HealthFacts } from "../_acontext_sessions/core/health/facts.ts";
+import type { Outcome } from "../_acontext_sessions/core/ports.ts";
+import {
+  healthMetrics,
+  METRICS_TYPE,
+  statusMetrics,
+} from "../_acontext_sessions/contract/metrics.ts";
+import type { Answer } from "../_acontext_sessions/http/answer.ts";
+import type { Operator } from "../_acontext_sessions/http/auth.ts";
+import type { Routes } from "../_acontext_sessions/http/serve.ts";
 
 /** Anybody may ask, so anybody's questions cost the database at most one call in this time, answered or not. */
 const PUBLIC_MAX_AGE_MS = 10_000;

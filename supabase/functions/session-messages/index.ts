@@ -1,10 +1,10 @@
 /** Stores the messages of a session, loads them and counts their tokens. */
-import { countTokens, loadMessages } from "../_shared/core/load_messages.ts";
-import { storeMessage } from "../_shared/core/store_message.ts";
-import { MAX_BODY_BYTES } from "../_shared/contract_messages.ts";
-import { user } from "../_shared/http/auth.ts";
-import { serve } from "../_shared/http/serve.ts";
-import { wire } from "../_shared/wiring.ts";
+import { countTokens, loadMessages } from "../_acontext_sessions/core/messages/load_messages.ts";
+import { storeMessage } from "../_acontext_sessions/core/messages/store_message.ts";
+import { MAX_BODY_BYTES } from "../_acontext_sessions/contract/messages.ts";
+import { user } from "../_acontext_sessions/http/auth.ts";
+import { serve } from "../_acontext_sessions/http/serve.ts";
+import { wire } from "../_acontext_sessions/wiring.ts";
 import { routes } from "./routes.ts";
 
 const name = "session-messages";

@@ -1,4 +1,4 @@
-import { filename as filenameSchema } from "../_shared/contract_files.ts";
+import { filename as filenameSchema } from "../_acontext_sessions/contract/files.ts";
 import {
   DEFAULT_STRATEGIES,
   fileFieldsOf,
@@ -8,20 +8,23 @@ import {
   MAX_BODY_BYTES,
   type StoreMessageBody,
   storeMessageBody,
-} from "../_shared/contract_messages.ts";
+} from "../_acontext_sessions/contract/messages.ts";
 import type {
   MessageKey,
   NewMessage,
-  SessionKey,
   StoredMessage,
-} from "../_shared/core/conversation_ports.ts";
-import type { LoadedMessages, LoadMessagesInput } from "../_shared/core/load_messages.ts";
-import { hashMessage, hashText } from "../_shared/core/message_hash.ts";
-import { AppError } from "../_shared/errors.ts";
-import type { User } from "../_shared/http/auth.ts";
-import { parseJsonText } from "../_shared/http/body.ts";
-import { readValue } from "../_shared/http/query.ts";
-import type { Call, Routes } from "../_shared/http/serve.ts";
+} from "../_acontext_sessions/core/messages/ports.ts";
+import type { SessionKey } from "../_acontext_sessions/core/sessions/ports.ts";
+import type {
+  LoadedMessages,
+  LoadMessagesInput,
+} from "../_acontext_sessions/core/messages/load_messages.ts";
+import { hashMessage, hashText } from "../_acontext_sessions/core/messages/message_hash.ts";
+import { AppError } from "../_acontext_sessions/core/errors.ts";
+import type { User } from "../_acontext_sessions/http/auth.ts";
+import { parseJsonText } from "../_acontext_sessions/http/body.ts";
+import { readValue } from "../_acontext_sessions/http/query.ts";
+import type { Call, Routes } from "../_acontext_sessions/http/serve.ts";
 
 /** What the routes call. */
 export interface Actions {

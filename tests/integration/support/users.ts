@@ -1,7 +1,7 @@
 /** Signed-in users of a stack, each with a supabase-js client. @module */
 
 import { createClient, type SupabaseClient } from "@supabase/supabase-js";
-import type { Database } from "../../../supabase/functions/_shared/database.types.ts";
+import type { Database } from "../../../supabase/functions/_acontext_sessions/database/database.types.ts";
 import type { StackInfo } from "../../support/stack_info.ts";
 
 export interface TestUser {

@@ -16,7 +16,7 @@ export async function applyMutant(
   const folder = await Deno.makeTempDir({ dir: workDir });
   await copyCode(FUNCTIONS, folder);
   for (const patch of code) {
-    const path = join(folder, "_shared", patch.file);
+    const path = join(folder, "_acontext_sessions", patch.file);
     const changed = replaceOnce(await Deno.readTextFile(path), patch, patch.file);
     await Deno.writeTextFile(path, changed);
   }

@@ -6,7 +6,7 @@ const BEGIN = "public.begin_session(uuid,uuid,uuid,integer,jsonb,boolean,text,bi
 const ACTIVATE = "public.activate_session(uuid,uuid,uuid,uuid,uuid[],uuid[],boolean)";
 
 const silentFailure: CodePatch = {
-  file: "core/create_session.ts",
+  file: "core/sessions/create_session.ts",
   find: "acontextDiskIds: made.diskIds,",
   replace: "acontextDiskIds: [],",
 };

@@ -8,7 +8,7 @@ export const creationMutants: Mutant[] = [
   {
     mechanism: "the row is written before anything remote",
     code: [{
-      file: "core/create_session.ts",
+      file: "core/sessions/create_session.ts",
       find: "  const begun = await beginWhenFree(deps, wanted, lease);\n",
       replace: `  const early = await makeResources(deps, {
     sessionId: wanted.sessionId, resumed: false, deadline: lease.deadline,
@@ -16,7 +16,7 @@ export const creationMutants: Mutant[] = [
   const begun = await beginWhenFree(deps, wanted, lease);
 `,
     }, {
-      file: "core/create_session.ts",
+      file: "core/sessions/create_session.ts",
       find: "made = await makeResources(deps, {",
       replace: "made = early ?? await makeResources(deps, {",
     }],
@@ -24,7 +24,7 @@ export const creationMutants: Mutant[] = [
   {
     mechanism: "the remote session's id is the row's id (use_uuid)",
     code: [{
-      file: "acontext.ts",
+      file: "acontext/resources.ts",
       find: "jsonData: { use_uuid: sessionId, configs:",
       replace: "jsonData: { configs:",
     }],
@@ -32,7 +32,7 @@ export const creationMutants: Mutant[] = [
   {
     mechanism: "the remote session carries the mark",
     code: [{
-      file: "acontext.ts",
+      file: "acontext/resources.ts",
       find: "configs: sessionMark(namespace, sessionId) }",
       replace: "configs: {} }",
     }],
@@ -40,7 +40,7 @@ export const creationMutants: Mutant[] = [
   {
     mechanism: "the disk carries the owner label",
     code: [{
-      file: "acontext.ts",
+      file: "acontext/resources.ts",
       find: "jsonData: { user: diskLabel(namespace, sessionId) }",
       replace: "jsonData: {}",
     }],
@@ -48,7 +48,7 @@ export const creationMutants: Mutant[] = [
   {
     mechanism: "after a lost answer, what was made is looked for",
     code: [{
-      file: "core/make_resources.ts",
+      file: "core/sessions/make_resources.ts",
       find: "  const found = await findMade(resource);\n  return found ?? made;",
       replace: "  return made;",
     }],
@@ -56,7 +56,7 @@ export const creationMutants: Mutant[] = [
   {
     mechanism: "a resumed call looks before it makes",
     code: [{
-      file: "core/make_resources.ts",
+      file: "core/sessions/make_resources.ts",
       find: "if (resource.resumed) {",
       replace: "if (resource.resumed && !resource.mayMake()) {",
     }],
@@ -64,7 +64,7 @@ export const creationMutants: Mutant[] = [
   {
     mechanism: "nothing is made after the lease's deadline",
     code: [{
-      file: "core/make_resources.ts",
+      file: "core/sessions/make_resources.ts",
       find: "const mayMake = () => clock.now() <= deadline;",
       replace: "const mayMake = () => clock.now() <= deadline + 1e9;",
     }],
@@ -112,7 +112,7 @@ export const creationMutants: Mutant[] = [
   {
     mechanism: "an existing remote session without our mark is refused",
     code: [{
-      file: "acontext.ts",
+      file: "acontext/resources.ts",
       find: "if (reply.httpStatus === 200 && !carriesMark(",
       replace: "if (reply.httpStatus === 299 && !carriesMark(",
     }],

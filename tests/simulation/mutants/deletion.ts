@@ -14,7 +14,7 @@ export const deletionMutants: Mutant[] = [
   {
     mechanism: "a 404 is believed only after a list without the resource",
     code: [{
-      file: "core/delete_remote.ts",
+      file: "core/cleanup/delete_remote.ts",
       find: "  if (!maybeAbsent) return failure(removed);\n",
       replace: `  if (!maybeAbsent) return failure(removed);
   if (maybeAbsent) return { kind: "gone", proof: "absent" };
@@ -24,7 +24,7 @@ export const deletionMutants: Mutant[] = [
   {
     mechanism: "the same for what was found by its mark",
     code: [{
-      file: "core/delete_remote.ts",
+      file: "core/cleanup/delete_remote.ts",
       find: "if (!claimedAbsent) return",
       replace: "if (!claimedAbsent || claimedAbsent) return",
     }],
@@ -32,7 +32,7 @@ export const deletionMutants: Mutant[] = [
   {
     mechanism: "the list is looked into, not only asked for",
     code: [{
-      file: "core/delete_remote.ts",
+      file: "core/cleanup/delete_remote.ts",
       find: "return found.value.ids.includes(id)",
       replace: "return found.value.ids.length < 0",
     }],
@@ -40,12 +40,12 @@ export const deletionMutants: Mutant[] = [
   {
     mechanism: "each resource is stamped on its own",
     code: [{
-      file: "core/settlement.ts",
+      file: "core/cleanup/settlement.ts",
       find: "const session = proofOf(attempt.session);",
       replace:
         'const session = verdictOf(attempt) === "gone" ? proofOf(attempt.session) : undefined;',
     }, {
-      file: "core/settlement.ts",
+      file: "core/cleanup/settlement.ts",
       find: "const disk = proofOf(attempt.disk);",
       replace: 'const disk = verdictOf(attempt) === "gone" ? proofOf(attempt.disk) : undefined;',
     }],
@@ -85,7 +85,7 @@ export const deletionMutants: Mutant[] = [
   {
     mechanism: "no delete starts after the lease's deadline",
     code: [{
-      file: "core/delete_remote.ts",
+      file: "core/cleanup/delete_remote.ts",
       find: "const mayDelete = () => clock.now() <= deadline;",
       replace: "const mayDelete = () => clock.now() <= deadline + 1e9;",
     }],
@@ -178,7 +178,7 @@ export const deletionMutants: Mutant[] = [
   {
     mechanism: "an outage counts no attempts",
     code: [{
-      file: "core/outage_detector.ts",
+      file: "core/cleanup/circuit_breaker.ts",
       find: 'this.#down = probed.kind !== "done" && !this.#aliveMeanwhile;',
       replace: 'this.#down = probed.kind === "done" && !this.#aliveMeanwhile && false;',
     }],
@@ -186,7 +186,7 @@ export const deletionMutants: Mutant[] = [
   {
     mechanism: "a 429 counts no attempt",
     code: [{
-      file: "core/settlement.ts",
+      file: "core/cleanup/settlement.ts",
       find: 'default:\n      return "released";',
       replace: 'default:\n      return "failed";',
     }],

@@ -1,6 +1,6 @@
 /** A mechanism and how to take it away. @module */
 
-/** In the source of one file, below `supabase/functions/_shared`. `find` has to be there exactly once. */
+/** In the source of one file, below `supabase/functions/_acontext_sessions`. `find` has to be there exactly once. */
 export interface CodePatch {
   file: string;
   find: string;

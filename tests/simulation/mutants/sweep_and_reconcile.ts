@@ -44,7 +44,7 @@ export const sweepMutants: Mutant[] = [
   {
     mechanism: "reconcile stops when too much is unknown",
     code: [{
-      file: "core/reconcile.ts",
+      file: "core/reconcile/reconcile.ts",
       find: "  return unknown > 0 &&\n",
       replace: "  return unknown < 0 &&\n",
     }],
@@ -116,11 +116,11 @@ export const sweepMutants: Mutant[] = [
   {
     mechanism: "the mark names the namespace",
     code: [{
-      file: "acontext_schemas.ts",
+      file: "acontext/schemas.ts",
       find: '"namespace" in mark && mark.namespace === namespace &&',
       replace: '"namespace" in mark &&',
     }, {
-      file: "acontext_schemas.ts",
+      file: "acontext/schemas.ts",
       find: "      namespace,\n      ...(sessionId === undefined",
       replace: "      ...(sessionId === undefined",
     }],
@@ -128,13 +128,13 @@ export const sweepMutants: Mutant[] = [
   {
     mechanism: "the label names the namespace",
     code: [{
-      file: "acontext_schemas.ts",
+      file: "acontext/schemas.ts",
       find:
         'const prefix = diskLabel(namespace, "");\n  const rest = label.slice(prefix.length);\n  return label.startsWith(prefix) && isId(rest) ? rest : null;',
       replace:
         'const rest = label.slice(label.indexOf(":") + 1);\n  return isId(rest) ? rest : null;',
     }, {
-      file: "acontext_schemas.ts",
+      file: "acontext/schemas.ts",
       find: "return `${namespace}:${sessionId}`;",
       replace: "return `simulation-2:${sessionId}`;",
     }],
@@ -142,7 +142,7 @@ export const sweepMutants: Mutant[] = [
   {
     mechanism: "a list that ignored the label is not taken for one",
     code: [{
-      file: "acontext_labels.ts",
+      file: "acontext/labels.ts",
       find: "value: answer.value.items.length === 0 }",
       replace: "value: answer.value.items.length >= 0 }",
     }],
@@ -150,7 +150,7 @@ export const sweepMutants: Mutant[] = [
   {
     mechanism: "a label is removed only when it owns nothing",
     code: [{
-      file: "core/reconcile_walk.ts",
+      file: "core/reconcile/walk.ts",
       find: "if (!valueOf(await catalog.isUnused(originId))) {",
       replace: "if (originId === null) {",
     }],

@@ -1,10 +1,12 @@
 import type {
   Acontext,
-  Clock,
   DiskListing,
+} from "../../../supabase/functions/_acontext_sessions/core/resources.ts";
+import type {
+  Clock,
   Outcome,
   Randomness,
-} from "../../../supabase/functions/_shared/core/ports.ts";
+} from "../../../supabase/functions/_acontext_sessions/core/ports.ts";
 
 export type Call =
   | "probe"

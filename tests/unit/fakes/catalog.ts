@@ -1,10 +1,10 @@
-import type { Clock, Outcome } from "../../../supabase/functions/_shared/core/ports.ts";
+import type { Clock, Outcome } from "../../../supabase/functions/_acontext_sessions/core/ports.ts";
 import type {
   Catalog,
   Label,
   Marked,
   Page,
-} from "../../../supabase/functions/_shared/core/reconcile_ports.ts";
+} from "../../../supabase/functions/_acontext_sessions/core/reconcile/ports.ts";
 import { ago } from "./reconcile_world.ts";
 
 export type CatalogCall = keyof Catalog;

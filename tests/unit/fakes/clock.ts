@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers";
-import type { Clock } from "../../../supabase/functions/_shared/core/ports.ts";
+import type { Clock } from "../../../supabase/functions/_acontext_sessions/core/ports.ts";
 
 interface Timer {
   at: number;

@@ -1,4 +1,4 @@
-import type { Clock } from "../../../supabase/functions/_shared/core/ports.ts";
+import type { Clock } from "../../../supabase/functions/_acontext_sessions/core/ports.ts";
 import type {
   Label,
   Marked,
@@ -7,8 +7,8 @@ import type {
   ReconcileResult,
   ReconcileStore,
   StartReconcileOutcome,
-} from "../../../supabase/functions/_shared/core/reconcile_ports.ts";
-import { AppError } from "../../../supabase/functions/_shared/errors.ts";
+} from "../../../supabase/functions/_acontext_sessions/core/reconcile/ports.ts";
+import { AppError } from "../../../supabase/functions/_acontext_sessions/core/errors.ts";
 import { EPOCH, GRACE } from "./reconcile_world.ts";
 
 export interface KnownSession {

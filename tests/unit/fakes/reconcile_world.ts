@@ -1,9 +1,9 @@
-import type { Log } from "../../../supabase/functions/_shared/core/ports.ts";
+import type { Log } from "../../../supabase/functions/_acontext_sessions/core/ports.ts";
 import {
   reconcile,
   type ReconcileOptions,
   type ReconcileReport,
-} from "../../../supabase/functions/_shared/core/reconcile.ts";
+} from "../../../supabase/functions/_acontext_sessions/core/reconcile/reconcile.ts";
 import { type CatalogOptions, FakeCatalog } from "./catalog.ts";
 import { FakeClock } from "./clock.ts";
 import { FakeReconcileStore } from "./reconcile_store.ts";

@@ -1,32 +1,34 @@
+import type { CleanupStore } from "../../../supabase/functions/_acontext_sessions/core/cleanup/ports.ts";
 import type {
   ActivateOutcome,
   BeginOutcome,
-  Clock,
-  Deletion,
   DeletionRequestOutcome,
-  Lease,
   NewSession,
+  RestoreOutcome,
+  SessionStore,
+} from "../../../supabase/functions/_acontext_sessions/core/sessions/ports.ts";
+import type { Clock, Lease } from "../../../supabase/functions/_acontext_sessions/core/ports.ts";
+import type {
+  Deletion,
   Preview,
   QueuedDue,
-  RestoreOutcome,
   RunRequest,
   RunResult,
   Settlement,
   StartRunOutcome,
-  Store,
-} from "../../../supabase/functions/_shared/core/ports.ts";
-import { AppError } from "../../../supabase/functions/_shared/errors.ts";
+} from "../../../supabase/functions/_acontext_sessions/core/cleanup/ports.ts";
+import { AppError } from "../../../supabase/functions/_acontext_sessions/core/errors.ts";
 import { dueEntries, expiredSessions, expiryAllowed, staleSessions, viewOf } from "./store_due.ts";
 import { claim, nameRemoteIds, queueOrphans, queueSession, settle } from "./store_queue.ts";
 import type { QueueEntry, Receipt, Run, SessionRow, Settings, StoreState } from "./store_rows.ts";
 
-export type StoreCall = keyof Store;
+export type StoreCall = keyof (SessionStore & CleanupStore);
 
 /**
  * The database functions of supabase/migrations in memory: the same states, leases, stamps, backoff (without jitter),
  * receipts and breaker. Each call happens at one moment, half-way through its latency.
  */
-export class FakeStore implements Store, StoreState {
+export class FakeStore implements SessionStore, CleanupStore, StoreState {
   readonly sessions = new Map<string, SessionRow>();
   readonly leases = new Map<string, { leaseId: string; until: number }>();
   readonly queue = new Map<string, QueueEntry>();
@@ -87,7 +89,7 @@ export class FakeStore implements Store, StoreState {
     });
   }
 
-  activateSession(input: Parameters<Store["activateSession"]>[0]): Promise<ActivateOutcome> {
+  activateSession(input: Parameters<SessionStore["activateSession"]>[0]): Promise<ActivateOutcome> {
     return this.#call("activateSession", (now) => {
       const { sessionId: id, acontextSessionId, acontextDiskId } = input;
       const row = this.sessions.get(id);
@@ -143,7 +145,7 @@ export class FakeStore implements Store, StoreState {
 
   releaseSession(
     { sessionId: id, leaseId, acontextSessionIds: sessionIds, acontextDiskIds: diskIds }:
-      Parameters<Store["releaseSession"]>[0],
+      Parameters<SessionStore["releaseSession"]>[0],
   ): Promise<void> {
     return this.#call("releaseSession", (now) => {
       const isHolder = this.leases.get(id)?.leaseId === leaseId;

@@ -1,6 +1,6 @@
 /** What of the fake database is due, and what its callers see of a session. @module */
 
-import type { SessionView } from "../../../supabase/functions/_shared/core/ports.ts";
+import type { SessionView } from "../../../supabase/functions/_acontext_sessions/core/sessions/ports.ts";
 import type { QueueEntry, SessionRow, Settings, StoreState } from "./store_rows.ts";
 
 /** The longest due first. */

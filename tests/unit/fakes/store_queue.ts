@@ -2,9 +2,9 @@
 
 import type {
   Deletion,
-  Lease,
   Settlement,
-} from "../../../supabase/functions/_shared/core/ports.ts";
+} from "../../../supabase/functions/_acontext_sessions/core/cleanup/ports.ts";
+import type { Lease } from "../../../supabase/functions/_acontext_sessions/core/ports.ts";
 import type { QueueEntry, Reason, SessionRow, StoreState } from "./store_rows.ts";
 
 const MINUTE = 60_000;

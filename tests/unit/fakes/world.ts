@@ -1,10 +1,10 @@
-import type { CreateInput } from "../../../supabase/functions/_shared/core/create_session.ts";
-import type { Log, Randomness } from "../../../supabase/functions/_shared/core/ports.ts";
+import type { CreateInput } from "../../../supabase/functions/_acontext_sessions/core/sessions/create_session.ts";
+import type { Log, Randomness } from "../../../supabase/functions/_acontext_sessions/core/ports.ts";
 import {
   sweep,
   type SweepOptions,
   type SweepReport,
-} from "../../../supabase/functions/_shared/core/sweep.ts";
+} from "../../../supabase/functions/_acontext_sessions/core/cleanup/sweep.ts";
 import { FakeAcontext } from "./acontext.ts";
 import { FakeClock } from "./clock.ts";
 import { FakeStore } from "./store.ts";

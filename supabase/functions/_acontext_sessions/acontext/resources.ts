@@ -1,0 +1,110 @@
+/**
+ * The `Acontext` port: what is done with one session's remote resources.
+ *
+ * @module
+ */
+import {
+  carriesMark,
+  diskLabel,
+  diskPageSchema,
+  diskSchema,
+  sessionMark,
+  sessionPageSchema,
+  sessionSchema,
+} from "./schemas.ts";
+import { deletion } from "./outcomes.ts";
+import { honoursLabels } from "./labels.ts";
+import { type AcontextOptions, createRequests, parse } from "./requests.ts";
+import { isId } from "../core/ids.ts";
+import type { Acontext, DiskListing } from "../core/resources.ts";
+import type { Outcome } from "../core/ports.ts";
+
+/** The server would take a nil id for "no id" and any other text for a path, so neither is ever sent. */
+const BAD_ID: Outcome<never> = { kind: "rejected", status: 400, detail: "bad_id" };
+
+export function createAcontext(options: AcontextOptions): Acontext {
+  const { namespace } = options;
+  const requests = createRequests(options);
+  const { request, walk } = requests;
+
+  async function remove(collection: string, remoteId: string): Promise<Outcome<null>> {
+    if (!isId(remoteId)) return BAD_ID;
+    return deletion(await request("DELETE", `/${collection}/${remoteId}`));
+  }
+
+  return {
+    timeoutMs: options.timeoutMs,
+
+    async probe() {
+      // A list needs the database; `/ping` does not.
+      const reply = await request("GET", "/session", { params: { limit: 1 } });
+      const answer = parse(reply, sessionPageSchema, "read");
+      return answer.kind === "done" ? { kind: "done", value: null } : answer;
+    },
+
+    async createSession(sessionId) {
+      if (!isId(sessionId)) return BAD_ID;
+      const reply = await request("POST", "/session", {
+        jsonData: { use_uuid: sessionId, configs: sessionMark(namespace, sessionId) },
+      });
+      const answer = parse(reply, sessionSchema, "create");
+      if (answer.kind !== "done") return answer;
+      // 200 is an existing session, 201 one that this call made.
+      const { id, configs } = answer.value;
+      if (reply.httpStatus === 200 && !carriesMark(configs, namespace, sessionId)) {
+        return { kind: "rejected", status: 409, detail: "foreign_session" };
+      }
+      return { kind: "done", value: { id } };
+    },
+
+    async createDisk(sessionId) {
+      if (!isId(sessionId)) return BAD_ID;
+      const reply = await request("POST", "/disk", {
+        jsonData: { user: diskLabel(namespace, sessionId) },
+      });
+      const answer = parse(reply, diskSchema, "create");
+      if (answer.kind !== "done") return answer;
+      const { id, user_id: owner } = answer.value;
+      return { kind: "done", value: { id, labelled: typeof owner === "string" } };
+    },
+
+    deleteSession(remoteId) {
+      return remove("session", remoteId);
+    },
+
+    deleteDisk(remoteId) {
+      return remove("disk", remoteId);
+    },
+
+    async findSessions(sessionId) {
+      if (!isId(sessionId)) return BAD_ID;
+      const ids = new Set<string>();
+      const mark = sessionMark(namespace, sessionId);
+      // A server that does not know the filter lists every session, so each is checked and all pages are read.
+      const end = await walk("/session", {
+        filter: { filter_by_configs: JSON.stringify(mark) },
+        schema: sessionPageSchema,
+        visit({ id, configs }) {
+          if (carriesMark(configs, namespace, sessionId)) ids.add(id);
+        },
+      });
+      return end.kind === "done" ? { kind: "done", value: { ids: [...ids] } } : end;
+    },
+
+    async findDisks(sessionId): Promise<Outcome<DiskListing>> {
+      if (!isId(sessionId)) return BAD_ID;
+      const ids = new Set<string>();
+      const end = await walk("/disk", {
+        filter: { user: diskLabel(namespace, sessionId) },
+        schema: diskPageSchema,
+        visit: ({ id }) => ids.add(id),
+      });
+      if (end.kind !== "done") return end;
+      if (ids.size === 0) return { kind: "done", value: { filtered: true, ids: [] } };
+      const honoured = await honoursLabels(requests, namespace);
+      return honoured.kind === "done"
+        ? { kind: "done", value: { filtered: honoured.value, ids: [...ids] } }
+        : honoured;
+    },
+  };
+}

@@ -1,0 +1,96 @@
+/**
+ * The shapes of Acontext's answers, as far as we read them. Fields that servers of different ages have or lack are
+ * optional; fields we do not name are ignored.
+ *
+ * @module
+ */
+import * as z from "zod";
+import { isId } from "../core/ids.ts";
+
+const id = z.string().transform((text) => text.toLowerCase()).refine(isId);
+
+export const sessionSchema = z.object({ id, configs: z.unknown().optional() });
+
+/** `user_id` is null, or absent, where the server does not know owner labels. */
+export const diskSchema = z.object({ id, user_id: z.string().min(1).nullish() });
+
+const listed = { created_at: z.iso.datetime({ offset: true }) };
+
+/** An owner label; Acontext calls it a user. */
+const labelSchema = z.object({ identifier: z.string(), ...listed });
+
+export const sessionPageSchema = pageOf(sessionSchema);
+export const diskPageSchema = pageOf(diskSchema);
+export const datedSessionPageSchema = pageOf(sessionSchema.extend(listed));
+export const datedDiskPageSchema = pageOf(diskSchema.extend(listed));
+export const labelPageSchema = pageOf(labelSchema);
+
+export const labelUseSchema = z.object({
+  counts: z.object({
+    sessions_count: z.int(),
+    disks_count: z.int(),
+    skills_count: z.int(),
+  }),
+});
+
+export interface Page<Item> {
+  items: Item[];
+  next_cursor?: string | null | undefined;
+  has_more: boolean;
+}
+
+function pageOf<Item extends z.ZodType>(item: Item) {
+  return z.object({
+    items: z.array(item),
+    next_cursor: z.string().nullish(),
+    has_more: z.boolean(),
+  });
+}
+
+/** Every JSON answer of Acontext is `{ code, msg, data? }`; other services' are not. */
+export function isEnvelope(
+  content: unknown,
+): content is { code: number; msg: string; data?: unknown } {
+  return typeof content === "object" && content !== null &&
+    "code" in content && typeof content.code === "number" &&
+    "msg" in content && typeof content.msg === "string";
+}
+
+/** The mark that a session of ours carries in its `configs`; without an id, what all marks of the namespace have. */
+export function sessionMark(namespace: string, sessionId?: string) {
+  return {
+    acontext_sessions: {
+      namespace,
+      ...(sessionId === undefined ? {} : { session_id: sessionId }),
+    },
+  };
+}
+
+export function carriesMark(configs: unknown, namespace: string, sessionId: string): boolean {
+  return markedSessionId(configs, namespace) === sessionId;
+}
+
+/** The session id in the mark; null without a mark of this namespace. */
+export function markedSessionId(configs: unknown, namespace: string): string | null {
+  if (typeof configs !== "object" || configs === null || !("acontext_sessions" in configs)) {
+    return null;
+  }
+  const mark = configs.acontext_sessions;
+  return typeof mark === "object" && mark !== null &&
+      "namespace" in mark && mark.namespace === namespace &&
+      "session_id" in mark && typeof mark.session_id === "string" && isId(mark.session_id)
+    ? mark.session_id
+    : null;
+}
+
+/** The owner label of a session's disk. */
+export function diskLabel(namespace: string, sessionId: string): string {
+  return `${namespace}:${sessionId}`;
+}
+
+/** The session id in a label; null for a label that is not of this namespace. */
+export function labelledSessionId(label: string, namespace: string): string | null {
+  const prefix = diskLabel(namespace, "");
+  const rest = label.slice(prefix.length);
+  return label.startsWith(prefix) && isId(rest) ? rest : null;
+}

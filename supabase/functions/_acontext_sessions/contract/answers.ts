@@ -1,0 +1,171 @@
+/**
+ * What the functions answer. The functions build their answers from types and do not check them again; these schemas are
+ * for whoever is on the other side: openapi.json, the client, and the tests that compare every answer with them.
+ *
+ * @module
+ */
+import * as z from "zod";
+import type { LoadedMessage, StoredMessage } from "../core/messages/ports.ts";
+import type { FileView } from "../core/files/ports.ts";
+import type { LoadedMessages } from "../core/messages/load_messages.ts";
+import type { Json, JsonObject } from "../core/ports.ts";
+import type { SessionView } from "../core/sessions/ports.ts";
+import type { ReconcileReport } from "../core/reconcile/reconcile.ts";
+import type { SweepReport } from "../core/cleanup/sweep.ts";
+import { type ErrorDetail, ERRORS } from "../core/errors.ts";
+
+const time = z.iso.datetime({ offset: true });
+const count = z.int().min(0);
+const json = z.custom<Json>().meta({ description: "Any JSON" });
+const jsonObject = z.custom<JsonObject>(
+  (value) => typeof value === "object" && value !== null && !Array.isArray(value),
+).meta({ type: "object" });
+
+export const session = z.strictObject({
+  id: z.uuid(),
+  status: z.enum(["provisioning", "active", "deleting"]),
+  title: z.string().nullable(),
+  metadata: jsonObject,
+  pinned: z.boolean(),
+  ttl: z.int().nullable().meta({
+    description: "Own lifetime in seconds after the last activity; null: the project's",
+  }),
+  messageCount: count,
+  acontextSessionId: z.uuid().nullable(),
+  acontextDiskId: z.uuid().nullable(),
+  createdAt: time,
+  updatedAt: time,
+  lastActivityAt: time,
+  expiresAt: time.nullable().meta({ description: "Null when pinned" }),
+}) satisfies z.ZodType<SessionView>;
+
+/** 200 with the first, 202 with the second. */
+export const deleteAnswer = z.union([
+  z.strictObject({ deleted: z.literal(true) }),
+  z.strictObject({ deleted: z.literal(false), status: z.literal("deleting") }),
+]);
+export type DeleteAnswer = z.output<typeof deleteAnswer>;
+
+const runErrors = z.array(z.strictObject({ id: z.uuid(), error: z.string() }));
+
+export const sweepReport = z.strictObject({
+  runId: z.uuid(),
+  total: count,
+  deleted: count,
+  failed: count,
+  deferred: count,
+  remaining: count,
+  errors: runErrors,
+  stopReason: z.enum([
+    "empty",
+    "limit",
+    "time_budget",
+    "shutdown",
+    "outage",
+    "throttled",
+    "breaker",
+    "disabled",
+    "dry_run",
+    "duplicate",
+    "error",
+  ]),
+}) satisfies z.ZodType<SweepReport>;
+
+export const reconcileReport = z.strictObject({
+  runId: z.uuid(),
+  seen: count,
+  unknown: count,
+  queued: count,
+  labelsRemoved: count,
+  stopReason: z.enum([
+    "complete",
+    "limit",
+    "time_budget",
+    "shutdown",
+    "outage",
+    "throttled",
+    "too_many_unknown",
+    "lost",
+    "disabled",
+    "duplicate",
+    "busy",
+    "error",
+  ]),
+  errors: runErrors,
+  found: z.array(z.strictObject({
+    kind: z.enum(["session", "disk"]),
+    id: z.string(),
+    originId: z.string(),
+    createdAt: z.string(),
+  })),
+}) satisfies z.ZodType<ReconcileReport>;
+
+/** 202, when asked to work in the background. */
+export const acceptedAnswer = z.strictObject({ runId: z.uuid(), status: z.literal("accepted") });
+export type AcceptedAnswer = z.output<typeof acceptedAnswer>;
+
+export const storedMessage = z.strictObject({
+  id: z.uuid(),
+  createdAt: time,
+}) satisfies z.ZodType<StoredMessage>;
+
+const loadedMessage = z.strictObject({
+  id: z.uuid().nullable().meta({
+    description: "Null when the format cannot show every message of the page",
+  }),
+  meta: jsonObject,
+  message: json,
+}) satisfies z.ZodType<LoadedMessage>;
+
+export const messagePage = z.strictObject({
+  messages: z.array(loadedMessage),
+  nextCursor: z.string().nullable(),
+  hasMore: z.boolean(),
+  tokens: count.nullable().meta({
+    description: "Null where Acontext did not count exactly these messages",
+  }),
+  publicUrls: z.record(z.string(), z.strictObject({ url: z.string(), expiresAt: z.string() })).meta(
+    { description: "Links to attachments by the SHA-256 of their content; format acontext only" },
+  ),
+}) satisfies z.ZodType<LoadedMessages>;
+
+export const tokenCount = z.strictObject({ totalTokens: count });
+
+export const fileView = z.strictObject({
+  path: z.string(),
+  filename: z.string(),
+  size: count.meta({ description: "Bytes" }),
+  contentType: z.string(),
+  createdAt: time,
+  updatedAt: time,
+}) satisfies z.ZodType<FileView>;
+
+export const directory = z.strictObject({
+  path: z.string(),
+  files: z.array(fileView),
+  directories: z.array(z.string()).meta({ description: "Names, without slashes" }),
+});
+
+export const fileLink = z.strictObject({
+  url: z.string(),
+  expiresIn: count.meta({ description: "Seconds" }),
+});
+
+export const fileDeletion = z.strictObject({
+  deleted: z.boolean().meta({ description: "False when there was none" }),
+});
+
+export const errorCode = z.enum(Object.keys(ERRORS));
+
+export const errorDetail = z.strictObject({
+  path: z.string(),
+  message: z.string(),
+}) satisfies z.ZodType<ErrorDetail>;
+
+export const errorBody = z.strictObject({
+  code: errorCode,
+  message: z.string(),
+  details: z.array(errorDetail).optional().meta({ description: "The fields that are wrong" }),
+  hint: z.string().optional(),
+  requestId: z.string().optional().meta({ description: "With status 500" }),
+});

@@ -1,0 +1,111 @@
+/**
+ * What the core needs of the database to work the deletion queue in runs.
+ *
+ * @module
+ */
+import type { Lease } from "../ports.ts";
+
+/** How a resource was found to be gone. `unproven`: the server cannot be asked, see docs/architecture.md. */
+export type Proof = "deleted" | "absent" | "unproven";
+
+/** One entry of the deletion queue, held under a lease. */
+export interface Deletion {
+  id: string;
+  /** The session id in the mark of its remote resources; differs from `id` only for orphans. */
+  originId: string;
+  acontextSessionId: string | null;
+  acontextDiskId: string | null;
+  /** Proven gone by an earlier attempt. */
+  sessionGone: boolean;
+  diskGone: boolean;
+  attempts: number;
+}
+
+/** What became of one claimed deletion. A resource without a proof stays to be done. */
+export type Settlement = {
+  id: string;
+  session?: Proof;
+  disk?: Proof;
+  /**
+   * What follows when something is left to do. `failed` counts an attempt and backs off. `deferred` counts nothing and
+   * waits a minute, because a request may still be under way. `released` is due again at once: nothing was begun.
+   */
+  otherwise: "failed" | "deferred" | "released";
+  /** Short machine word, kept as `last_error`. */
+  error?: string;
+  /** Acontext may still be working on a request that was given up: nothing is tried again within a minute. */
+  underWay?: boolean;
+};
+
+export interface RunSettings {
+  maxPerRun: number;
+  concurrency: number;
+}
+
+export interface RunRequest {
+  runId: string;
+  force: boolean;
+}
+
+export type StartRunOutcome =
+  | { outcome: "started"; settings: RunSettings }
+  | { outcome: "duplicate" }
+  | { outcome: "disabled" };
+
+export interface QueuedDue {
+  expired: number;
+  stale: number;
+  /** The breaker tripped: nothing was expired. */
+  breaker: boolean;
+  /** More are due than this step moved. */
+  more: boolean;
+}
+
+/** What a dry run reports; nothing is changed. Counts are capped at the run's limit. */
+export interface Preview {
+  queued: number;
+  expired: number;
+  stale: number;
+  breaker: boolean;
+}
+
+export type RunResult = {
+  total: number;
+  deleted: number;
+  failed: number;
+  deferred: number;
+  stopReason: StopReason;
+  errors: RunError[];
+};
+
+export type RunError = { id: string; error: string };
+
+export type StopReason =
+  | "empty"
+  | "limit"
+  | "time_budget"
+  | "shutdown"
+  | "outage"
+  | "throttled"
+  | "breaker"
+  | "disabled"
+  | "dry_run"
+  | "duplicate"
+  | "error";
+
+/** The deletion queue. Throws `AppError` `database_unavailable` when the database cannot be asked. */
+export interface DeletionStore {
+  claimDeletions(input: { limit: number }, lease: Lease): Promise<Deletion[]>;
+  settleDeletions(
+    leaseId: string,
+    settlements: Settlement[],
+  ): Promise<{ deleted: number; failed: number; released: number; lost: number }>;
+}
+
+/** The queue and the runs that work it. Throws as {@link DeletionStore} does. */
+export interface CleanupStore extends DeletionStore {
+  startRun(request: RunRequest): Promise<StartRunOutcome>;
+  previewCleanup(input: { limit: number; force: boolean }): Promise<Preview>;
+  queueDue(input: { runId: string; limit: number }): Promise<QueuedDue>;
+  finishRun(runId: string, result: RunResult): Promise<{ remaining: number; dispatched: number }>;
+}

@@ -1,0 +1,106 @@
+/**
+ * One run of the cleanup: moves what is due into the deletion queue and works the queue until it is empty or the run has
+ * to stop.
+ *
+ * @module
+ */
+import type { Acontext } from "../resources.ts";
+import type { Clock, Log, Randomness } from "../ports.ts";
+import type { CleanupStore, RunError, RunResult, StopReason } from "./ports.ts";
+import { SweepRun } from "./sweep_run.ts";
+
+export interface SweepDeps {
+  store: CleanupStore;
+  acontext: Acontext;
+  clock: Clock;
+  random: Randomness;
+  log: Log;
+}
+
+export interface SweepOptions {
+  runId: string;
+  /** Count only, change nothing. */
+  dryRun: boolean;
+  /** Expire even what the breaker would hold back. */
+  force: boolean;
+  /** Sessions at most; null means the project's `max_per_run`. */
+  limit: number | null;
+  timeBudgetMs: number;
+  /** Aborted when the worker is about to be shut down. */
+  signal: AbortSignal;
+}
+
+export interface SweepReport {
+  runId: string;
+  /** Sessions taken up by this run; in a dry run, those that it would take up. */
+  total: number;
+  /** Proven gone. */
+  deleted: number;
+  /** Failed and backing off. */
+  failed: number;
+  /** Given back untouched or undecided; no attempt was counted. */
+  deferred: number;
+  /** Still due when the run ended. */
+  remaining: number;
+  errors: RunError[];
+  stopReason: StopReason;
+}
+
+const DRY_RUN_LIMIT = 100_000;
+
+/** @throws {AppError} `database_unavailable` when the run cannot be started or ended; leases end by themselves. */
+export async function sweep(deps: SweepDeps, options: SweepOptions): Promise<SweepReport> {
+  const { store, clock } = deps;
+  const { runId, force } = options;
+  if (options.dryRun) return await preview(store, options);
+
+  const startedAt = clock.now();
+  const endsAt = startedAt + options.timeBudgetMs;
+  const started = await store.startRun({ runId, force });
+  if (started.outcome !== "started") {
+    return { ...emptyResult(started.outcome), runId, remaining: 0 };
+  }
+  const run = new SweepRun(deps, {
+    runId,
+    limit: options.limit ?? started.settings.maxPerRun,
+    concurrency: started.settings.concurrency,
+    endsAt,
+    signal: options.signal,
+  });
+  const result = await run.work();
+  const { remaining, dispatched } = await store.finishRun(runId, result);
+  const { errors: _errors, ...counts } = result;
+  deps.log.info("run", {
+    runId,
+    task: "sweep",
+    ...counts,
+    remaining,
+    dispatched,
+    ms: Math.round(clock.now() - startedAt),
+  });
+  return { ...result, runId, remaining };
+}
+
+async function preview(store: CleanupStore, options: SweepOptions): Promise<SweepReport> {
+  const limit = options.limit ?? DRY_RUN_LIMIT;
+  const { queued, expired, stale, breaker } = await store.previewCleanup({
+    limit,
+    force: options.force,
+  });
+  const due = queued + stale + (breaker ? 0 : expired);
+  return {
+    ...emptyResult(breaker ? "breaker" : "dry_run"),
+    runId: options.runId,
+    total: Math.min(due, limit),
+    remaining: due,
+  };
+}
+
+function emptyResult(stopReason: StopReason): RunResult {
+  return { total: 0, deleted: 0, failed: 0, deferred: 0, errors: [], stopReason };
+}
+
+/** What is recorded of a run that threw; what it had done until then is in the queue and the receipts. */
+export function failedSweep(runId: string, error: string): RunResult {
+  return { ...emptyResult("error"), errors: [{ id: runId, error }] };
+}

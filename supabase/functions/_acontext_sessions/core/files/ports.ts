@@ -1,0 +1,63 @@
+/**
+ * What the core needs of Acontext's disks. A path is absolute and begins and ends with "/".
+ *
+ * @module
+ */
+import type { FileContent, RemoteOutcome } from "../ports.ts";
+
+export interface FilePlace {
+  path: string;
+  filename: string;
+}
+
+/** A file as callers see it. Times are ISO 8601 with an offset. */
+export interface FileView extends FilePlace {
+  /** Bytes. */
+  size: number;
+  contentType: string;
+  createdAt: string;
+  updatedAt: string;
+}
+
+/** A file as the disk has it. */
+export interface RemoteFile extends FileView {
+  /** The file that this one is to become, when it is a staged copy. */
+  stagedFor: string | null;
+}
+
+/** What is directly in a directory. */
+export interface RemoteDirectory {
+  files: RemoteFile[];
+  /** Names, without slashes. */
+  directories: string[];
+}
+
+export interface Upload extends FilePlace {
+  content: Omit<FileContent, "filename">;
+  stagedFor: string | null;
+}
+
+/** The content of a file on its way. */
+export interface Download {
+  stream: ReadableStream<Uint8Array>;
+  contentType: string;
+}
+
+/** The files of remote disks. */
+export interface Files {
+  list(diskId: string, path: string): Promise<RemoteOutcome<RemoteDirectory>>;
+  /** `absent`: the disk is there and has no such file. */
+  stat(diskId: string, place: FilePlace): Promise<RemoteOutcome<RemoteFile>>;
+  /** With a URL that needs no key, for so many seconds. */
+  link(
+    diskId: string,
+    place: FilePlace,
+    expires: number,
+  ): Promise<RemoteOutcome<{ file: RemoteFile; url: string }>>;
+  /** Deletes what is there under this name and then stores the file: not atomic. */
+  put(diskId: string, upload: Upload): Promise<RemoteOutcome<RemoteFile>>;
+  /** A missing file is `unknown`, as is any failure. */
+  remove(diskId: string, place: FilePlace): Promise<RemoteOutcome<null>>;
+  /** Begins to read what a link leads to. */
+  open(url: string): Promise<RemoteOutcome<ReadableStream<Uint8Array>>>;
+}

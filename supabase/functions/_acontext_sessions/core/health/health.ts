@@ -1,0 +1,143 @@
+/**
+ * From facts to a judgement: does the cleanup work, and if not, what is to be done?
+ *
+ * @module
+ */
+import { HEALTH_REASONS, type ReasonCode } from "./reasons.ts";
+import type { HealthFacts } from "./facts.ts";
+
+export type HealthStatus = "ok" | "degraded" | "failing";
+
+export interface HealthReason {
+  code: ReasonCode;
+  severity: "degraded" | "failing";
+  /** What was seen. */
+  message: string;
+  remedy: string;
+}
+
+export interface Assessment {
+  status: HealthStatus;
+  /** Empty when all is well; the worst first. */
+  reasons: HealthReason[];
+}
+
+/** Judges the facts. Deterministic: all times in the facts were measured by the database. */
+export function assess(facts: HealthFacts): Assessment {
+  const reasons = [...findings(facts)].map(([code, message]): HealthReason => ({
+    code,
+    message,
+    ...HEALTH_REASONS[code],
+  }));
+  const failing = reasons.filter(({ severity }) => severity === "failing");
+  const degraded = reasons.filter(({ severity }) => severity === "degraded");
+  const status = failing.length > 0 ? "failing" : degraded.length > 0 ? "degraded" : "ok";
+  return { status, reasons: [...failing, ...degraded] };
+}
+
+type Finding = [code: ReasonCode, message: string];
+
+function* findings(facts: HealthFacts): Generator<Finding> {
+  const { queue, runs, reconcile, pauses } = facts;
+  const enabled = facts.settings.cleanup_enabled;
+  yield* configuration(facts);
+
+  const { problem = null } = runs.lastCall ?? {};
+  if (problem !== null) {
+    yield ["worker_unreachable", `The last call of cleanup-sessions ended with ${problem}`];
+  }
+  switch (runs.lastFinished) {
+    case "outage":
+      yield ["acontext_unreachable", "The last run stopped because Acontext did not answer it"];
+      break;
+    case "error":
+      yield ["run_failed", "The last run ended with an error"];
+  }
+  if (enabled) yield* backlog(facts);
+  if (queue.stuck.count > 0) {
+    yield [
+      "stuck_sessions",
+      `${number(queue.stuck)} deletions have failed ten times or more and are still tried`,
+    ];
+  }
+  // Later the sessions may have been used again, or a new session_ttl given them more time.
+  if (runs.lastExpiry === "breaker" && queue.expired.count >= facts.settings.breaker_minimum) {
+    yield [
+      "breaker_tripped",
+      `${number(queue.expired)} sessions would expire at once; none was expired`,
+    ];
+  }
+  if (runs.lastReconcile === "too_many_unknown") {
+    yield ["too_many_unknown", "Reconcile found more unknown resources than is plausible"];
+  }
+  // Twice: one pass that was cut short by an outage is made up for by the next.
+  if (enabled && reconcile.quietForSeconds > 2 * pauses.reconcile) {
+    yield [
+      "reconcile_overdue",
+      `No pass over Acontext's lists has ended for ${duration(reconcile.quietForSeconds)}`,
+    ];
+  }
+  if (facts.unproven.count > 0) {
+    yield [
+      "unproven_resources",
+      `${number(facts.unproven)} deletions could not be proven by Acontext`,
+    ];
+  }
+}
+
+function* configuration({ vault, jobs, settings }: HealthFacts): Generator<Finding> {
+  const secrets = [
+    ...(vault.projectUrl === null ? ["project_url"] : []),
+    ...(vault.secretKey ? [] : ["cleanup_secret_key"]),
+  ];
+  if (secrets.length > 0) yield ["not_configured", `Vault lacks ${secrets.join(" and ")}`];
+  const idle = jobs.filter(({ active }) => !active);
+  if (idle.length > 0) {
+    yield ["job_missing", `Missing or switched off: the cron jobs ${namesOf(idle)}`];
+  }
+  const failed = jobs.filter(({ active, lastStatus }) => active && lastStatus === "failed");
+  if (failed.length > 0) {
+    yield ["job_failing", `The last execution failed: the cron jobs ${namesOf(failed)}`];
+  }
+  if (!settings.cleanup_enabled) yield ["cleanup_disabled", "cleanup_enabled is false"];
+}
+
+/** Work that waits longer than the schedule explains: with no run that succeeds, or in spite of them. */
+function* backlog({ queue, runs, pauses, settings }: HealthFacts): Generator<Finding> {
+  const queueWaits = (queue.dueForSeconds ?? 0) > pauses.retry;
+  // What the breaker holds back waits for a person, and has a reason of its own.
+  const expiryWaits = (queue.expiredForSeconds ?? 0) > pauses.cleanup &&
+    !(runs.lastExpiry === "breaker" && queue.expired.count >= settings.breaker_minimum);
+  if (!queueWaits && !expiryWaits) return;
+  const [waited, pause] = queueWaits
+    ? [queue.dueForSeconds ?? 0, pauses.retry]
+    : [queue.expiredForSeconds ?? 0, pauses.cleanup];
+  const success = runs.lastSuccessSeconds;
+  if (success === null || success > pause) {
+    const last = success === null ? "never" : `${duration(success)} ago`;
+    yield [
+      "cleanup_overdue",
+      `Deletions have been due for ${duration(waited)}; the last run that succeeded: ${last}`,
+    ];
+    return;
+  }
+  yield [
+    "backlog_growing",
+    `Deletions have been due for ${duration(waited)} although runs succeed`,
+  ];
+}
+
+function namesOf(jobs: { name: string }[]): string {
+  return jobs.map(({ name }) => `acontext-sessions-${name}`).join(", ");
+}
+
+function number({ count, estimated }: { count: number; estimated: boolean }): string {
+  return estimated ? `About ${count}` : String(count);
+}
+
+function duration(seconds: number): string {
+  if (seconds < 120) return `${seconds} s`;
+  if (seconds < 7200) return `${Math.floor(seconds / 60)} minutes`;
+  if (seconds < 172_800) return `${Math.floor(seconds / 3600)} hours`;
+  return `${Math.floor(seconds / 86_400)} days`;
+}

@@ -1,0 +1,111 @@
+/**
+ * What the core needs to store and load messages: the database's word on a session, and Acontext's messages.
+ *
+ * @module
+ */
+import type { FileContent, Json, JsonObject, Lease, RemoteOutcome } from "../ports.ts";
+import type { RemoteIds, SessionKey, Unusable, UseStore } from "../sessions/ports.ts";
+
+/** The member of `meta` in which what we store in Acontext carries our own notes. Callers may not use it. */
+export const MARK = "acontext_sessions";
+
+export const FORMATS = ["openai", "acontext", "anthropic", "gemini"] as const;
+export type Format = typeof FORMATS[number];
+
+/** A message that Acontext has. */
+export interface StoredMessage {
+  id: string;
+  /** ISO 8601 with an offset. */
+  createdAt: string;
+}
+
+/** `mark` goes with the message, so that it can be found again. */
+export type BeginMessageOutcome =
+  | ({ outcome: "started" | "resumed"; mark: string } & RemoteIds)
+  | { outcome: "stored"; message: StoredMessage }
+  | { outcome: "busy"; retryAfterMs: number }
+  | { outcome: "mismatch" }
+  | Unusable;
+
+/** An idempotency key and what it was sent with, both as SHA-256 in hexadecimal. */
+export interface MessageKey {
+  keyHash: string;
+  bodyHash: string;
+}
+
+/** What became of a message that was counted; see the comment on `public.settle_message`. */
+export type MessageResult = "stored" | "refused" | "failed";
+
+export interface MessageStore extends UseStore {
+  beginMessage(key: SessionKey, message: MessageKey, lease: Lease): Promise<BeginMessageOutcome>;
+  settleMessage(input: {
+    sessionId: string;
+    result: MessageResult;
+    claim: { leaseId: string; keyHash: string } | null;
+    message: StoredMessage | null;
+  }): Promise<{ active: boolean }>;
+}
+
+export interface NewMessage {
+  format: Format;
+  /** In its format, checked. */
+  message: JsonObject;
+  meta: JsonObject;
+  /** By the `file_field` that names them. */
+  attachments: ReadonlyMap<string, FileContent>;
+}
+
+/** What to leave out of a page; `params` as Acontext names them. */
+export interface EditStrategy {
+  type: "remove_tool_result" | "remove_tool_call_params" | "middle_out" | "token_limit";
+  params?: { [name: string]: string | number | string[] | undefined } | undefined;
+}
+
+export interface PageQuery {
+  /** 1 to 200; null: the whole conversation, and no cursor. */
+  limit: number | null;
+  cursor: string | null;
+  /**
+   * Asks for the newest. The items are in order all the same, and when there are more, the server leaves out the very
+   * newest message: it follows `next`.
+   */
+  newest: boolean;
+  format: Format;
+  editStrategies: EditStrategy[];
+  withAssetUrls: boolean;
+}
+
+export interface LoadedMessage {
+  /** Null when the format cannot show every message of the page, so that none can be told by its place. */
+  id: string | null;
+  /** What was stored with it. */
+  meta: JsonObject;
+  message: Json;
+}
+
+export interface MessagePage {
+  messages: LoadedMessage[];
+  /** Where the next page begins; null on the last. */
+  next: string | null;
+  /** Of the page, after editing. */
+  tokens: number;
+  /** By SHA-256 of the content; only in the format `acontext`. */
+  publicUrls: Record<string, { url: string; expiresAt: string }>;
+}
+
+/** The messages of remote sessions. */
+export interface Messages {
+  /** Stores a message, with a mark by which {@link find} can tell it. Not idempotent. */
+  store(
+    remoteId: string,
+    message: NewMessage,
+    mark: string | null,
+  ): Promise<RemoteOutcome<StoredMessage>>;
+  /** The message with this mark; null is a complete search in vain. */
+  find(remoteId: string, mark: string): Promise<RemoteOutcome<StoredMessage | null>>;
+  page(
+    remoteId: string,
+    query: PageQuery,
+  ): Promise<RemoteOutcome<MessagePage> | { kind: "too_large" }>;
+  countTokens(remoteId: string): Promise<RemoteOutcome<number>>;
+}

@@ -1,0 +1,42 @@
+/**
+ * The remote parts of a session, as creating, deleting and cleaning up need them.
+ *
+ * @module
+ */
+import type { Outcome } from "./ports.ts";
+
+/** Disks found for a session. */
+export interface DiskListing {
+  /** False when the server ignores owner labels: `ids` then holds every disk of the Acontext project. */
+  filtered: boolean;
+  ids: string[];
+}
+
+/**
+ * The part of Acontext that a session's life touches. Ids are lower-case UUIDs.
+ *
+ * The adapter knows this deployment's namespace; it marks what it makes with the namespace and the session's id, and
+ * the two `find` calls return only what carries that mark.
+ */
+export interface Acontext {
+  /** Every request is answered or given up within this time, body included; a `find` may make several. */
+  readonly timeoutMs: number;
+  /** Asks whether the service can read its database at all. */
+  probe(): Promise<Outcome<null>>;
+  /**
+   * Makes the remote session of `sessionId`, or finds the one that an earlier call made. Servers that honour
+   * `use_uuid` return the same id; old ones choose their own. An existing session without our mark is `rejected` with
+   * detail `foreign_session`.
+   */
+  createSession(sessionId: string): Promise<Outcome<{ id: string }>>;
+  /** Makes a disk labelled for `sessionId`. Not idempotent: after `unknown`, look with {@link findDisks}. */
+  createDisk(sessionId: string): Promise<Outcome<{ id: string; labelled: boolean }>>;
+  /** Deletes a remote session by its remote id. */
+  deleteSession(remoteId: string): Promise<Outcome<null>>;
+  /** Deletes a remote disk by its remote id. */
+  deleteDisk(remoteId: string): Promise<Outcome<null>>;
+  /** Remote ids of the sessions that carry our mark for `sessionId`. A successful answer is complete. */
+  findSessions(sessionId: string): Promise<Outcome<{ ids: string[] }>>;
+  /** Disks that carry our label for `sessionId`. A successful answer is complete. */
+  findDisks(sessionId: string): Promise<Outcome<DiskListing>>;
+}

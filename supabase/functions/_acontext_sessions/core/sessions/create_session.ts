@@ -1,0 +1,187 @@
+/**
+ * Makes a session: the row first, then its two remote resources side by side, then binds them to the row.
+ *
+ * Whatever fails or dies in between, the row stays as `provisioning`: a repeated call with the same id resumes it, and
+ * the sweep deletes it, with whatever carries its mark, once it is stale.
+ *
+ * @module
+ */
+import { AppError } from "../errors.ts";
+import { newLease } from "../lease.ts";
+import { type HalfMade, type MadeResources, makeResources } from "./make_resources.ts";
+import type { Acontext } from "../resources.ts";
+import type { BeginOutcome, NewSession, SessionStore, SessionView } from "./ports.ts";
+import type { Clock, JsonObject, Lease, Log, Randomness } from "../ports.ts";
+
+/** How long a call waits for another call that is making the same session. */
+const BUSY_WAIT_MS = 8_000;
+const BUSY_POLL_MS = 250;
+
+export interface CreateDeps {
+  store: SessionStore;
+  acontext: Acontext;
+  clock: Clock;
+  random: Randomness;
+  log: Log;
+}
+
+export interface CreateInput {
+  userId: string;
+  /** Chosen by the client, which makes the call an idempotent get-or-create; otherwise a random one. */
+  id?: string;
+  title: string | null;
+  metadata: JsonObject;
+  /** Seconds. */
+  ttl: number | null;
+  pinned: boolean;
+}
+
+/**
+ * Makes the session, or answers the existing one with this id.
+ *
+ * @throws {AppError} `session_not_found`, `session_deleting`, `session_deleted`, `session_busy`, `quota_exceeded`, `unauthorized`,
+ *   `id_taken`, `acontext_unavailable`, `acontext_rejected`, `database_unavailable`
+ */
+export async function createSession(
+  deps: CreateDeps,
+  input: CreateInput,
+): Promise<{ created: boolean; session: SessionView }> {
+  const { id, ...fields } = input;
+  const wanted: NewSession = { ...fields, sessionId: id ?? deps.random.uuid() };
+  const lease = newLease(deps);
+  const begun = await beginWhenFree(deps, wanted, lease);
+  switch (begun.outcome) {
+    case "existing":
+      return { created: false, session: begun.session };
+    case "started":
+    case "resumed":
+      break;
+    default:
+      throw refusal(begun);
+  }
+
+  const key = { sessionId: wanted.sessionId, leaseId: lease.leaseId };
+  let made: MadeResources | HalfMade | undefined;
+  try {
+    made = await makeResources(deps, {
+      sessionId: wanted.sessionId,
+      resumed: begun.outcome === "resumed",
+      deadline: lease.deadline,
+    });
+    if ("error" in made) throw made.error;
+    if (!made.labelled) deps.log.warn("acontext_ignores_labels", { sessionId: wanted.sessionId });
+    return { created: true, session: await bind(deps, key, made) };
+  } catch (error) {
+    await giveUp(deps, key, idsOf(made));
+    throw error;
+  }
+}
+
+/** All that is known to be there. What is bound or queued already may be said again. */
+function idsOf(
+  made: MadeResources | HalfMade | undefined,
+): { sessionIds: string[]; diskIds: string[] } {
+  if (made === undefined) return { sessionIds: [], diskIds: [] };
+  if ("error" in made) return made;
+  return {
+    sessionIds: [made.sessionId, ...made.surplusSessionIds],
+    diskIds: [made.diskId, ...made.surplusDiskIds],
+  };
+}
+
+async function beginWhenFree(
+  { store, clock }: CreateDeps,
+  wanted: NewSession,
+  lease: Lease,
+): Promise<BeginOutcome> {
+  const giveUpAt = clock.now() + BUSY_WAIT_MS;
+  while (true) {
+    const begun = await store.beginSession(wanted, lease);
+    if (begun.outcome !== "busy" || clock.now() + BUSY_POLL_MS > giveUpAt) return begun;
+    await clock.sleep(BUSY_POLL_MS);
+  }
+}
+
+async function bind(
+  deps: CreateDeps,
+  key: { sessionId: string; leaseId: string },
+  made: MadeResources,
+): Promise<SessionView> {
+  const activated = await deps.store.activateSession({
+    ...key,
+    acontextSessionId: made.sessionId,
+    acontextDiskId: made.diskId,
+    surplusSessionIds: made.surplusSessionIds,
+    surplusDiskIds: made.surplusDiskIds,
+    uncertain: made.uncertain,
+  });
+  switch (activated.outcome) {
+    case "active":
+      return activated.session;
+    case "deleting":
+      throw new AppError("session_deleting", {
+        message: "Cannot create session: it was deleted meanwhile",
+      });
+    case "lease_lost":
+      throw busy(1);
+    case "taken":
+      // What was found is queued for deletion: once it is gone, a repeated call makes new resources.
+      throw busy(30);
+  }
+}
+
+/** Frees the lease for a repeated call. Failing at it costs only the rest of the lease. */
+async function giveUp(
+  { store, log }: CreateDeps,
+  key: { sessionId: string; leaseId: string },
+  made: { sessionIds: string[]; diskIds: string[] },
+): Promise<void> {
+  try {
+    await store.releaseSession({
+      ...key,
+      acontextSessionIds: made.sessionIds,
+      acontextDiskIds: made.diskIds,
+    });
+  } catch {
+    log.warn("release_failed", { sessionId: key.sessionId });
+  }
+}
+
+function busy(retryAfterSeconds: number): AppError {
+  return new AppError("session_busy", {
+    message: "Cannot create session: another call is making it",
+    hint: "Repeat the call with the same id",
+    retryAfterSeconds,
+  });
+}
+
+function refusal(
+  begun: Exclude<BeginOutcome, { outcome: "existing" | "started" | "resumed" }>,
+): AppError {
+  switch (begun.outcome) {
+    case "busy":
+      return busy(Math.max(1, Math.ceil(begun.retryAfterMs / 1000)));
+    case "deleting":
+      return new AppError("session_deleting", {
+        message: "Cannot create session: it is being deleted",
+      });
+    case "deleted":
+      return new AppError("session_deleted", {
+        message: "Cannot create session: this id belonged to a deleted session",
+        hint: "Choose a new id",
+      });
+    case "not_found":
+      return new AppError("session_not_found", {
+        message: "Cannot create session: no session of yours has this id",
+      });
+    case "unknown_user":
+      return new AppError("unauthorized", {
+        message: "Cannot create session: the token's user does not exist",
+      });
+    case "quota_exceeded":
+      return new AppError("quota_exceeded", {
+        message: `Cannot create session: the limit of ${begun.limit} sessions is reached`,
+        hint: "Delete a session first",
+      });
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * What the core needs of the database to create, use, delete and restore a session.
+ *
+ * @module
+ */
+import type { Deletion, DeletionStore } from "../cleanup/ports.ts";
+import type { JsonObject, Lease } from "../ports.ts";
+
+/** A session as functions answer it. Times are ISO 8601 with an offset. */
+export interface SessionView {
+  id: string;
+  status: "provisioning" | "active" | "deleting";
+  title: string | null;
+  metadata: JsonObject;
+  pinned: boolean;
+  /** Own lifetime in seconds; null means the project's `session_ttl`. */
+  ttl: number | null;
+  messageCount: number;
+  acontextSessionId: string | null;
+  acontextDiskId: string | null;
+  createdAt: string;
+  updatedAt: string;
+  lastActivityAt: string;
+  /** Null when pinned. */
+  expiresAt: string | null;
+}
+
+export interface NewSession {
+  userId: string;
+  sessionId: string;
+  title: string | null;
+  metadata: JsonObject;
+  /** Seconds. */
+  ttl: number | null;
+  pinned: boolean;
+}
+
+export type BeginOutcome =
+  | { outcome: "started"; session: SessionView }
+  | { outcome: "resumed"; session: SessionView }
+  | { outcome: "existing"; session: SessionView }
+  | { outcome: "busy"; retryAfterMs: number }
+  | { outcome: "deleting" }
+  | { outcome: "deleted" }
+  | { outcome: "not_found" }
+  | { outcome: "unknown_user" }
+  | { outcome: "quota_exceeded"; limit: number };
+
+export type ActivateOutcome =
+  | { outcome: "active"; session: SessionView }
+  | { outcome: "deleting" }
+  | { outcome: "lease_lost" }
+  | { outcome: "taken" };
+
+export type DeletionRequestOutcome =
+  | { outcome: "claimed"; deletion: Deletion }
+  | { outcome: "queued" }
+  | { outcome: "not_found" };
+
+export type RestoreOutcome =
+  | { outcome: "restored"; session: SessionView }
+  | { outcome: "not_found" }
+  | { outcome: "not_deleting" }
+  | { outcome: "too_late" }
+  | { outcome: "quota_exceeded"; limit: number };
+
+/** Whose session, and which. */
+export interface SessionKey {
+  userId: string;
+  sessionId: string;
+}
+
+export interface RemoteIds {
+  acontextSessionId: string;
+  acontextDiskId: string;
+}
+
+/** Why a session cannot be used. */
+export type Unusable = { outcome: "not_found" | "provisioning" | "deleting" | "expired" };
+
+export type UseOutcome = ({ outcome: "ok" } & RemoteIds) | Unusable;
+
+/** One method for each database function. Throws `AppError` `database_unavailable` when the database cannot be asked. */
+export interface SessionStore extends Pick<DeletionStore, "settleDeletions"> {
+  beginSession(session: NewSession, lease: Lease): Promise<BeginOutcome>;
+  activateSession(
+    input: {
+      sessionId: string;
+      leaseId: string;
+      acontextSessionId: string;
+      acontextDiskId: string;
+      /** Resources that carry the session's mark too and are not wanted: queued as orphans. */
+      surplusSessionIds: string[];
+      surplusDiskIds: string[];
+      /** An answer was lost: more may come to be under the same mark. */
+      uncertain: boolean;
+    },
+  ): Promise<ActivateOutcome>;
+  /** Gives up making a session, so that a repeated call need not wait for the lease to end. */
+  releaseSession(
+    input: {
+      sessionId: string;
+      leaseId: string;
+      /** What was made, or found, all the same. */
+      acontextSessionIds: string[];
+      acontextDiskIds: string[];
+    },
+  ): Promise<void>;
+  requestDeletion(
+    input: { userId: string; sessionId: string },
+    lease: Lease,
+  ): Promise<DeletionRequestOutcome>;
+  restoreSession(input: { userId: string; sessionId: string }): Promise<RestoreOutcome>;
+}
+
+/** What using a session asks of the database. Throws as {@link SessionStore} does. */
+export interface UseStore {
+  useSession(key: SessionKey, use: { touch: boolean; newMessages: number }): Promise<UseOutcome>;
+}

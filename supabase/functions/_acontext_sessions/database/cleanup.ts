@@ -1,0 +1,45 @@
+/**
+ * The `CleanupStore` port over the database functions, one round trip for each method.
+ *
+ * @module
+ */
+import type { SupabaseClient } from "@supabase/supabase-js";
+import type { CleanupStore } from "../core/cleanup/ports.ts";
+import type { Database } from "./database.types.ts";
+import { databaseFunctions, leaseArgs } from "./functions.ts";
+import {
+  deletionsSchema,
+  finishedSchema,
+  previewSchema,
+  queuedDueSchema,
+  settledSchema,
+  startRunSchema,
+} from "./schemas.ts";
+
+/**
+ * @param client With the secret key: the functions are for the service role alone.
+ * @throws {AppError} From each method: `database_unavailable` when the database cannot be asked, refuses, or answers another shape.
+ */
+export function createCleanupStore(client: SupabaseClient<Database>): CleanupStore {
+  const { ask } = databaseFunctions(client);
+
+  return {
+    startRun: ({ runId, force }) =>
+      ask("start_cleanup_run", { p_run_id: runId, p_force: force }, startRunSchema),
+
+    previewCleanup: ({ limit, force }) =>
+      ask("preview_cleanup", { p_limit: limit, p_force: force }, previewSchema),
+
+    queueDue: ({ runId, limit }) =>
+      ask("queue_due_sessions", { p_run_id: runId, p_limit: limit }, queuedDueSchema),
+
+    claimDeletions: ({ limit }, lease) =>
+      ask("claim_deletions", { p_limit: limit, ...leaseArgs(lease) }, deletionsSchema),
+
+    settleDeletions: (leaseId, settlements) =>
+      ask("settle_deletions", { p_lease_id: leaseId, p_settlements: settlements }, settledSchema),
+
+    finishRun: (runId, result) =>
+      ask("finish_cleanup_run", { p_run_id: runId, p_result: result }, finishedSchema),
+  };
+}

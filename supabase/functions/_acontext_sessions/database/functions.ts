@@ -1,0 +1,73 @@
+/**
+ * Calls of database functions, checked by schema.
+ *
+ * @module
+ */
+import type { SupabaseClient } from "@supabase/supabase-js";
+import type * as z from "zod";
+import type { Lease } from "../core/ports.ts";
+import type { Database } from "./database.types.ts";
+import { AppError } from "../core/errors.ts";
+
+type Functions = Database["public"]["Functions"];
+type Name = keyof Functions & string;
+
+/** Each throws `AppError` `database_unavailable` when the database cannot be asked, refuses, or answers another shape. */
+export interface DatabaseFunctions {
+  call<N extends Name>(name: N, args: Functions[N]["Args"]): Promise<unknown>;
+  ask<N extends Name, Answer>(
+    name: N,
+    args: Functions[N]["Args"],
+    schema: z.ZodType<Answer>,
+  ): Promise<Answer>;
+}
+
+/** @param client With the secret key: the functions are for the service role alone. */
+export function databaseFunctions(client: SupabaseClient<Database>): DatabaseFunctions {
+  async function call<N extends Name>(
+    name: N,
+    args: Functions[N]["Args"],
+  ): Promise<unknown> {
+    const { data, error } = await client.rpc(name, args);
+    if (error) {
+      throw new AppError("database_unavailable", {
+        cause: new DatabaseError(name, error.code || "no_answer"),
+      });
+    }
+    return data;
+  }
+
+  async function ask<N extends Name, Answer>(
+    name: N,
+    args: Functions[N]["Args"],
+    schema: z.ZodType<Answer>,
+  ): Promise<Answer> {
+    const parsed = schema.safeParse(await call(name, args));
+    if (!parsed.success) {
+      throw new AppError("database_unavailable", {
+        cause: new DatabaseError(name, "bad_shape"),
+      });
+    }
+    return parsed.data;
+  }
+
+  return { call, ask };
+}
+
+/** Names the database function and the SQLSTATE; never carries the database's own text. */
+class DatabaseError extends Error {
+  override readonly name = "DatabaseError";
+  readonly code: string;
+
+  constructor(functionName: string, reason: string) {
+    super(reason);
+    this.code = `${functionName}:${reason}`;
+  }
+}
+
+/** A lease as the database functions take it. */
+export function leaseArgs(
+  { leaseId, leaseSeconds }: Lease,
+): { p_lease_id: string; p_lease_seconds: number } {
+  return { p_lease_id: leaseId, p_lease_seconds: leaseSeconds };
+}

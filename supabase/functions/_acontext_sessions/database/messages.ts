@@ -1,0 +1,68 @@
+/**
+ * The `MessageStore` port over the database functions of supabase/migrations, one round trip for each method.
+ *
+ * @module
+ */
+import type { SupabaseClient } from "@supabase/supabase-js";
+import * as z from "zod";
+import type { MessageStore } from "../core/messages/ports.ts";
+import type { Database } from "./database.types.ts";
+import { databaseFunctions } from "./functions.ts";
+
+const ids = { acontextSessionId: z.string(), acontextDiskId: z.string() };
+const unusableSchema = z.object({
+  outcome: z.enum(["not_found", "provisioning", "deleting", "expired"]),
+});
+
+const useSchema = z.discriminatedUnion("outcome", [
+  z.object({ outcome: z.literal("ok"), ...ids }),
+  unusableSchema,
+]);
+
+const beginMessageSchema = z.discriminatedUnion("outcome", [
+  z.object({ outcome: z.enum(["started", "resumed"]), mark: z.string(), ...ids }),
+  z.object({
+    outcome: z.literal("stored"),
+    message: z.object({ id: z.string(), createdAt: z.string() }),
+  }),
+  z.object({ outcome: z.literal("busy"), retryAfterMs: z.number() }),
+  z.object({ outcome: z.literal("mismatch") }),
+  unusableSchema,
+]);
+
+const settledSchema = z.object({ active: z.boolean() });
+
+/** @throws {AppError} From each method: `database_unavailable`, as `createStore`. */
+export function createMessageStore(client: SupabaseClient<Database>): MessageStore {
+  const { ask } = databaseFunctions(client);
+  return {
+    useSession: ({ userId, sessionId }, { touch, newMessages }) =>
+      ask("use_session", {
+        p_user_id: userId,
+        p_session_id: sessionId,
+        p_touch: touch,
+        p_new_messages: newMessages,
+      }, useSchema),
+
+    beginMessage: ({ userId, sessionId }, { keyHash, bodyHash }, lease) =>
+      ask("begin_message", {
+        p_user_id: userId,
+        p_session_id: sessionId,
+        p_lease_id: lease.leaseId,
+        p_lease_seconds: lease.leaseSeconds,
+        p_key_hash: keyHash,
+        p_body_hash: bodyHash,
+      }, beginMessageSchema),
+
+    settleMessage: ({ sessionId, result, claim, message }) =>
+      ask("settle_message", {
+        p_session_id: sessionId,
+        p_result: result,
+        ...(claim !== null && { p_lease_id: claim.leaseId, p_key_hash: claim.keyHash }),
+        ...(message !== null && {
+          p_message_id: message.id,
+          p_message_created_at: message.createdAt,
+        }),
+      }, settledSchema),
+  };
+}

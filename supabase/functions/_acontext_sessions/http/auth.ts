@@ -1,0 +1,87 @@
+/**
+ * Who is calling. A function names one of these as its `auth`.
+ *
+ * The error texts here are ours: those of `@supabase/server` name the configured keys.
+ *
+ * @module
+ */
+import { verifyAuth } from "@supabase/server/core";
+import { parseId } from "../core/ids.ts";
+import { type Env, misconfigured } from "../runtime/env.ts";
+import { AppError } from "../core/errors.ts";
+
+/** Resolves to the caller or throws an `AppError`. */
+export type Auth<Caller> = (request: Request, env: Env) => Promise<Caller>;
+
+export interface User {
+  /** Lower-case UUID. */
+  userId: string;
+}
+
+type AuthFailure = NonNullable<Awaited<ReturnType<typeof verifyAuth>>["error"]>;
+
+/** A signed-in user of this project, anonymous ones included, by the access token in `Authorization`. */
+export async function user(request: Request, env: Env): Promise<User> {
+  const { data, error } = await verifyAuth(request, {
+    auth: "user",
+    audience: "authenticated",
+    ...(env.issuers === null ? {} : { issuer: env.issuers }),
+    env: env.supabase,
+  });
+  if (error !== null) {
+    throw refusal(error, 'Cannot authenticate: "Authorization" carries no valid access token', {
+      hint: 'Sign in, or refresh the session, and send "Authorization: Bearer <access token>"',
+    });
+  }
+  // The project's keys also sign tokens of other roles, which are nobody's.
+  if (data.jwtClaims?.role !== "authenticated") {
+    throw new AppError("forbidden", {
+      message: 'Cannot act as a user: the access token\'s role is not "authenticated"',
+    });
+  }
+  const userId = parseId(data.jwtClaims.sub);
+  if (userId === null) {
+    throw new AppError("forbidden", {
+      message: "Cannot act as a user: the access token's subject is not a user id",
+    });
+  }
+  return { userId };
+}
+
+/** A server of ours, by any of the project's secret keys in `apikey`, compared in constant time. */
+export async function secretKey(request: Request, env: Env): Promise<null> {
+  const { error } = await verifyAuth(request, { auth: "secret:*", env: env.supabase });
+  if (error !== null) {
+    throw refusal(error, 'Cannot authenticate: "apikey" carries no valid secret key', {
+      hint: 'Send "apikey: <secret key>"',
+    });
+  }
+  return null;
+}
+
+/** Whoever has a secret key. */
+export interface Operator {
+  operator: true;
+}
+
+/**
+ * An operator, or null for everybody else: what this is for shows the former more. Clients of the project send its
+ * publishable key by themselves; a secret key that is wrong is refused, since its sender expects more.
+ */
+export async function secretKeyOrNobody(request: Request, env: Env): Promise<Operator | null> {
+  if (!request.headers.get("apikey")?.startsWith("sb_secret_")) return null;
+  await secretKey(request, env);
+  return { operator: true };
+}
+
+function refusal(error: AuthFailure, message: string, { hint }: { hint: string }): AppError {
+  if (error.status < 500) return new AppError("unauthorized", { message, hint, cause: error });
+  switch (error.code) {
+    case "JWKS_NOT_CONFIGURED":
+      return misconfigured("SUPABASE_JWKS", "missing");
+    case "JWKS_FETCH_FAILED":
+      return new AppError("auth_unavailable", { cause: error });
+    default:
+      return new AppError("internal", { cause: error });
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * The boundary of every function: from a request to an answer, whatever happens in between.
+ *
+ * Order: route and method, auth, content type, size, JSON, schema, then the handler's work.
+ *
+ * @module
+ */
+import type * as z from "zod";
+import { parseId } from "../core/ids.ts";
+import type { Log } from "../core/ports.ts";
+import { type Env, readEnv } from "../runtime/env.ts";
+import { AppError, describeError } from "../core/errors.ts";
+import { createLog } from "../runtime/log.ts";
+import { type Answer, preflight, requestIdOf, toErrorResponse, toResponse } from "./answer.ts";
+import type { Auth } from "./auth.ts";
+import { readBody } from "./body.ts";
+import { type Form, isMultipart, readForm } from "./form.ts";
+import { readQuery, readValue } from "./query.ts";
+import { createRouter, type RouteName } from "./routes.ts";
+
+/** What a handler knows about the request. */
+export interface Call<Caller> {
+  caller: Caller;
+  requestId: string;
+  /** The id in the path. Throws `invalid_id` when it is none. */
+  id(): string;
+  /** The body as `schema` gives it out; an absent body is read as `{}`. Throws 400, 413 and 415. */
+  body<Schema extends z.ZodType>(schema: Schema): Promise<z.output<Schema>>;
+  /** The query as `schema` gives it out. Throws `invalid_request`. */
+  query<Schema extends z.ZodType>(schema: Schema): z.output<Schema>;
+  /** A header as `schema` gives it out; null when it is absent. Throws `invalid_request`. */
+  header<Schema extends z.ZodType>(name: string, schema: Schema): z.output<Schema> | null;
+  /** The multipart body, of so many bytes at most; null when the body is none. Throws 400 and 413. */
+  form(maxBytes: number): Promise<Form | null>;
+}
+
+export type Handler<Caller> = (call: Call<Caller>) => Promise<Answer>;
+
+/** By method and path inside the function, as in `POST /:id/restore`. */
+export type Routes<Caller> = Partial<Record<RouteName, Handler<Caller>>>;
+
+export interface ServeOptions<Caller> {
+  /** The function's name, the first segment of its paths. */
+  name: string;
+  auth: Auth<Caller>;
+  routes: Routes<Caller>;
+  /** Default 64 KiB. */
+  maxBodyBytes?: number;
+  /** For tests. */
+  env?: () => Env;
+  /** For tests. */
+  log?: Log;
+}
+
+/**
+ * Makes a function's `fetch`.
+ *
+ * @example
+ * ```ts
+ * export default {
+ *   fetch: serve({ name: "hello", auth: user, routes: { "POST /": hello } }),
+ * };
+ * ```
+ */
+export function serve<Caller>(
+  options: ServeOptions<Caller>,
+): (request: Request) => Promise<Response> {
+  const { name, auth, routes, maxBodyBytes = 65_536, env = readEnv } = options;
+  const log = options.log ?? createLog({ name });
+  const router = createRouter(name, routes);
+
+  return async function fetch(request) {
+    const start = performance.now();
+    const requestId = requestIdOf(request);
+    if (request.method === "OPTIONS") return preflight(requestId, router.methods);
+
+    let route: string | null = null;
+    let response: Response;
+    let problem: AppError | null = null;
+    try {
+      const { pathname } = new URL(request.url);
+      const { handler, template, segment } = router.match(request.method, pathname);
+      route = template;
+      const caller = await auth(request, env());
+      const answer = await handler({
+        caller,
+        requestId,
+        id: () => requireId(segment),
+        body: (schema) => readBody(request, { schema, maxBytes: maxBodyBytes }),
+        query: (schema) => readQuery(request.url, schema),
+        header: (name, schema) => {
+          const value = request.headers.get(name);
+          return value === null ? null : readValue(value, { schema, path: name });
+        },
+        form: async (maxBytes) =>
+          isMultipart(request.headers) ? await readForm(request, maxBytes) : null,
+      });
+      response = toResponse(answer, requestId);
+    } catch (error) {
+      problem = error instanceof AppError ? error : new AppError("internal", { cause: error });
+      response = toErrorResponse(problem, requestId);
+    }
+
+    log[response.status >= 500 ? "error" : "info"]("request", {
+      requestId,
+      method: request.method,
+      route,
+      status: response.status,
+      ms: Math.round(performance.now() - start),
+      ...(problem === null ? {} : describeProblem(problem)),
+    });
+    return response;
+  };
+}
+
+function requireId(segment: string): string {
+  const id = parseId(segment);
+  if (id === null) throw new AppError("invalid_id");
+  return id;
+}
+
+function describeProblem(problem: AppError): Record<string, string> {
+  if (problem.status < 500) return { code: problem.code };
+  // The message is ours and tells the operator what the caller was told.
+  return {
+    code: problem.code,
+    message: problem.message,
+    ...describeError(problem),
+  };
+}

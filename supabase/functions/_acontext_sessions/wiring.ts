@@ -1,0 +1,81 @@
+/**
+ * Puts the parts together, once per worker: the only place that holds the database client with all rights.
+ *
+ * @module
+ */
+import { createAdminClient } from "@supabase/server/core";
+import { createAcontext } from "./acontext/resources.ts";
+import { createCatalog } from "./acontext/catalog.ts";
+import { createFiles } from "./acontext/files.ts";
+import { createMessages } from "./acontext/messages.ts";
+import { systemClock, systemRandomness } from "./runtime/clock.ts";
+import type { Messages, MessageStore } from "./core/messages/ports.ts";
+import type { Acontext } from "./core/resources.ts";
+import type { Clock, Log, Randomness } from "./core/ports.ts";
+import type { CleanupStore } from "./core/cleanup/ports.ts";
+import type { SessionStore } from "./core/sessions/ports.ts";
+import type { Files } from "./core/files/ports.ts";
+import type { Catalog, ReconcileStore } from "./core/reconcile/ports.ts";
+import type { HealthFacts } from "./core/health/facts.ts";
+import type { Database } from "./database/database.types.ts";
+import { type Env, readEnv } from "./runtime/env.ts";
+import { createLog } from "./runtime/log.ts";
+import { createHealthReader } from "./database/health.ts";
+import { createCleanupStore } from "./database/cleanup.ts";
+import { createSessionStore } from "./database/sessions.ts";
+import { createMessageStore } from "./database/messages.ts";
+import { createReconcileStore } from "./database/reconcile.ts";
+
+export interface Deps {
+  store: SessionStore;
+  cleanupStore: CleanupStore;
+  acontext: Acontext;
+  reconcileStore: ReconcileStore;
+  catalog: Catalog;
+  readHealth: () => Promise<HealthFacts>;
+  sessions: MessageStore;
+  messages: Messages;
+  files: Files;
+  clock: Clock;
+  random: Randomness;
+  log: Log;
+}
+
+/** Longer than the database's own limit for a statement (8 s), so that only a dead connection meets it. */
+const DATABASE_TIMEOUT_MS = 15_000;
+
+/** The log of the function `name`, and its parts, made when they are first asked for. */
+export function wire(name: string): { log: Log; deps: () => Deps; env: () => Env } {
+  const log = createLog({ name });
+  let made: Deps | undefined;
+  return { log, env: readEnv, deps: () => made ??= assemble(readEnv(), log) };
+}
+
+function assemble(env: Env, log: Log): Deps {
+  const supabaseAdmin = createAdminClient<Database>({
+    env: env.supabase,
+    supabaseOptions: { global: { fetch: fetchInTime } },
+  });
+  const acontext = { ...env.acontext, namespace: env.namespace };
+  return {
+    store: createSessionStore(supabaseAdmin),
+    cleanupStore: createCleanupStore(supabaseAdmin),
+    acontext: createAcontext(acontext),
+    reconcileStore: createReconcileStore(supabaseAdmin),
+    catalog: createCatalog(acontext),
+    readHealth: createHealthReader(supabaseAdmin),
+    sessions: createMessageStore(supabaseAdmin),
+    messages: createMessages(acontext),
+    files: createFiles(acontext),
+    clock: systemClock,
+    random: systemRandomness,
+    log,
+  };
+}
+
+function fetchInTime(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
+  return fetch(input, {
+    ...init,
+    signal: init?.signal ?? AbortSignal.timeout(DATABASE_TIMEOUT_MS),
+  });
+}

@@ -1,0 +1,94 @@
+import { assertEquals } from "@std/assert/mod.js";
+import type { AcontextStandIn } from "../../../local/acontext/standin.ts";
+import { createAcontext } from "../../../supabase/functions/_acontext_sessions/acontext/resources.ts";
+import type { Acontext } from "../../../supabase/functions/_acontext_sessions/core/resources.ts";
+import { addSession, KEY, withStandIn } from "../standin/standin.ts";
+
+const ID = "11111111-2222-4333-8444-555555555555";
+const OTHER = "99999999-2222-4333-8444-555555555555";
+const VERSIONS = ["new", "no-labels", "no-uuid", "oldest"] as const;
+
+function connect(standIn: AcontextStandIn, namespace = "ns"): Acontext {
+  return createAcontext({
+    apiKey: KEY,
+    baseUrl: "http://acontext.test/api/v1",
+    timeoutMs: 1000,
+    namespace,
+    fetch: (url, init) => standIn.fetch(new Request(url, init)),
+  });
+}
+
+for (const version of VERSIONS) {
+  Deno.test(`a session and its disk are made, found and deleted on a "${version}" server`, async () => {
+    await withStandIn(async (standIn) => {
+      const acontext = connect(standIn);
+      for (const id of [ID, OTHER]) await connect(standIn, "neighbour").createDisk(id);
+      const keepsId = version === "new" || version === "no-labels";
+      const keepsLabel = version === "new" || version === "no-uuid";
+
+      const session = await acontext.createSession(ID);
+      const disk = await acontext.createDisk(ID);
+      if (session.kind !== "done" || disk.kind !== "done") throw new Error("not made");
+      assertEquals(session.value.id === ID, keepsId);
+      assertEquals(disk.value.labelled, keepsLabel);
+
+      assertEquals(await acontext.findSessions(ID), {
+        kind: "done",
+        value: { ids: [session.value.id] },
+      });
+      const disks = await acontext.findDisks(ID);
+      if (disks.kind !== "done") throw new Error("no list");
+      assertEquals(disks.value.filtered, keepsLabel);
+      assertEquals(disks.value.ids.includes(disk.value.id), true);
+      assertEquals(disks.value.ids.length, keepsLabel ? 1 : 3);
+
+      assertEquals(await acontext.deleteSession(session.value.id), { kind: "done", value: null });
+      assertEquals(await acontext.deleteDisk(disk.value.id), { kind: "done", value: null });
+      assertEquals(await acontext.deleteDisk(disk.value.id), { kind: "absent" });
+      assertEquals(await acontext.findSessions(ID), { kind: "done", value: { ids: [] } });
+      assertEquals(await acontext.probe(), { kind: "done", value: null });
+    }, { version });
+  });
+}
+
+Deno.test("a second createSession() finds the first, and another namespace's is foreign", async () => {
+  await withStandIn(async (standIn) => {
+    const acontext = connect(standIn);
+    const made = { kind: "done", value: { id: ID } };
+    assertEquals(await acontext.createSession(ID), made);
+    assertEquals(await acontext.createSession(ID), made);
+    const foreign = { kind: "rejected", status: 409, detail: "foreign_session" };
+    assertEquals(await connect(standIn, "neighbour").createSession(ID), foreign);
+    await addSession(standIn, OTHER);
+    assertEquals(await acontext.createSession(OTHER), foreign);
+  });
+});
+
+Deno.test("a database outage behind Acontext never looks like an empty list", async () => {
+  await withStandIn(async (standIn) => {
+    const acontext = connect(standIn);
+    await acontext.createSession(ID);
+    standIn.control.setFaults([{ route: "*", fault: { kind: "outage" } }]);
+    assertEquals(await acontext.deleteSession(ID), { kind: "absent" });
+    const unread = { kind: "unknown", detail: "http_500" };
+    assertEquals(await acontext.findSessions(ID), unread);
+    assertEquals(await acontext.findDisks(ID), unread);
+    assertEquals(await acontext.probe(), unread);
+  });
+});
+
+Deno.test("a wrong base URL is an outage, never an absence", async () => {
+  await withStandIn(async (standIn) => {
+    const acontext = createAcontext({
+      apiKey: KEY,
+      baseUrl: "http://acontext.test/api/v2",
+      timeoutMs: 1000,
+      namespace: "ns",
+      fetch: (url, init) => standIn.fetch(new Request(url, init)),
+    });
+    const outage = { kind: "unavailable", detail: "http_404" };
+    assertEquals(await acontext.deleteSession(ID), outage);
+    assertEquals(await acontext.deleteDisk(ID), outage);
+    assertEquals(await acontext.findDisks(ID), outage);
+  });
+});

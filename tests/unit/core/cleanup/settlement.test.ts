@@ -1,0 +1,80 @@
+import { assertEquals } from "@std/assert/mod.js";
+import type { Removal } from "../../../../supabase/functions/_acontext_sessions/core/cleanup/delete_remote.ts";
+import type { Settlement } from "../../../../supabase/functions/_acontext_sessions/core/cleanup/ports.ts";
+import {
+  retryAfterOf,
+  settlementOf,
+} from "../../../../supabase/functions/_acontext_sessions/core/cleanup/settlement.ts";
+import { uuid } from "../../fakes/world.ts";
+
+const DELETION = {
+  id: uuid(1),
+  originId: uuid(1),
+  acontextSessionId: uuid(2),
+  acontextDiskId: uuid(3),
+  sessionGone: false,
+  diskGone: false,
+  attempts: 0,
+};
+
+const gone: Removal = { kind: "gone", proof: "deleted" };
+const throttled: Removal = { kind: "throttled", retryAfterMs: 700 };
+const sick: Removal = { kind: "sick", error: "timeout", underWay: true };
+const broken: Removal = { kind: "sick", error: "http_500", underWay: false };
+const failed: Removal = { kind: "failed", error: "http_403" };
+const late: Removal = { kind: "late" };
+
+const CASES: [Removal | null, Removal | null, boolean, Omit<Settlement, "id">][] = [
+  [gone, gone, true, { session: "deleted", disk: "deleted", otherwise: "released" }],
+  [gone, broken, true, { session: "deleted", otherwise: "failed", error: "disk: http_500" }],
+  [null, gone, true, { disk: "deleted", otherwise: "released" }],
+  [null, null, true, { otherwise: "released" }],
+  [gone, failed, true, { session: "deleted", otherwise: "failed", error: "disk: http_403" }],
+  [gone, sick, true, {
+    session: "deleted",
+    otherwise: "failed",
+    error: "disk: timeout",
+    underWay: true,
+  }],
+  [sick, gone, false, {
+    disk: "deleted",
+    otherwise: "deferred",
+    error: "session: timeout",
+    underWay: true,
+  }],
+  [throttled, gone, true, { disk: "deleted", otherwise: "released", error: "session: throttled" }],
+  [late, late, true, { otherwise: "released", error: "session: late; disk: late" }],
+  // A request may be under way: it is not due again at once because the other resource was throttled or late.
+  [throttled, sick, false, {
+    otherwise: "deferred",
+    error: "session: throttled; disk: timeout",
+    underWay: true,
+  }],
+  [late, sick, false, {
+    otherwise: "deferred",
+    error: "session: late; disk: timeout",
+    underWay: true,
+  }],
+  [throttled, failed, false, { otherwise: "failed", error: "session: throttled; disk: http_403" }],
+  [sick, failed, false, {
+    otherwise: "failed",
+    error: "session: timeout; disk: http_403",
+    underWay: true,
+  }],
+];
+
+for (const [session, disk, sickIsFailure, expected] of CASES) {
+  const kinds = `session ${session?.kind ?? "gone before"}, disk ${disk?.kind ?? "gone before"}`;
+  Deno.test(`settlementOf() reports "${expected.otherwise}" when ${kinds}, sick ${sickIsFailure ? "a failure" : "no failure"}`, () => {
+    assertEquals(settlementOf(DELETION, { session, disk }, { sickIsFailure }), {
+      id: DELETION.id,
+      ...expected,
+    });
+  });
+}
+
+Deno.test("retryAfterOf() is the longer wait when both resources are throttled", () => {
+  const longer: Removal = { kind: "throttled", retryAfterMs: 900 };
+  assertEquals(retryAfterOf({ session: throttled, disk: longer }), 900);
+  assertEquals(retryAfterOf({ session: gone, disk: null }), 0);
+});

@@ -1,0 +1,148 @@
+import { assertEquals, assertRejects } from "@std/assert/mod.js";
+import type { RemoteOutcome } from "../../../../supabase/functions/_acontext_sessions/core/ports.ts";
+import type {
+  Files,
+  RemoteFile,
+} from "../../../../supabase/functions/_acontext_sessions/core/files/ports.ts";
+import {
+  linkFile,
+  listFiles,
+} from "../../../../supabase/functions/_acontext_sessions/core/files/read_files.ts";
+import {
+  removeFile,
+  uploadFile,
+} from "../../../../supabase/functions/_acontext_sessions/core/files/write_files.ts";
+import { AppError } from "../../../../supabase/functions/_acontext_sessions/core/errors.ts";
+import { type MessageWorld, withConversation } from "../../fakes/message_world.ts";
+
+const UPLOAD = "POST /disk/:id/artifact";
+const PLACE = { path: "/", filename: "a.txt" };
+
+function upload({ deps, key }: MessageWorld, text: string, files: Files = deps.files) {
+  const bytes = new TextEncoder().encode(text);
+  const content = { filename: "a.txt", contentType: "text/plain", bytes };
+  return uploadFile({ ...deps, files }, { key, path: "/", content });
+}
+
+async function contentOf({ deps, key, standIn }: MessageWorld): Promise<string> {
+  const { url } = await linkFile(deps, { key, place: PLACE, expires: 60 });
+  return await (await standIn.fetch(new Request(url))).text();
+}
+
+/** An upsert that dies after deleting the old file. */
+function dyingFiles({ files }: MessageWorld): Files {
+  return {
+    ...files,
+    async put(diskId, file): Promise<RemoteOutcome<RemoteFile>> {
+      if (file.stagedFor !== null) return await files.put(diskId, file);
+      await files.remove(diskId, file);
+      return { kind: "unknown", detail: "http_500" };
+    },
+  };
+}
+
+Deno.test("uploadFile() that dies half-way leaves a whole file, however often", async () => {
+  await withConversation(async (world) => {
+    await upload(world, "old");
+    for (const text of ["one", "two"]) {
+      const error = await assertRejects(() => upload(world, text, dyingFiles(world)), AppError);
+      assertEquals(error.code, "acontext_unavailable");
+      // The first time the old file is replaced by its copy; after that there is nothing to protect.
+      assertEquals(await contentOf(world), "one");
+    }
+    assertEquals((await upload(world, "three")).replaced, false);
+    assertEquals(await contentOf(world), "three");
+    const { files, directories } = await listFiles(world.deps, { key: world.key, path: "/" });
+    assertEquals([files.map(({ filename }) => filename), directories], [["a.txt"], []]);
+    await removeFile(world.deps, { key: world.key, place: PLACE });
+    assertEquals(world.standIn.control.audit().objects, 0);
+  });
+});
+
+Deno.test("readers during a replacement find the old file or the new one", async () => {
+  await withConversation(async (world) => {
+    await upload(world, "old");
+    const { files } = world;
+    const seen: string[] = [];
+    const look = async () => {
+      seen.push(await contentOf(world));
+      const { files } = await listFiles(world.deps, { key: world.key, path: "/" });
+      assertEquals(files.map(({ filename }) => filename), ["a.txt"]);
+    };
+    const watched: Files = {
+      ...files,
+      async put(diskId, file) {
+        await look();
+        // What the server does, one step at a time.
+        if (file.stagedFor === null) await files.remove(diskId, file);
+        await look();
+        const stored = await files.put(diskId, file);
+        await look();
+        return stored;
+      },
+    };
+    await upload(world, "new", watched);
+    assertEquals(seen, ["old", "old", "old", "old", "new", "new"]);
+  });
+});
+
+Deno.test("a replacement that ends between two looks hides no file", async () => {
+  await withConversation(async (world) => {
+    await upload(world, "old");
+    const { files, deps, key } = world;
+    // A replacement is under way: the old file is deleted, its copy is there.
+    const copy = { path: "/.acontext-sessions/", filename: "copy" };
+    const content = { contentType: "text/plain", bytes: new TextEncoder().encode("new") };
+    const begin = async () => {
+      await files.put(world.diskId, { ...copy, content, stagedFor: "a.txt" });
+      await files.remove(world.diskId, PLACE);
+    };
+    const end = async () => {
+      await files.put(world.diskId, { ...PLACE, content, stagedFor: null });
+      await files.remove(world.diskId, copy);
+    };
+    let listed = 0;
+    const racing: Files = {
+      ...files,
+      async list(diskId, path) {
+        if (path === copy.path && listed++ === 0) await end();
+        return await files.list(diskId, path);
+      },
+    };
+    await begin();
+    const list = await listFiles({ ...deps, files: racing }, { key, path: "/" });
+    assertEquals(list.files.map(({ filename }) => filename), ["a.txt"]);
+    listed = 0;
+    await begin();
+    const link = await linkFile({ ...deps, files: racing }, { key, place: PLACE, expires: 60 });
+    assertEquals(link.expiresIn, 60);
+  });
+});
+
+Deno.test("uploadFile() does not believe a server that kept the file elsewhere", async () => {
+  await withConversation(async (world) => {
+    const { files } = world;
+    const odd: Files = {
+      ...files,
+      put: (diskId, file) => files.put(diskId, { ...file, filename: `${file.filename}_` }),
+    };
+    const error = await assertRejects(() => upload(world, "x", odd), AppError);
+    assertEquals(error.code, "acontext_rejected");
+    assertEquals(world.standIn.control.audit().objects, 0, "and takes it away again");
+    assertEquals(world.events(), ["file_stored_otherwise"]);
+  });
+});
+
+Deno.test("removeFile() says a file is deleted only when it is gone", async () => {
+  await withConversation(async (world) => {
+    await upload(world, "x");
+    const route = "DELETE /disk/:id/artifact";
+    const remove = () => removeFile(world.deps, { key: world.key, place: PLACE });
+    world.faults({ route, fault: { kind: "status", status: 500 } });
+    assertEquals((await assertRejects(remove, AppError)).code, "acontext_unavailable");
+    world.faults({ route, fault: { kind: "drop", when: "after" } });
+    assertEquals(await remove(), { deleted: true });
+    world.faults({ route: UPLOAD, fault: { kind: "outage" } });
+    assertEquals(await remove(), { deleted: false });
+  });
+});

@@ -1,0 +1,56 @@
+/** Facts of a project in which all is well. @module */
+
+import type { HealthFacts } from "../../../../supabase/functions/_acontext_sessions/core/health/facts.ts";
+
+const exactly = (count: number) => ({ count, estimated: false });
+
+export function healthyFacts(): HealthFacts {
+  return {
+    time: "2026-11-20T12:00:00+00:00",
+    sessions: { provisioning: exactly(1), active: exactly(20), deleting: exactly(2) },
+    queue: {
+      entries: exactly(3),
+      due: exactly(0),
+      expired: exactly(0),
+      stuck: exactly(0),
+      dueForSeconds: null,
+      expiredForSeconds: null,
+      oldestSeconds: null,
+    },
+    runs: {
+      recent: [],
+      lastSuccessSeconds: 600,
+      lastFinished: "empty",
+      lastExpiry: "empty",
+      lastReconcile: "complete",
+      lastCall: {
+        id: "40000000-0000-4000-8000-000000000001",
+        trigger: "nightly",
+        requestedAt: "2026-11-20T11:50:00+00:00",
+        problem: null,
+      },
+    },
+    reconcile: {
+      phase: "sessions",
+      startedAt: null,
+      finishedAt: null,
+      running: false,
+      quietForSeconds: 3600,
+      seen: 0,
+      unknown: 0,
+    },
+    unproven: exactly(0),
+    settings: { cleanup_enabled: true, breaker_minimum: 100, max_workers: 4 },
+    pauses: { cleanup: 93_600, retry: 3_900, reconcile: 691_200 },
+    settingsLog: [],
+    vault: { projectUrl: "https://abcdefghijklmnopqrst.supabase.co", secretKey: true },
+    jobs: ["cleanup", "purge", "reconcile", "retry"].map((name) => ({
+      name,
+      schedule: "0 0 * * *",
+      active: true,
+      lastStatus: "succeeded",
+      lastStart: "2026-11-20T00:00:00+00:00",
+    })),
+    migration: "20261120000303",
+  };
+}

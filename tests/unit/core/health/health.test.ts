@@ -1,0 +1,121 @@
+import { assertEquals, assertMatch } from "@std/assert/mod.js";
+import { assess } from "../../../../supabase/functions/_acontext_sessions/core/health/health.ts";
+import type { HealthFacts } from "../../../../supabase/functions/_acontext_sessions/core/health/facts.ts";
+import { HEALTH_REASONS } from "../../../../supabase/functions/_acontext_sessions/core/health/reasons.ts";
+import { healthyFacts } from "./fixtures.ts";
+
+const RUNBOOKS = new URL("../../../../docs/operations.md", import.meta.url);
+
+/** The codes that health gives when the facts are changed like this. */
+function codesOf(change: (facts: HealthFacts) => void): string[] {
+  const facts = healthyFacts();
+  change(facts);
+  return assess(facts).reasons.map(({ code }) => code);
+}
+
+Deno.test("assess() is ok and gives no reason when all is well", () => {
+  assertEquals(assess(healthyFacts()), { status: "ok", reasons: [] });
+});
+
+Deno.test("assess() is ok in a new project without any run", () => {
+  const facts = healthyFacts();
+  facts.runs = {
+    recent: [],
+    lastSuccessSeconds: null,
+    lastFinished: null,
+    lastExpiry: null,
+    lastReconcile: null,
+    lastCall: null,
+  };
+  facts.jobs = facts.jobs.map((job) => ({ ...job, lastStatus: null, lastStart: null }));
+  assertEquals(assess(facts).status, "ok");
+});
+
+Deno.test("assess() puts the worst first, with what was seen and what to do", () => {
+  const facts = healthyFacts();
+  facts.queue.stuck = { count: 12_345, estimated: true };
+  facts.vault = { projectUrl: null, secretKey: false };
+  assertEquals(assess(facts), {
+    status: "failing",
+    reasons: [
+      {
+        code: "not_configured",
+        severity: "failing",
+        message: "Vault lacks project_url and cleanup_secret_key",
+        remedy: HEALTH_REASONS.not_configured.remedy,
+      },
+      {
+        code: "stuck_sessions",
+        severity: "degraded",
+        message: "About 12345 deletions have failed ten times or more and are still tried",
+        remedy: HEALTH_REASONS.stuck_sessions.remedy,
+      },
+    ],
+  });
+});
+
+Deno.test("assess() is overdue when work waits and no run succeeds, growing when runs do", () => {
+  const due = (seconds: number, success: number | null) => (facts: HealthFacts) => {
+    facts.queue.dueForSeconds = seconds;
+    facts.runs.lastSuccessSeconds = success;
+  };
+  assertEquals(codesOf(due(3_900, null)), []);
+  assertEquals(codesOf(due(3_901, null)), ["cleanup_overdue"]);
+  assertEquals(codesOf(due(3_901, 3_901)), ["cleanup_overdue"]);
+  assertEquals(codesOf(due(3_901, 3_900)), ["backlog_growing"]);
+  const expired = (seconds: number, success: number) => (facts: HealthFacts) => {
+    facts.queue.expired.count = 5;
+    facts.queue.expiredForSeconds = seconds;
+    facts.runs.lastSuccessSeconds = success;
+  };
+  assertEquals(codesOf(expired(93_600, 500_000)), []);
+  assertEquals(codesOf(expired(93_601, 500_000)), ["cleanup_overdue"]);
+  assertEquals(codesOf(expired(93_601, 90_000)), ["backlog_growing"]);
+});
+
+Deno.test("assess() reports the breaker only while as many sessions still expire", () => {
+  const tripped = (expired: number) => (facts: HealthFacts) => {
+    facts.runs.lastExpiry = "breaker";
+    facts.queue.expired.count = expired;
+    facts.queue.expiredForSeconds = 1_000_000;
+    facts.runs.lastSuccessSeconds = 60;
+  };
+  assertEquals(codesOf(tripped(100)), ["breaker_tripped"]);
+  assertEquals(codesOf(tripped(99)), ["backlog_growing"]);
+});
+
+Deno.test("assess() calls nothing overdue that is switched off", () => {
+  const codes = codesOf((facts) => {
+    facts.settings.cleanup_enabled = false;
+    facts.queue.dueForSeconds = 1_000_000;
+    facts.reconcile.quietForSeconds = 10_000_000;
+  });
+  assertEquals(codes, ["cleanup_disabled"]);
+});
+
+Deno.test("assess() gives each of the other reasons for its fact", () => {
+  const changes: Record<string, (facts: HealthFacts) => void> = {
+    job_missing: (facts) => facts.jobs[0] && (facts.jobs[0].active = false),
+    job_failing: (facts) => facts.jobs[0] && (facts.jobs[0].lastStatus = "failed"),
+    worker_unreachable: ({ runs }) => runs.lastCall && (runs.lastCall.problem = "http_401"),
+    acontext_unreachable: ({ runs }) => runs.lastFinished = "outage",
+    run_failed: ({ runs }) => runs.lastFinished = "error",
+    too_many_unknown: ({ runs }) => runs.lastReconcile = "too_many_unknown",
+    reconcile_overdue: (facts) => facts.reconcile.quietForSeconds = 2 * 691_200 + 1,
+    unproven_resources: (facts) => facts.unproven.count = 1,
+  };
+  for (const [code, change] of Object.entries(changes)) assertEquals(codesOf(change), [code]);
+});
+
+Deno.test("docs/operations.md has a runbook for each reason, and for no other", async () => {
+  const text = await Deno.readTextFile(RUNBOOKS);
+  const runbooks = [...text.matchAll(/^### `(\w+)` \((failing|degraded)\)$/gm)];
+  assertEquals(
+    runbooks.map(([, code, severity]) => [code, severity]).toSorted(),
+    Object.entries(HEALTH_REASONS).map(([code, { severity }]) => [code, severity]).toSorted(),
+  );
+});
+
+Deno.test("every reason has a remedy of one line", () => {
+  for (const { remedy } of Object.values(HEALTH_REASONS)) assertMatch(remedy, /^[^\n]{30,}[^.]$/);
+});

@@ -1,0 +1,190 @@
+import { assertEquals, assertRejects } from "@std/assert/mod.js";
+import type { NewMessage } from "../../../../supabase/functions/_acontext_sessions/core/messages/ports.ts";
+import { storeMessage } from "../../../../supabase/functions/_acontext_sessions/core/messages/store_message.ts";
+import {
+  AppError,
+  type ErrorCode,
+} from "../../../../supabase/functions/_acontext_sessions/core/errors.ts";
+import { type MessageWorld, withConversation } from "../../fakes/message_world.ts";
+
+const STORE = "POST /session/:id/messages";
+const LOAD = "GET /session/:id/messages";
+const HI: NewMessage = {
+  format: "openai",
+  message: { role: "user", content: "hi" },
+  meta: {},
+  attachments: new Map(),
+};
+
+function store({ deps, key }: MessageWorld, keyHash: string | null, message = HI) {
+  const bodyHash = JSON.stringify(message.message);
+  return storeMessage(deps, {
+    key,
+    message,
+    idempotency: keyHash === null ? null : { keyHash, bodyHash },
+  });
+}
+
+async function assertCode(code: ErrorCode, work: () => Promise<unknown>): Promise<AppError> {
+  const error = await assertRejects(work, AppError);
+  assertEquals(error.code, code);
+  return error;
+}
+
+function storedCount({ standIn }: MessageWorld): number | undefined {
+  return standIn.control.audit().sessions[0]?.messages;
+}
+
+function assertCounts(world: MessageWorld, count: number): void {
+  assertEquals([storedCount(world), world.sessions.messageCount], [count, count]);
+}
+
+Deno.test("storeMessage() asks the database once without a key, twice with one", async () => {
+  await withConversation(async (world) => {
+    assertEquals((await store(world, null)).created, true);
+    assertEquals(world.sessions.calls, ["useSession"]);
+    const first = await store(world, "k");
+    assertEquals(world.sessions.calls.slice(1), ["beginMessage", "settleMessage"]);
+    assertEquals(await store(world, "k"), { created: false, message: first.message });
+    assertEquals(world.sessions.calls.slice(3), ["beginMessage"]);
+    assertCounts(world, 2);
+  });
+});
+
+Deno.test("storeMessage() whose result cannot be written down is found by its mark", async () => {
+  await withConversation(async (world) => {
+    world.sessions.failing = "settleMessage";
+    const first = await store(world, "k");
+    assertEquals([first.created, world.events()], [true, ["settle_message_failed"]]);
+    world.sessions.failing = null;
+    await assertCode("idempotency_busy", () => store(world, "k"));
+    world.time.now += 60_000;
+    assertEquals(await store(world, "k"), { created: false, message: first.message });
+    assertCounts(world, 1);
+  });
+});
+
+Deno.test("storeMessage() sends nothing when its lease is too old", async () => {
+  await withConversation(async (world) => {
+    const { beginMessage } = world.sessions;
+    world.sessions.beginMessage = async (...args) => {
+      const begun = await beginMessage.apply(world.sessions, args);
+      world.time.now += 20_001;
+      return begun;
+    };
+    await assertCode("acontext_unavailable", () => store(world, "k"));
+    world.sessions.beginMessage = beginMessage;
+    assertCounts(world, 0);
+    assertEquals((await store(world, "k")).created, true);
+    assertCounts(world, 1);
+  });
+});
+
+Deno.test("storeMessage() never stores twice, whichever answers are lost", async () => {
+  const losses = [
+    [{ route: STORE, times: 1, fault: { kind: "drop", when: "after" } }],
+    [{ route: STORE, times: 1, fault: { kind: "drop", when: "before" } }],
+    [
+      { route: STORE, times: 1, fault: { kind: "drop", when: "after" } },
+      { route: LOAD, times: 1, fault: { kind: "drop", when: "before" } },
+    ],
+    [
+      { route: STORE, times: 1, fault: { kind: "status", status: 502, body: "bad gateway" } },
+      { route: LOAD, times: 1, fault: { kind: "outage" } },
+    ],
+    [{ route: STORE, times: 1, fault: { kind: "status", status: 500 } }],
+    [{ route: STORE, times: 2, fault: { kind: "drop", when: "before" } }],
+    [{ route: STORE, times: 1, fault: { kind: "outage" } }],
+    [{ route: STORE, times: 1, fault: { kind: "status", status: 503, body: "try later" } }],
+    [{ route: STORE, times: 1, fault: { kind: "throttle", retryAfterSeconds: 1 } }],
+  ] as const;
+  for (const rules of losses) {
+    await withConversation(async (world) => {
+      world.faults(...rules);
+      for (let attempt = 0; attempt < 6; attempt++) {
+        await store(world, "k").catch((error) => {
+          if (!(error instanceof AppError)) throw error;
+        });
+        world.time.now += 30_000;
+      }
+      assertEquals((await store(world, "k")).created, false, JSON.stringify(rules));
+      assertCounts(world, 1);
+    });
+  }
+});
+
+Deno.test("storeMessage() with a key that was purged does not take the old message for the new", async () => {
+  await withConversation(async (world) => {
+    const old = await store(world, "k");
+    world.sessions.keys.clear();
+    world.faults({ route: STORE, times: 1, fault: { kind: "drop", when: "before" } });
+    await assertCode("message_uncertain", () => store(world, "k"));
+    world.time.now += 60_000;
+    const fresh = await store(world, "k");
+    assertEquals([fresh.created, fresh.message.id === old.message.id], [true, false]);
+    assertCounts(world, 2);
+  });
+});
+
+Deno.test("storeMessage() looks first after a failure that is not Acontext's own word", async () => {
+  let lie = false;
+  await withConversation(async (world) => {
+    lie = true;
+    await assertCode("acontext_unavailable", () => store(world, "k"));
+    assertEquals([storedCount(world), world.sessions.messageCount], [1, 0]);
+    assertEquals((await store(world, "k")).created, false);
+    assertCounts(world, 1);
+  }, {
+    // A gateway that loses the answer and says that it is busy.
+    wrap: (fetch) => async (url, init) => {
+      const answer = await fetch(url, init);
+      if (!lie || init.method !== "POST") return answer;
+      lie = false;
+      await answer.body?.cancel();
+      return new Response("busy", { status: 503 });
+    },
+  });
+});
+
+Deno.test("storeMessage() says when to try again as long as the fate is unknown", async () => {
+  await withConversation(async (world) => {
+    world.faults({ route: STORE, fault: { kind: "drop", when: "before" } });
+    const uncertain = await assertCode("message_uncertain", () => store(world, "k"));
+    assertEquals(uncertain.retryAfterSeconds, 24);
+    world.time.now += 10_000;
+    const busy = await assertCode("idempotency_busy", () => store(world, "k"));
+    assertEquals(busy.retryAfterSeconds, 14);
+  });
+});
+
+Deno.test("storeMessage() frees a key whose message was refused, for another message", async () => {
+  await withConversation(async (world) => {
+    world.faults({ route: STORE, times: 1, fault: { kind: "status", status: 400 } });
+    await assertCode("message_rejected", () => store(world, "k"));
+    const other: NewMessage = { ...HI, message: { role: "user", content: "better" } };
+    assertEquals((await store(world, "k", other)).created, true);
+    await assertCode("idempotency_mismatch", () => store(world, "k"));
+    assertCounts(world, 1);
+  });
+});
+
+for (
+  const [outcome, code] of [
+    ["not_found", "session_not_found"],
+    ["provisioning", "session_not_ready"],
+    ["deleting", "session_deleting"],
+    ["expired", "session_expired"],
+  ] as const
+) {
+  Deno.test(`storeMessage() sends nothing for a session that is ${outcome}`, async () => {
+    await withConversation(async (world) => {
+      world.sessions.outcome = outcome;
+      const sent = await world.requests(async () => {
+        await assertCode(code, () => store(world, null));
+        await assertCode(code, () => store(world, "k"));
+      });
+      assertEquals(sent, 0);
+      assertCounts(world, 0);
+    });
+  });
+}

@@ -1,0 +1,100 @@
+import type {
+  BeginMessageOutcome,
+  MessageKey,
+  MessageResult,
+  MessageStore,
+  StoredMessage,
+} from "../../../supabase/functions/_acontext_sessions/core/messages/ports.ts";
+import type {
+  SessionKey,
+  UseOutcome,
+} from "../../../supabase/functions/_acontext_sessions/core/sessions/ports.ts";
+import type { Clock, Lease } from "../../../supabase/functions/_acontext_sessions/core/ports.ts";
+
+interface KeyRow {
+  bodyHash: string;
+  mark: string;
+  leaseId: string;
+  leasedUntil: number;
+  attempts: number;
+  counted: boolean;
+  message: StoredMessage | null;
+}
+
+/** One active session and its idempotency keys, as the database functions keep them. */
+export class FakeMessageStore implements MessageStore {
+  messageCount = 0;
+  outcome: UseOutcome["outcome"] = "ok";
+  calls: string[] = [];
+  failing: "settleMessage" | null = null;
+  readonly keys = new Map<string, KeyRow>();
+  readonly #clock: Clock;
+  readonly #ids: { acontextSessionId: string; acontextDiskId: string };
+
+  constructor(clock: Clock, ids: { acontextSessionId: string; acontextDiskId: string }) {
+    this.#clock = clock;
+    this.#ids = ids;
+  }
+
+  useSession(
+    _key: SessionKey,
+    { newMessages }: { touch: boolean; newMessages: number },
+  ): Promise<UseOutcome> {
+    this.calls.push("useSession");
+    const { outcome } = this;
+    if (outcome !== "ok") return Promise.resolve({ outcome });
+    this.messageCount += newMessages;
+    return Promise.resolve({ outcome, ...this.#ids });
+  }
+
+  beginMessage(
+    _key: SessionKey,
+    { keyHash, bodyHash }: MessageKey,
+    { leaseId, leaseSeconds }: Lease,
+  ): Promise<BeginMessageOutcome> {
+    this.calls.push("beginMessage");
+    const { outcome } = this;
+    if (outcome !== "ok") return Promise.resolve({ outcome });
+    const now = this.#clock.now();
+    const leasedUntil = now + leaseSeconds * 1000;
+    const row = this.keys.get(keyHash);
+    if (row === undefined) {
+      const mark = crypto.randomUUID();
+      const fresh = { bodyHash, mark, leaseId, leasedUntil, attempts: 1, counted: true };
+      this.keys.set(keyHash, { ...fresh, message: null });
+      this.messageCount++;
+      return Promise.resolve({ outcome: "started", mark, ...this.#ids });
+    }
+    if (row.bodyHash !== bodyHash) return Promise.resolve({ outcome: "mismatch" });
+    if (row.message !== null) return Promise.resolve({ outcome: "stored", message: row.message });
+    if (row.leasedUntil > now) {
+      return Promise.resolve({ outcome: "busy", retryAfterMs: row.leasedUntil - now });
+    }
+    if (!row.counted) this.messageCount++;
+    Object.assign(row, { leaseId, leasedUntil, attempts: row.attempts + 1, counted: true });
+    return Promise.resolve({ outcome: "resumed", mark: row.mark, ...this.#ids });
+  }
+
+  settleMessage({ result, claim, message }: {
+    sessionId: string;
+    result: MessageResult;
+    claim: { leaseId: string; keyHash: string } | null;
+    message: StoredMessage | null;
+  }): Promise<{ active: boolean }> {
+    this.calls.push("settleMessage");
+    if (this.failing === "settleMessage") return Promise.reject(new Error("no database"));
+    const active = this.outcome === "ok";
+    const row = this.keys.get(claim?.keyHash ?? "");
+    if (result === "stored") {
+      if (row !== undefined) row.message ??= message;
+    } else if (claim === null) {
+      this.messageCount--;
+    } else if (row?.leaseId === claim.leaseId && row.message === null && row.counted) {
+      this.messageCount--;
+      row.counted = false;
+      row.leasedUntil = this.#clock.now();
+      if (result === "refused" && row.attempts === 1) this.keys.delete(claim.keyHash);
+    }
+    return Promise.resolve({ active });
+  }
+}

@@ -1,0 +1,136 @@
+import { assertEquals, assertRejects } from "@std/assert/mod.js";
+import { parseEnv } from "../../../supabase/functions/_acontext_sessions/runtime/env.ts";
+import { AppError } from "../../../supabase/functions/_acontext_sessions/core/errors.ts";
+import { secretKey, user } from "../../../supabase/functions/_acontext_sessions/http/auth.ts";
+import { ENV_SOURCE, SECRET_KEY, signToken, testEnv, USER_ID } from "./fixtures.ts";
+
+function request(headers: Record<string, string>): Request {
+  return new Request("http://x.test/hello", { method: "POST", headers });
+}
+
+function bearer(token: string): Request {
+  return request({ authorization: `Bearer ${token}` });
+}
+
+/** The error's code, after checking that its texts give nothing away. */
+async function refusal(work: Promise<unknown>): Promise<string> {
+  const error = await assertRejects(() => work, AppError);
+  const told = JSON.stringify([error.message, error.hint, error.details]);
+  for (const secret of ["cron", "default", "hunter2", "eyJ", "@supabase", "k1"]) {
+    assertEquals(told.includes(secret), false, told);
+  }
+  return error.code;
+}
+
+Deno.test("user() accepts a user's token and gives the lower-case id", async () => {
+  assertEquals(await user(bearer(await signToken()), testEnv()), { userId: USER_ID });
+  const upper = await signToken({ sub: USER_ID.toUpperCase() });
+  assertEquals(await user(bearer(upper), testEnv()), { userId: USER_ID });
+});
+
+Deno.test("user() accepts an anonymous user, and an audience among several", async () => {
+  const token = await signToken({ is_anonymous: true, aud: ["x", "authenticated"] });
+  assertEquals(await user(bearer(token), testEnv()), { userId: USER_ID });
+});
+
+Deno.test("user() accepts the issuer under localhost as under 127.0.0.1", async () => {
+  const token = await signToken({ iss: "http://localhost:54321/auth/v1" });
+  assertEquals(await user(bearer(token), testEnv()), { userId: USER_ID });
+});
+
+Deno.test("user() refuses forged, altered, expired and misdirected tokens", async () => {
+  const good = await signToken();
+  const [header = "", , signature = ""] = good.split(".");
+  const admin = btoa(JSON.stringify({ sub: USER_ID, role: "authenticated" })).replaceAll("=", "");
+  const none = btoa('{"alg":"none","kid":"k1"}').replaceAll("=", "");
+  const past = Math.floor(Date.now() / 1000) - 10;
+  const tokens = [
+    await signToken({}, { forged: true }),
+    `${header}.${admin}.${signature}`,
+    `${none}.${admin}.`,
+    await signToken({ exp: past }),
+    await signToken({ nbf: past + 1000 }),
+    await signToken({ aud: "other" }),
+    await signToken({ aud: undefined }),
+    await signToken({ iss: "https://evil.test/auth/v1" }),
+    await signToken({ iss: undefined }),
+    await signToken({ sub: undefined }),
+    "garbage",
+    "a.b.c",
+    SECRET_KEY,
+  ];
+  for (const token of tokens) {
+    assertEquals(await refusal(user(bearer(token), testEnv())), "unauthorized");
+  }
+});
+
+Deno.test("user() refuses requests without a usable credential", async () => {
+  const token = await signToken();
+  const requests = [
+    {},
+    { authorization: "" },
+    { authorization: "Bearer" },
+    { authorization: `Basic ${token}` },
+    { apikey: token },
+    { apikey: SECRET_KEY },
+    { apikey: "sb_publishable_x" },
+  ];
+  for (const headers of requests) {
+    assertEquals(await refusal(user(request({ ...headers }), testEnv())), "unauthorized");
+  }
+});
+
+Deno.test("user() refuses valid tokens that are not a user's", async () => {
+  for (
+    const claims of [
+      { role: "service_role" },
+      { role: "anon" },
+      { role: undefined },
+      { role: "AUTHENTICATED" },
+      { sub: "not-a-uuid" },
+      { sub: "" },
+      { sub: "00000000-0000-0000-0000-000000000000" },
+    ]
+  ) {
+    assertEquals(await refusal(user(bearer(await signToken(claims)), testEnv())), "forbidden");
+  }
+});
+
+Deno.test("user() says when signing keys cannot be had", async () => {
+  const { SUPABASE_JWKS: _none, ...rest } = ENV_SOURCE;
+  const token = await signToken();
+  const open = parseEnv({
+    ...rest,
+    SUPABASE_URL: "http://kong:8000",
+    SESSION_NAMESPACE: "local",
+  });
+  assertEquals(await refusal(user(bearer(token), open)), "misconfigured");
+  const unreachable = parseEnv({ ...rest, SUPABASE_URL: "http://127.0.0.1:1" });
+  assertEquals(await refusal(user(bearer(token), unreachable)), "auth_unavailable");
+});
+
+Deno.test("secretKey() accepts each of the project's secret keys", async () => {
+  for (const apikey of [SECRET_KEY, "sb_secret_other"]) {
+    assertEquals(await secretKey(request({ apikey }), testEnv()), null);
+  }
+});
+
+Deno.test("secretKey() refuses wrong, missing and users' keys", async () => {
+  const token = await signToken({ role: "service_role" });
+  const requests: Record<string, string>[] = [
+    {},
+    { apikey: "" },
+    { apikey: "sb_secret_" },
+    { apikey: `${SECRET_KEY}x` },
+    { apikey: SECRET_KEY.slice(0, -1) },
+    { apikey: SECRET_KEY.toUpperCase() },
+    { apikey: "sb_publishable_x" },
+    { apikey: token },
+    { authorization: `Bearer ${token}` },
+    { authorization: `Bearer ${SECRET_KEY}` },
+    { apikey: "cron" },
+  ];
+  for (const headers of requests) {
+    assertEquals(await refusal(secretKey(request(headers), testEnv())), "unauthorized");
+  }
+});
