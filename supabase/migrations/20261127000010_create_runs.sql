@@ -2,6 +2,7 @@
 -- Risk: none; new table and functions.
 
 create type private.run_status as enum ('requested', 'running', 'finished');
+
 create type private.run_trigger as enum ('nightly', 'retry', 'chain', 'manual', 'reconcile');
 
 create table private.cleanup_runs (
@@ -36,6 +37,7 @@ comment on column private.cleanup_runs.expiry_allowed is
 comment on column private.cleanup_runs.request_id is 'The pg_net request that carried the run.';
 
 create index cleanup_runs_by_request on private.cleanup_runs (requested_at);
+
 create index cleanup_runs_unfinished on private.cleanup_runs (requested_at) where status <> 'finished';
 
 grant select, insert, update on private.cleanup_runs to service_role;
@@ -146,13 +148,18 @@ declare
   v_now timestamptz := private.clock();
   v_settings private.settings;
   v_run private.cleanup_runs;
+  v_ids uuid[];
   v_stale integer;
   v_expired integer := 0;
+  v_restamped boolean;
 begin
   select r.* into v_run from private.cleanup_runs as r where r.id = p_run_id for update;
   if not found then
     raise sqlstate 'PT404' using message = 'Cannot queue due sessions: no such run';
   end if;
+  -- Until it is through, old stamps tell neither the breaker nor this step what has expired.
+  v_restamped := not v_run.expires_sessions or private.restamp_sessions(2000);
+  -- After it, because it may have waited for a change.
   select s.* into v_settings from private.settings as s;
 
   with due as materialized (
@@ -173,12 +180,11 @@ begin
     from due as d
     on conflict (id) do nothing
   )
-  update public.session_mappings as s
-  set status = 'deleting'
-  from due as d where s.id = d.id;
+  select coalesce(array_agg(d.id), '{}') into v_ids from due as d;
+  update public.session_mappings as s set status = 'deleting' where s.id = any (v_ids);
   get diagnostics v_stale = row_count;
 
-  if v_run.expires_sessions then
+  if v_run.expires_sessions and v_restamped then
     if v_run.expiry_allowed is null then
       v_run.expiry_allowed := private.expiry_allowed(v_run.force);
       update private.cleanup_runs as r
@@ -189,6 +195,8 @@ begin
         select s.id, s.user_id, s.acontext_session_id, s.acontext_disk_id
         from public.session_mappings as s
         where s.status = 'active' and s.expires_at <= v_now
+          -- What a caller stamped while session_ttl changed must not expire by the old one.
+          and (s.ttl is not null or s.last_activity_at + v_settings.session_ttl <= v_now)
         order by s.expires_at, s.id
         limit p_limit
         for update skip locked
@@ -202,9 +210,8 @@ begin
         from due as d
         on conflict (id) do nothing
       )
-      update public.session_mappings as s
-      set status = 'deleting'
-      from due as d where s.id = d.id;
+      select coalesce(array_agg(d.id), '{}') into v_ids from due as d;
+      update public.session_mappings as s set status = 'deleting' where s.id = any (v_ids);
       get diagnostics v_expired = row_count;
     end if;
   end if;
@@ -215,8 +222,8 @@ begin
   return jsonb_build_object(
     'expired', v_expired,
     'stale', v_stale,
-    'breaker', v_run.expires_sessions and not v_run.expiry_allowed,
-    'more', v_expired >= p_limit or v_stale >= p_limit
+    'breaker', v_run.expires_sessions and v_restamped and not v_run.expiry_allowed,
+    'more', v_expired >= p_limit or v_stale >= p_limit or not v_restamped
   );
 end;
 $$;
@@ -225,7 +232,7 @@ revoke execute on function public.queue_due_sessions(uuid, integer) from public,
 grant execute on function public.queue_due_sessions(uuid, integer) to service_role;
 
 comment on function public.queue_due_sessions(uuid, integer) is
-  'One bounded step of a run: moves stale and expired sessions into the deletion queue. Raises PT404 for an unknown run.';
+  'One bounded step of a run: moves stale and expired sessions into the deletion queue. After a change of session_ttl nothing expires before all sessions have been restamped. Raises PT404 for an unknown run.';
 
 create function private.count_queued(p_limit integer)
 returns integer

@@ -1,6 +1,27 @@
 -- Purpose: the two steps around making a session's remote resources: write the intent, then record what was made.
 -- Risk: none; new functions.
 
+create table private.provisioning_leases (
+  session_id uuid primary key references public.session_mappings (id) on delete cascade,
+  lease_id uuid not null,
+  leased_until timestamptz not null
+);
+
+comment on table private.provisioning_leases is
+  'Who is making the remote resources of a session right now: at most one caller at a time.';
+
+grant select, insert, update, delete on private.provisioning_leases to service_role;
+
+create table private.uncertain_sessions (
+  session_id uuid primary key references public.session_mappings (id) on delete cascade,
+  since timestamptz not null default private.clock()
+);
+
+grant select, insert, update, delete on private.uncertain_sessions to service_role;
+
+comment on table private.uncertain_sessions is
+  'Sessions that may have a second disk: an answer was lost while they were made, or reconcile had to leave their mark alone. Reconcile looks.';
+
 create function private.lock_remote_ids(p_ids uuid[])
 returns void
 language plpgsql
@@ -42,6 +63,10 @@ declare
   v_sessions integer;
   v_disks integer;
 begin
+  -- As after nearly every session that is made.
+  if cardinality(p_acontext_session_ids) = 0 and cardinality(p_acontext_disk_ids) = 0 then
+    return 0;
+  end if;
   perform private.lock_remote_ids(p_acontext_session_ids || p_acontext_disk_ids);
 
   insert into private.deletion_queue (
@@ -327,19 +352,52 @@ grant execute on function public.activate_session(uuid, uuid, uuid, uuid, uuid[]
 comment on function public.activate_session(uuid, uuid, uuid, uuid, uuid[], uuid[], boolean) is
   'Binds the remote resources that were made to their session; what cannot be bound is queued for deletion. Outcomes: active, deleting, lease_lost, taken.';
 
-create function public.release_session(p_session_id uuid, p_lease_id uuid)
+create function public.release_session(
+  p_session_id uuid,
+  p_lease_id uuid,
+  p_acontext_session_ids uuid[] default '{}',
+  p_acontext_disk_ids uuid[] default '{}'
+)
 returns void
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
+declare
+  v_status public.session_status;
+begin
+  -- Before the row, as activate_session does.
+  perform private.lock_remote_ids(p_acontext_session_ids || p_acontext_disk_ids);
+  select s.status into v_status
+  from public.session_mappings as s where s.id = p_session_id for update;
   delete from private.provisioning_leases as p
   where p.session_id = p_session_id and p.lease_id = p_lease_id;
+  if not found and v_status = 'provisioning' and cardinality(p_acontext_session_ids || p_acontext_disk_ids) > 0 then
+    -- The caller that holds the lease now finds these resources by their mark, or has looked too early.
+    insert into private.uncertain_sessions as u (session_id, since)
+    values (p_session_id, private.clock())
+    on conflict (session_id) do update set since = excluded.since;
+  end if;
+  -- Whoever makes the session next, or deletes it half made, finds what carries its mark.
+  if v_status = 'provisioning' or cardinality(p_acontext_session_ids || p_acontext_disk_ids) = 0 then
+    return;
+  end if;
+  perform public.activate_session(
+    p_session_id,
+    p_lease_id,
+    p_acontext_session_ids[1],
+    p_acontext_disk_ids[1],
+    p_acontext_session_ids[2:],
+    p_acontext_disk_ids[2:],
+    true
+  );
+end;
 $$;
 
-revoke execute on function public.release_session(uuid, uuid) from public, anon, authenticated;
-grant execute on function public.release_session(uuid, uuid) to service_role;
+revoke execute on function public.release_session(uuid, uuid, uuid[], uuid[])
+  from public, anon, authenticated;
+grant execute on function public.release_session(uuid, uuid, uuid[], uuid[]) to service_role;
 
-comment on function public.release_session(uuid, uuid) is
-  'Gives up making a session: the next call with its id resumes at once instead of waiting for the lease to end.';
+comment on function public.release_session(uuid, uuid, uuid[], uuid[]) is
+  'Gives up making a session: the next call with its id resumes at once instead of waiting for the lease to end. What was made is queued if the session was bound or deleted meanwhile.';

@@ -18,6 +18,7 @@ declare
   v_now timestamptz := private.clock();
   v_session public.session_mappings;
   v_granularity interval;
+  v_ttl interval;
   v_touch boolean;
 begin
   select s.* into v_session
@@ -27,13 +28,17 @@ begin
     return jsonb_build_object('outcome', 'not_found');
   elsif v_session.status <> 'active' then
     return jsonb_build_object('outcome', v_session.status);
-  elsif v_session.expires_at <= v_now then
+  end if;
+  -- Not by expires_at: after a change of session_ttl that may be the old one for a while.
+  select s.touch_granularity, case when not v_session.pinned then coalesce(v_session.ttl, s.session_ttl) end
+  into v_granularity, v_ttl
+  from private.settings as s;
+  if v_session.last_activity_at + v_ttl <= v_now then
     return jsonb_build_object('outcome', 'expired');
   end if;
 
   -- A short life is touched more often than every granularity, or it would end while the session is in use.
-  select least(s.touch_granularity, (v_session.expires_at - v_session.last_activity_at) / 10) into v_granularity
-  from private.settings as s;
+  v_granularity := least(v_granularity, v_ttl / 10);
   v_touch := p_touch and v_session.last_activity_at <= v_now - v_granularity;
   -- Most calls change nothing, or the unindexed count alone, which keeps the update within its page.
   if v_touch then
@@ -241,60 +246,3 @@ grant execute on function public.settle_message(uuid, text, uuid, text, uuid, ti
 
 comment on function public.settle_message(uuid, text, uuid, text, uuid, timestamptz) is
   'What became of a message that was counted. stored: the key leads to it from now on. refused: nothing was stored. failed: most likely nothing was stored, so a repeated call looks first. The last two take the count back. Answers whether the session is still active.';
-
-create or replace function private.purge_cleanup_history()
-returns integer
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-  v_limit constant integer := 50000;
-  v_before timestamptz;
-  v_total integer := 0;
-  v_count integer;
-begin
-  select private.clock() - s.log_retention into v_before from private.settings as s;
-
-  -- Not before reconcile has found what its session may have left behind: the id could be used again.
-  delete from private.deletion_log as l where l.log_id in (
-    select d.log_id from private.deletion_log as d
-    where d.finished_at < v_before
-      and d.finished_at < (select t.reconciled_until from private.reconcile_state as t)
-    order by d.finished_at limit v_limit
-  );
-  get diagnostics v_count = row_count;
-  v_total := v_total + v_count;
-
-  delete from private.cleanup_runs as r where r.id in (
-    select d.id from private.cleanup_runs as d
-    where d.requested_at < v_before order by d.requested_at limit v_limit
-  );
-  get diagnostics v_count = row_count;
-  v_total := v_total + v_count;
-
-  -- A client that repeats a call does so within hours.
-  delete from private.message_keys as k where (k.session_id, k.key_hash) in (
-    select d.session_id, d.key_hash from private.message_keys as d
-    where d.created_at < private.clock() - interval '2 days' order by d.created_at limit v_limit
-  );
-  get diagnostics v_count = row_count;
-  v_total := v_total + v_count;
-
-  -- Other jobs of the project may want a longer history than a week; ours do not.
-  delete from cron.job_run_details as d where d.runid in (
-    -- By command: a job that was made anew has another id. What a crash ended has no end.
-    select r.runid
-    from cron.job_run_details as r
-    where r.command like 'select private.%'
-      and coalesce(r.end_time, r.start_time) < private.clock() - interval '7 days'
-    order by r.runid limit v_limit
-  );
-  get diagnostics v_count = row_count;
-  return v_total + v_count;
-end;
-$$;
-
-comment on function private.purge_cleanup_history() is
-  'Removes receipts that reconcile is past and runs, both older than log_retention, message keys older than two days and our cron history older than a week; a bounded number at a time.';

@@ -42,14 +42,20 @@ comment on column public.session_mappings.ttl is
 comment on column public.session_mappings.expires_at is
   'last_activity_at + ttl, kept by a trigger; null when pinned.';
 
--- Serves the owner's list, newest activity first; sessions that wait for their deletion are not in the way.
-create index session_mappings_by_owner
-  on public.session_mappings (user_id, last_activity_at desc, id desc) where status = 'active';
+-- Serves the owner's list; sessions that wait for their deletion are not in the way.
+create index session_mappings_list
+  on public.session_mappings (user_id, pinned desc, last_activity_at desc, id desc) where status = 'active';
+
+comment on index public.session_mappings_list is
+  'Serves the owner''s list, pinned first, then newest activity. Titles are searched within it: an owner has too few sessions for an index on words.';
+
 -- Serves the foreign key and the quota.
 create index session_mappings_user_id on public.session_mappings (user_id);
+
 -- Serves the expiry scan and, nulls included, the breaker.
 create index session_mappings_by_expiry
   on public.session_mappings (expires_at) where status = 'active';
+
 create index session_mappings_provisioning
   on public.session_mappings (last_activity_at) where status = 'provisioning';
 
@@ -65,8 +71,9 @@ create policy "Owners edit their active sessions"
   with check (user_id = (select auth.uid()) and status = 'active');
 
 revoke all on public.session_mappings from anon, authenticated, service_role;
+
 grant select on public.session_mappings to authenticated;
-grant update (title, metadata, pinned) on public.session_mappings to authenticated;
+grant update (title, metadata, pinned, ttl) on public.session_mappings to authenticated;
 grant select, insert, update, delete on public.session_mappings to service_role;
 
 -- Security definer: it reads private.settings on behalf of owners who may not.
@@ -108,12 +115,14 @@ create trigger stamp_session
 
 create function private.session_view(p_session public.session_mappings)
 returns jsonb
-language sql
+-- Not sql: its plan is kept from one call to the next.
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select jsonb_build_object(
+begin
+  return jsonb_build_object(
     'id', p_session.id,
     'status', p_session.status,
     'title', p_session.title,
@@ -128,6 +137,7 @@ as $$
     'lastActivityAt', p_session.last_activity_at,
     'expiresAt', p_session.expires_at
   );
+end;
 $$;
 
 revoke execute on function private.session_view(public.session_mappings)

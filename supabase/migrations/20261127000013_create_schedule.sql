@@ -1,6 +1,75 @@
 -- Purpose: the cron jobs, and the one function that changes settings.
 -- Risk: from here on the schedule runs; until the two Vault secrets exist it only records that it is not configured.
 
+create function private.purge_cleanup_history()
+returns integer
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  -- More than any project of this kind deletes in a day: a purge that falls behind is no purge.
+  v_limit constant integer := 1000000;
+  -- Read once: asked for each row, the time would cost more than the rest.
+  v_now constant timestamptz := private.clock();
+  v_before timestamptz;
+  v_total integer := 0;
+  v_count integer;
+begin
+  select v_now - s.log_retention into v_before from private.settings as s;
+
+  -- Not before reconcile has found what its session may have left behind: the id could be used again.
+  delete from private.deletion_log as l where l.log_id in (
+    select d.log_id from private.deletion_log as d
+    where d.finished_at < v_before
+      and d.finished_at < (select t.reconciled_until from private.reconcile_state as t)
+    order by d.finished_at limit v_limit
+  );
+  get diagnostics v_count = row_count;
+  v_total := v_total + v_count;
+
+  delete from private.cleanup_runs as r where r.id in (
+    select d.id from private.cleanup_runs as d
+    where d.requested_at < v_before order by d.requested_at limit v_limit
+  );
+  get diagnostics v_count = row_count;
+  v_total := v_total + v_count;
+
+  delete from private.settings_log as l where l.log_id in (
+    select d.log_id from private.settings_log as d
+    where d.changed_at < v_before order by d.changed_at limit v_limit
+  );
+  get diagnostics v_count = row_count;
+  v_total := v_total + v_count;
+
+  -- A client that repeats a call does so within hours.
+  delete from private.message_keys as k where (k.session_id, k.key_hash) in (
+    select d.session_id, d.key_hash from private.message_keys as d
+    where d.created_at < v_now - interval '2 days' order by d.created_at limit v_limit
+  );
+  get diagnostics v_count = row_count;
+  v_total := v_total + v_count;
+
+  -- Other jobs of the project may want a longer history than a week; ours do not.
+  delete from cron.job_run_details as d where d.runid in (
+    -- By command: a job that was made anew has another id. What a crash ended has no end.
+    select r.runid
+    from cron.job_run_details as r
+    where r.command like 'select private.%'
+      and coalesce(r.end_time, r.start_time) < v_now - interval '7 days'
+    order by r.runid limit v_limit
+  );
+  get diagnostics v_count = row_count;
+  return v_total + v_count;
+end;
+$$;
+
+revoke execute on function private.purge_cleanup_history() from public, anon, authenticated;
+
+comment on function private.purge_cleanup_history() is
+  'Removes receipts, runs and changes of settings older than log_retention, message keys older than two days and our cron history older than a week; at most a million of each at a time.';
+
 create function private.schedule_job(p_name text, p_schedule text, p_command text)
 returns void
 language plpgsql
@@ -111,9 +180,10 @@ begin
   end;
 
   if v_new.session_ttl is distinct from v_old.session_ttl then
-    update public.session_mappings as s
-    set expires_at = s.last_activity_at + v_new.session_ttl
-    where s.ttl is null and not s.pinned and s.status <> 'deleting';
+    -- What the breaker allowed before it knew of the change does not hold any more.
+    update private.cleanup_runs as r set expiry_allowed = null where r.status <> 'finished';
+    update private.restamp_state as t set after_id = '00000000-0000-0000-0000-000000000000';
+    perform private.restamp_sessions(2000);
   end if;
   return to_jsonb(v_new) - 'only_row';
 end;
@@ -123,7 +193,7 @@ revoke execute on function private.apply_settings(jsonb) from public, anon, auth
 grant execute on function private.apply_settings(jsonb) to service_role;
 
 comment on function private.apply_settings(jsonb) is
-  'Validates and stores settings, reschedules the cron jobs and restamps what expires. See public.configure_cleanup.';
+  'Validates and stores settings, reschedules the cron jobs and begins to restamp what expires. See public.configure_cleanup.';
 
 create function public.configure_cleanup(p_changes jsonb)
 returns jsonb

@@ -1,7 +1,8 @@
--- Purpose: the queue of remote resources to delete, the receipts, and the leases of sessions being made.
+-- Purpose: what has to be deleted in Acontext, and the receipts of what was.
 -- Risk: none; new tables.
 
 create type private.deletion_reason as enum ('requested', 'expired', 'user_deleted', 'stale', 'orphan');
+
 create type private.deletion_proof as enum ('deleted', 'absent', 'unproven');
 
 create table private.deletion_queue (
@@ -33,6 +34,7 @@ comment on table private.deletion_queue is
   'Remote resources to delete. An entry leaves only when both resources are proven gone, or when its session is restored.';
 comment on column private.deletion_queue.id is
   'The session''s id; for an orphan an id that no client can foretell.';
+
 comment on column private.deletion_queue.origin_id is
   'The session id in the mark that the remote resources carry. Equals id except for orphans.';
 comment on column private.deletion_queue.attempts is 'Attempts that failed.';
@@ -42,14 +44,20 @@ comment on column private.deletion_queue.first_claimed_at is
   'Set by the first claim. From then on a remote delete may be under way for ever, so nothing restores the session.';
 
 create index deletion_queue_due on private.deletion_queue (next_attempt_at, id);
+
 -- Serves reconcile: does anybody look after what carries this session's mark?
 create index deletion_queue_origin_id on private.deletion_queue (origin_id);
+
 create unique index deletion_queue_acontext_session_id
   on private.deletion_queue (acontext_session_id) where acontext_session_id is not null;
+
 create unique index deletion_queue_acontext_disk_id
   on private.deletion_queue (acontext_disk_id) where acontext_disk_id is not null;
 
 grant select, insert, update, delete on private.deletion_queue to service_role;
+
+-- Both are empty while all is well.
+create index deletion_queue_stuck on private.deletion_queue (requested_at) where attempts >= 10;
 
 create table private.deletion_log (
   log_id bigint generated always as identity primary key,
@@ -70,32 +78,39 @@ create table private.deletion_log (
 
 comment on table private.deletion_log is
   'Receipts, append-only: what was deleted, for whom, why, and how each resource was proven gone. Kept for log_retention.';
-
 comment on column private.deletion_log.attempts is 'Attempts that it took, the last one included.';
 
 -- Serves the check that no session id lives twice.
 create index deletion_log_by_origin on private.deletion_log (origin_id);
+
 create index deletion_log_by_age on private.deletion_log (finished_at);
 
 grant select, insert on private.deletion_log to service_role;
 
-create table private.provisioning_leases (
-  session_id uuid primary key references public.session_mappings (id) on delete cascade,
-  lease_id uuid not null,
-  leased_until timestamptz not null
-);
+create index deletion_log_unproven
+  on private.deletion_log (finished_at) where session_proof = 'unproven' or disk_proof = 'unproven';
 
-comment on table private.provisioning_leases is
-  'Who is making the remote resources of a session right now: at most one caller at a time.';
+create function private.deletion_view(p_entry private.deletion_queue)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select jsonb_build_object(
+    'id', p_entry.id,
+    'originId', p_entry.origin_id,
+    'acontextSessionId', p_entry.acontext_session_id,
+    'acontextDiskId', p_entry.acontext_disk_id,
+    'sessionGone', p_entry.session_gone_at is not null,
+    'diskGone', p_entry.disk_gone_at is not null,
+    'attempts', p_entry.attempts
+  );
+$$;
 
-grant select, insert, update, delete on private.provisioning_leases to service_role;
+revoke execute on function private.deletion_view(private.deletion_queue)
+  from public, anon, authenticated;
+grant execute on function private.deletion_view(private.deletion_queue) to service_role;
 
-create table private.uncertain_sessions (
-  session_id uuid primary key references public.session_mappings (id) on delete cascade,
-  since timestamptz not null default private.clock()
-);
-
-comment on table private.uncertain_sessions is
-  'Sessions for which an answer from Acontext was lost while they were made: a second disk may exist. Reconcile looks.';
-
-grant select, insert, update, delete on private.uncertain_sessions to service_role;
+comment on function private.deletion_view(private.deletion_queue) is
+  'A queue entry in the shape in which workers take it.';

@@ -72,37 +72,72 @@ create trigger guard_session_change
   before insert or update on public.session_mappings
   for each row execute function private.guard_session_change();
 
+create function private.first_attempt_at(
+  p_session_id uuid,
+  p_reason private.deletion_reason
+)
+returns timestamptz
+-- Not sql: its plans are kept from one call to the next.
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  v_grace interval := interval '0';
+  v_leased_until timestamptz;
+begin
+  if p_reason in ('requested', 'expired') then
+    select s.deletion_grace into v_grace from private.settings as s;
+  end if;
+  -- A caller that is making the remote resources right now gets the time to finish or to give up.
+  select p.leased_until into v_leased_until
+    from private.provisioning_leases as p where p.session_id = p_session_id;
+  return greatest(private.clock() + v_grace, v_leased_until);
+end;
+$$;
+
+revoke execute on function private.first_attempt_at(uuid, private.deletion_reason)
+  from public, anon, authenticated;
+grant execute on function private.first_attempt_at(uuid, private.deletion_reason) to service_role;
+
+comment on function private.first_attempt_at(uuid, private.deletion_reason) is
+  'When a deletion that is queued now becomes due: after the grace period, and not while the session is being made.';
+
 -- Security definer: see guard_session_change.
 create function private.follow_session_status()
 returns trigger
 language plpgsql
 volatile
+-- Security definer: see guard_session_change.
 security definer
 set search_path = ''
 as $$
 declare
-  v_now timestamptz := private.clock();
+  v_reason private.deletion_reason;
 begin
   if new.status = 'deleting' then
     -- The functions that queue with a reason of their own have done so already.
+    if exists (select 1 from private.deletion_queue as q where q.id = new.id) then
+      return null;
+    end if;
+    v_reason := case
+      when new.user_id is null then 'user_deleted'::private.deletion_reason
+      else 'requested'::private.deletion_reason
+    end;
     insert into private.deletion_queue (
       id, origin_id, reason, user_id, acontext_session_id, acontext_disk_id, requested_at, next_attempt_at
     )
-    select
+    values (
       new.id,
       new.id,
-      r.reason,
+      v_reason,
       old.user_id,
       new.acontext_session_id,
       new.acontext_disk_id,
-      v_now,
-      private.first_attempt_at(new.id, r.reason)
-    from (
-      select case
-        when new.user_id is null then 'user_deleted'::private.deletion_reason
-        else 'requested'::private.deletion_reason
-      end as reason
-    ) as r
+      private.clock(),
+      private.first_attempt_at(new.id, v_reason)
+    )
     on conflict (id) do nothing;
   elsif old.status = 'deleting' then
     delete from private.deletion_queue as q where q.id = new.id;
@@ -120,31 +155,6 @@ create trigger follow_session_status
   after update on public.session_mappings
   for each row when (old.status is distinct from new.status)
   execute function private.follow_session_status();
-
-create function private.first_attempt_at(
-  p_session_id uuid,
-  p_reason private.deletion_reason
-)
-returns timestamptz
-language sql
-stable
-security invoker
-set search_path = ''
-as $$
-  -- A caller that is making the remote resources right now gets the time to finish or to give up.
-  select greatest(
-    private.clock() + case when p_reason in ('requested', 'expired') then s.deletion_grace else interval '0' end,
-    (select p.leased_until from private.provisioning_leases as p where p.session_id = p_session_id)
-  )
-  from private.settings as s;
-$$;
-
-revoke execute on function private.first_attempt_at(uuid, private.deletion_reason)
-  from public, anon, authenticated;
-grant execute on function private.first_attempt_at(uuid, private.deletion_reason) to service_role;
-
-comment on function private.first_attempt_at(uuid, private.deletion_reason) is
-  'When a deletion that is queued now becomes due: after the grace period, and not while the session is being made.';
 
 -- Security definer: see guard_session_change.
 create function private.guard_session_delete()

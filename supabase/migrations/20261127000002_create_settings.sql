@@ -1,5 +1,5 @@
--- Purpose: the one row of settings. Change it through public.configure_cleanup, which validates and reschedules.
--- Risk: none; new table.
+-- Purpose: the one row of settings and the log of its changes. Change settings through public.configure_cleanup, which validates and reschedules.
+-- Risk: none; new tables.
 
 create table private.settings (
   only_row boolean primary key default true,
@@ -48,10 +48,64 @@ comment on column private.settings.breaker_fraction is
   'A sweep expires nothing when more than this share of all active sessions would expire at once.';
 comment on column private.settings.breaker_minimum is
   'The breaker looks only at sweeps that would expire at least this many sessions.';
-
 comment on column private.settings.orphan_grace is
   'How old a remote resource that no session knows must be before reconcile queues it for deletion.';
 
 insert into private.settings default values;
 
 grant select on private.settings to service_role;
+
+create table private.settings_log (
+  log_id bigint generated always as identity primary key,
+  changed_at timestamptz not null default private.clock(),
+  changed_by text not null,
+  old jsonb not null,
+  new jsonb not null,
+  constraint logged_change_changes_something check (old <> new)
+);
+
+comment on table private.settings_log is
+  'Changes of settings, append-only: who, when, and the old and new values of what changed. Kept for log_retention.';
+comment on column private.settings_log.changed_by is
+  'The database role: postgres for the SQL editor, service_role for a secret key.';
+
+create index settings_log_by_age on private.settings_log (changed_at);
+
+grant select on private.settings_log to service_role;
+
+create function private.log_settings_change()
+returns trigger
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  v_old jsonb;
+  v_new jsonb;
+begin
+  select jsonb_object_agg(o.key, o.value), jsonb_object_agg(o.key, to_jsonb(new) -> o.key)
+  into v_old, v_new
+  from jsonb_each(to_jsonb(old) - array['only_row', 'updated_at']) as o
+  where o.value is distinct from to_jsonb(new) -> o.key;
+  if v_old is null then
+    return null;
+  end if;
+  insert into private.settings_log (changed_by, old, new)
+  values (
+    -- apply_settings runs as its owner; the role that the API or the caller has set is still known.
+    case current_setting('role') when 'none' then session_user::text else current_setting('role') end,
+    v_old,
+    v_new
+  );
+  return null;
+end;
+$$;
+
+revoke execute on function private.log_settings_change() from public, anon, authenticated;
+
+comment on function private.log_settings_change() is 'Trigger: writes what changed of the settings to the log.';
+
+create trigger log_settings_change
+  after update on private.settings
+  for each row execute function private.log_settings_change();

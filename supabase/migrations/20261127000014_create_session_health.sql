@@ -1,17 +1,6 @@
 -- Purpose: everything that tells whether the cleanup works, in one call that costs the same at a million sessions.
 -- Risk: two small partial indexes are built; a column is added to the one row of reconcile_state.
 
--- Both are empty while all is well.
-create index deletion_queue_stuck on private.deletion_queue (requested_at) where attempts >= 10;
-create index deletion_log_unproven
-  on private.deletion_log (finished_at) where session_proof = 'unproven' or disk_proof = 'unproven';
-
-alter table private.reconcile_state
-  add column watched_since timestamptz not null default private.clock();
-
-comment on column private.reconcile_state.watched_since is
-  'A pass that never ended is overdue counted from here.';
-
 create function private.longest_pause(p_schedule text)
 returns interval
 language sql

@@ -14,20 +14,30 @@ create table private.reconcile_state (
   pass_unknown integer not null default 0,
   run_id uuid,
   run_until timestamptz,
+  watched_since timestamptz not null default private.clock(),
+  moved_at timestamptz,
   constraint reconcile_state_has_one_row check (only_row)
 );
 
 comment on table private.reconcile_state is
   'Where the walk over Acontext''s lists stands, and which run holds it: exactly one row.';
-
 comment on column private.reconcile_state.reconciled_until is
   'Whatever sessions that were gone by then left behind has been found. Their receipts, which keep their ids from being used again, stay at least until then.';
 comment on column private.reconcile_state.pass_unknown is
   'Queued by this pass so far. However many runs a pass takes, together they queue no more than the share that one may.';
+comment on column private.reconcile_state.watched_since is
+  'A pass that never ended is overdue counted from here.';
+comment on column private.reconcile_state.moved_at is 'When phase or page_cursor last changed.';
 
 insert into private.reconcile_state default values;
 
 grant select, update on private.reconcile_state to service_role;
+
+create trigger set_moved_at
+  before update on private.reconcile_state
+  for each row
+  when ((old.phase, old.page_cursor) is distinct from (new.phase, new.page_cursor))
+  execute function private.set_moved_at();
 
 create function public.start_reconcile_run(p_run_id uuid, p_hold_seconds integer)
 returns jsonb
@@ -249,7 +259,10 @@ begin
       + private.queue_orphans(v_item.origin_id, v_item.session_ids, v_item.disk_ids, null);
   end loop;
 
-  delete from private.uncertain_sessions as u where u.session_id = any (p_checked);
+  -- As in list_uncertain_sessions: whom a new doubt concerns was not looked into for that.
+  delete from private.uncertain_sessions as u
+  where u.session_id = any (p_checked)
+    and u.since <= v_now - 2 * (select s.orphan_grace from private.settings as s);
   update private.reconcile_state as t
   set phase = p_phase,
     page_cursor = p_cursor,
@@ -305,6 +318,7 @@ as $$
 declare
   v_now timestamptz := private.clock();
   v_run private.cleanup_runs;
+  v_got_on boolean;
   v_dispatched integer := 0;
 begin
   update private.cleanup_runs as r
@@ -318,11 +332,14 @@ begin
   if not found then
     return jsonb_build_object('dispatched', 0);
   end if;
+  v_got_on := coalesce((p_result ->> 'queued')::integer, 0) > 0
+    or coalesce((p_result ->> 'labelsRemoved')::integer, 0) > 0
+    or exists (select 1 from private.reconcile_state as t where t.moved_at >= v_run.started_at);
   update private.reconcile_state as t
   set run_id = null, run_until = null
   where t.run_id = p_run_id;
   -- A scheduled pass goes on until it is through; one that a person started does not run away.
-  if v_run.request_id is not null and v_run.stop_reason in ('limit', 'time_budget', 'shutdown')
+  if v_got_on and v_run.request_id is not null and v_run.stop_reason in ('limit', 'time_budget', 'shutdown')
     and private.dispatch_reconcile()
   then
     v_dispatched := 1;
@@ -335,4 +352,4 @@ revoke execute on function public.finish_reconcile_run(uuid, jsonb) from public,
 grant execute on function public.finish_reconcile_run(uuid, jsonb) to service_role;
 
 comment on function public.finish_reconcile_run(uuid, jsonb) is
-  'Ends a reconcile run once and lets go of the walk; a scheduled run that stopped early calls the next.';
+  'Ends a reconcile run once and lets go of the walk; a scheduled run that got on and stopped early calls the next.';

@@ -13,7 +13,10 @@ as $$
     private.count_queued(p_limit)
       + private.count_stale(p_limit)
       + case
-          when p_expires_sessions and private.expiry_allowed(p_force) then private.count_expired(p_limit)
+          when not p_expires_sessions then 0
+          -- How many are due is not known before all have their new expiry; that is work for a run, too.
+          when (select t.after_id is not null from private.restamp_state as t) then 1
+          when private.expiry_allowed(p_force) then private.count_expired(p_limit)
           else 0
         end
   );
@@ -127,6 +130,10 @@ declare
   v_busy integer;
   v_wanted integer;
 begin
+  -- A new session_ttl reaches all sessions soon, not only when the next run expires some.
+  if p_trigger = 'retry' then
+    perform private.restamp_sessions(2000);
+  end if;
   select s.* into v_settings from private.settings as s;
   if not v_settings.cleanup_enabled then
     return 0;
@@ -198,6 +205,7 @@ set search_path = ''
 as $$
 declare
   v_run private.cleanup_runs;
+  v_got_on boolean;
   v_remaining integer;
   v_dispatched integer := 0;
 begin
@@ -216,12 +224,12 @@ begin
     return jsonb_build_object('remaining', 0, 'dispatched', 0);
   end if;
 
+  v_got_on := v_run.total > v_run.deferred or v_run.expired + v_run.stale > 0
+    or exists (select 1 from private.restamp_state as t where t.moved_at >= v_run.started_at);
   v_remaining := private.count_due(v_run.expires_sessions, v_run.force, 100000);
-  -- After a run that got nothing done, because of 429s all along, the next one can wait for the schedule.
-  if v_remaining > 0 and v_run.trigger <> 'manual' and (
-    v_run.stop_reason = 'shutdown'
-    or (v_run.stop_reason in ('limit', 'time_budget') and (v_run.total = 0 or v_run.deferred < v_run.total))
-  ) then
+  if v_remaining > 0 and v_got_on and v_run.trigger <> 'manual'
+    and v_run.stop_reason in ('limit', 'time_budget', 'shutdown')
+  then
     v_dispatched := private.dispatch_cleanup('chain', v_run.expires_sessions, v_run.force);
   end if;
   return jsonb_build_object('remaining', v_remaining, 'dispatched', v_dispatched);
@@ -233,51 +241,3 @@ grant execute on function public.finish_cleanup_run(uuid, jsonb) to service_role
 
 comment on function public.finish_cleanup_run(uuid, jsonb) is
   'Ends a run once; a scheduled run that got on and leaves work behind calls the next. Answers what is still due, counted up to 100,000.';
-
-create function private.purge_cleanup_history()
-returns integer
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-  v_limit constant integer := 50000;
-  v_before timestamptz;
-  v_total integer := 0;
-  v_count integer;
-begin
-  select private.clock() - s.log_retention into v_before from private.settings as s;
-
-  delete from private.deletion_log as l where l.log_id in (
-    select d.log_id from private.deletion_log as d
-    where d.finished_at < v_before order by d.finished_at limit v_limit
-  );
-  get diagnostics v_count = row_count;
-  v_total := v_total + v_count;
-
-  delete from private.cleanup_runs as r where r.id in (
-    select d.id from private.cleanup_runs as d
-    where d.requested_at < v_before order by d.requested_at limit v_limit
-  );
-  get diagnostics v_count = row_count;
-  v_total := v_total + v_count;
-
-  -- Other jobs of the project may want a longer history than a week; ours do not.
-  delete from cron.job_run_details as d where d.runid in (
-    -- By command: a job that was made anew has another id. What a crash ended has no end.
-    select r.runid
-    from cron.job_run_details as r
-    where r.command like 'select private.%'
-      and coalesce(r.end_time, r.start_time) < private.clock() - interval '7 days'
-    order by r.runid limit v_limit
-  );
-  get diagnostics v_count = row_count;
-  return v_total + v_count;
-end;
-$$;
-
-revoke execute on function private.purge_cleanup_history() from public, anon, authenticated;
-
-comment on function private.purge_cleanup_history() is
-  'Removes receipts and runs older than log_retention and our cron history older than a week; a bounded number at a time.';
