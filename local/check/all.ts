@@ -7,6 +7,7 @@
 import { checkContract } from "./contract.ts";
 import { checkDatabase } from "./database.ts";
 import { checkDeadExports } from "./dead_exports.ts";
+import { checkDocs } from "./docs.ts";
 import { checkImportMaps } from "./import_maps.ts";
 import { checkPerformance } from "./performance.ts";
 import type { Report } from "./report.ts";
@@ -18,6 +19,7 @@ export async function runChecks(report: Report, options: { fix: boolean }): Prom
   await checkImportMaps(report);
   await checkDeadExports(report);
   await checkContract(report, options);
+  await checkDocs(report);
   await checkPerformance(report, options);
   await checkDatabase(report, options);
 }
