@@ -9,6 +9,7 @@ import { checkDatabase } from "./database.ts";
 import { checkDeadExports } from "./dead_exports.ts";
 import { checkDocs } from "./docs.ts";
 import { checkImportMaps } from "./import_maps.ts";
+import { checkMutantsPage } from "./mutants.ts";
 import { checkPerformance } from "./performance.ts";
 import type { Report } from "./report.ts";
 import { checkSource } from "./source.ts";
@@ -19,6 +20,7 @@ export async function runChecks(report: Report, options: { fix: boolean }): Prom
   await checkImportMaps(report);
   await checkDeadExports(report);
   await checkContract(report, options);
+  await checkMutantsPage(report, options);
   await checkDocs(report);
   await checkPerformance(report, options);
   await checkDatabase(report, options);
