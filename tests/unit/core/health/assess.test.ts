@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert/mod.js";
-import { assess } from "../../../../supabase/functions/_acontext_sessions/core/health/health.ts";
+import { assess } from "../../../../supabase/functions/_acontext_sessions/core/health/assess.ts";
 import type { HealthFacts } from "../../../../supabase/functions/_acontext_sessions/core/health/facts.ts";
 import { HEALTH_REASONS } from "../../../../supabase/functions/_acontext_sessions/core/health/reasons.ts";
 import { healthyFacts } from "./fixtures.ts";
@@ -47,7 +47,7 @@ Deno.test("assess() puts the worst first, with what was seen and what to do", ()
       {
         code: "stuck_sessions",
         severity: "degraded",
-        message: "About 12345 deletions have failed ten times or more and are still tried",
+        message: "About 12345 deletions have failed 10 times or more and are still tried",
         remedy: HEALTH_REASONS.stuck_sessions.remedy,
       },
     ],
