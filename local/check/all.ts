@@ -9,6 +9,7 @@ import { checkDatabase } from "./database.ts";
 import { checkDeadExports } from "./dead_exports.ts";
 import { checkDocs } from "./docs.ts";
 import { checkImportMaps } from "./import_maps.ts";
+import { checkLayers } from "./layers.ts";
 import { checkMutantsPage } from "./mutants.ts";
 import { checkPerformance } from "./performance.ts";
 import type { Report } from "./report.ts";
@@ -18,6 +19,7 @@ import { checkSource } from "./source.ts";
 export async function runChecks(report: Report, options: { fix: boolean }): Promise<void> {
   await checkSource(report, options);
   await checkImportMaps(report);
+  await checkLayers(report);
   await checkDeadExports(report);
   await checkContract(report, options);
   await checkMutantsPage(report, options);

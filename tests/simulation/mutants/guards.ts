@@ -6,7 +6,7 @@ const drop = (trigger: string, table: string) => ({
   statement: `drop trigger ${trigger} on ${table}`,
 });
 const ROWS = "public.session_mappings";
-const QUEUE = "private.deletion_queue";
+const QUEUE = "acontext_sessions.deletion_queue";
 
 export const guardMutants: Mutant[] = [
   { mechanism: "deleting a row queues it instead", sql: [drop("guard_session_delete", ROWS)] },
@@ -27,7 +27,7 @@ export const guardMutants: Mutant[] = [
   {
     mechanism: "erasing a user queues the user's sessions",
     sql: [{
-      function: "private.guard_session_change()",
+      function: "acontext_sessions.guard_session_change()",
       find: "    new.status := 'deleting';\n",
       replace: "",
     }],
@@ -35,7 +35,7 @@ export const guardMutants: Mutant[] = [
   {
     mechanism: "a remote id never changes once it is bound",
     sql: [{
-      function: "private.guard_session_change()",
+      function: "acontext_sessions.guard_session_change()",
       find: "      and new.acontext_disk_id is distinct from old.acontext_disk_id)",
       replace: "      and false)",
     }],
@@ -46,11 +46,11 @@ export const guardMutants: Mutant[] = [
       statement: `alter table ${ROWS} drop constraint acontext_session_id_is_not_shared,
         drop constraint acontext_disk_id_is_not_shared`,
     }, {
-      function: "private.guard_session_change()",
+      function: "acontext_sessions.guard_session_change()",
       find: "if new.status <> 'provisioning'",
       replace: "if new.status is null",
     }, {
-      function: "private.guard_session_change()",
+      function: "acontext_sessions.guard_session_change()",
       find: "or new.acontext_session_id is not null or new.acontext_disk_id is not null",
       replace: "",
     }],
