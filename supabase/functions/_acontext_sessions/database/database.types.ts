@@ -62,6 +62,10 @@ export type Database = {
       [_ in never]: never;
     };
     Functions: {
+      "acontext_set_vault_secrets": {
+        Args: { "p_project_url": string; "p_secret_key": string };
+        Returns: Json;
+      };
       "acontext_activate_session": {
         Args: {
           "p_acontext_disk_id": string;
