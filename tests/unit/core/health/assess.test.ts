@@ -34,7 +34,7 @@ Deno.test("assess() is ok in a new project without any run", () => {
 Deno.test("assess() puts the worst first, with what was seen and what to do", () => {
   const facts = healthyFacts();
   facts.queue.stuck = { count: 12_345, estimated: true };
-  facts.vault = { projectUrl: null, secretKey: false };
+  facts.vault = { projectUrl: null, secretKey: false, unusable: [] };
   assertEquals(assess(facts), {
     status: "failing",
     reasons: [
@@ -52,6 +52,15 @@ Deno.test("assess() puts the worst first, with what was seen and what to do", ()
       },
     ],
   });
+});
+
+Deno.test("assess() tells a secret that cannot be used from one that is missing", () => {
+  const facts = healthyFacts();
+  facts.vault = { projectUrl: null, secretKey: false, unusable: ["acontext_sessions_secret_key"] };
+  assertEquals(
+    assess(facts).reasons.map(({ message }) => message),
+    ["Vault lacks acontext_sessions_project_url; acontext_sessions_secret_key in Vault cannot be used"],
+  );
 });
 
 Deno.test("assess() is overdue when work waits and no run succeeds, growing when runs do", () => {

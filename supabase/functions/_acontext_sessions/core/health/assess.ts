@@ -95,7 +95,12 @@ function* configuration({ vault, jobs, settings }: HealthFacts): Generator<Findi
     ...(vault.projectUrl === null ? ["acontext_sessions_project_url"] : []),
     ...(vault.secretKey ? [] : ["acontext_sessions_secret_key"]),
   ];
-  if (secrets.length > 0) yield ["not_configured", `Vault lacks ${secrets.join(" and ")}`];
+  const missing = secrets.filter((name) => !vault.unusable.includes(name));
+  const problems = [
+    ...(missing.length > 0 ? [`Vault lacks ${missing.join(" and ")}`] : []),
+    ...vault.unusable.map((name) => `${name} in Vault cannot be used`),
+  ];
+  if (problems.length > 0) yield ["not_configured", problems.join("; ")];
   const idle = jobs.filter(({ active }) => !active);
   if (idle.length > 0) {
     yield ["job_missing", `Missing or switched off: the cron jobs ${namesOf(idle)}`];

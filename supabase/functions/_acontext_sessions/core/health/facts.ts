@@ -87,7 +87,12 @@ export const healthFactsSchema = z.object({
     old: z.record(z.string(), settingValue),
     new: z.record(z.string(), settingValue),
   })),
-  vault: z.object({ projectUrl: z.string().nullable(), secretKey: z.boolean() }),
+  /** What Vault has for the dispatcher and can be used; `unusable` names what is there and cannot. */
+  vault: z.object({
+    projectUrl: z.string().nullable(),
+    secretKey: z.boolean(),
+    unusable: z.array(z.string()),
+  }),
   jobs: z.array(z.object({
     /** Without its prefix `acontext-sessions-`. */
     name: z.string(),

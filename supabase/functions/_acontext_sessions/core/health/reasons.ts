@@ -16,7 +16,7 @@ export const HEALTH_REASONS = {
   not_configured: {
     severity: "failing",
     remedy:
-      "Put the project's URL and a secret key into Vault, as acontext_sessions_project_url and acontext_sessions_secret_key",
+      "Put the project's URL and a secret key into Vault: npm run ops -- rotate-secret, with SUPABASE_URL and SUPABASE_SECRET_KEY",
   },
   job_missing: {
     severity: "failing",
@@ -31,7 +31,7 @@ export const HEALTH_REASONS = {
   worker_unreachable: {
     severity: "failing",
     remedy:
-      "http_401: put a valid secret key into Vault. http_404: deploy cleanup-sessions. http_500: set the variable that its log names. Otherwise: correct acontext_sessions_project_url in Vault",
+      "http_401: put a valid secret key into Vault, npm run ops -- rotate-secret. http_404: deploy cleanup-sessions. http_500: set the variable that its log names. Otherwise: correct acontext_sessions_project_url in Vault by the same command",
   },
   acontext_unreachable: {
     severity: "failing",
