@@ -30,9 +30,9 @@ export const bindingMutants: Mutant[] = [
     mechanism: "binding checks the provisioning lease",
     backedUp: {
       by: "The first caller that binds wins. What another caller created is queued whether that " +
-        "call succeeds (`activate_session` answers `active`) or fails (`release_session`). If the " +
-        "caller dies, reconcile examines the session, which taking over the lease has marked as " +
-        "uncertain.",
+        "call succeeds (`acontext_activate_session` answers `active`) or fails " +
+        "(`acontext_release_session`). If the caller dies, reconcile examines the session, which " +
+        "taking over the lease has marked as uncertain.",
       test: CREATION_TEST,
     },
     sql: [boundByAnybody],
@@ -82,10 +82,10 @@ export const bindingMutants: Mutant[] = [
     backedUp: {
       by:
         "An id that the queue knows cannot begin, and nothing queues what carries the mark of a " +
-        "session under creation: `activate_session` does so only for sessions that are gone, " +
-        "deleting or active, reconcile only for those that are gone or active. What remains is " +
-        "two transactions at the very same moment, `begin_session` and a reconcile that cannot " +
-        "see it. The simulation plays transactions one by one; " +
+        "session under creation: `acontext_activate_session` does so only for sessions that are " +
+        "gone, deleting or active, reconcile only for those that are gone or active. What remains " +
+        "is two transactions at the very same moment, `acontext_begin_session` and a reconcile " +
+        "that cannot see it. The simulation plays transactions one by one; " +
         "`tests/integration/sql_races_creation.test.ts` plays these two together.",
       test: CREATION_TEST,
     },
