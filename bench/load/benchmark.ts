@@ -69,7 +69,7 @@ async function run(
   log(`${backlog} expired sessions, ${count} clients`);
   await createInBulk(world, { count: backlog, daysAgo: 31 });
   // All sessions there are expire at once: with its default the breaker would rightly hold them.
-  await world.database.configure({ breaker_fraction: 1 });
+  await world.database.configure({ max_expiry_fraction: 1 });
   await world.database.silenceJobs();
   await ask(clients, { do: "sign in", maxRetryAfter, ...await signIn(world, count) });
 

@@ -34,7 +34,7 @@ export function createStore(client: SupabaseClient<Database>): Store {
 
   return {
     beginSession: (session, lease) =>
-      ask("begin_session", {
+      ask("acontext_begin_session", {
         p_user_id: session.userId,
         p_session_id: session.sessionId,
         p_metadata: session.metadata,
@@ -45,7 +45,7 @@ export function createStore(client: SupabaseClient<Database>): Store {
       }, beginSchema),
 
     activateSession: (input) =>
-      ask("activate_session", {
+      ask("acontext_activate_session", {
         p_session_id: input.sessionId,
         p_lease_id: input.leaseId,
         p_acontext_session_id: input.acontextSessionId,
@@ -56,7 +56,7 @@ export function createStore(client: SupabaseClient<Database>): Store {
       }, activateSchema),
 
     async releaseSession({ sessionId, leaseId, acontextSessionIds, acontextDiskIds }) {
-      await call("release_session", {
+      await call("acontext_release_session", {
         p_session_id: sessionId,
         p_lease_id: leaseId,
         p_acontext_session_ids: acontextSessionIds,
@@ -65,31 +65,39 @@ export function createStore(client: SupabaseClient<Database>): Store {
     },
 
     requestDeletion: ({ userId, sessionId }, lease) =>
-      ask("request_session_deletion", {
+      ask("acontext_request_session_deletion", {
         p_user_id: userId,
         p_session_id: sessionId,
         ...leaseArgs(lease),
       }, deletionRequestSchema),
 
     restoreSession: ({ userId, sessionId }) =>
-      ask("restore_session", { p_user_id: userId, p_session_id: sessionId }, restoreSchema),
+      ask(
+        "acontext_restore_session",
+        { p_user_id: userId, p_session_id: sessionId },
+        restoreSchema,
+      ),
 
     startRun: ({ runId, force }) =>
-      ask("start_cleanup_run", { p_run_id: runId, p_force: force }, startRunSchema),
+      ask("acontext_start_sweep", { p_run_id: runId, p_force: force }, startRunSchema),
 
-    previewCleanup: ({ limit, force }) =>
-      ask("preview_cleanup", { p_limit: limit, p_force: force }, previewSchema),
+    previewSweep: ({ limit, force }) =>
+      ask("acontext_preview_sweep", { p_limit: limit, p_force: force }, previewSchema),
 
     queueDue: ({ runId, limit }) =>
-      ask("queue_due_sessions", { p_run_id: runId, p_limit: limit }, queuedDueSchema),
+      ask("acontext_queue_due_sessions", { p_run_id: runId, p_limit: limit }, queuedDueSchema),
 
     claimDeletions: ({ limit }, lease) =>
-      ask("claim_deletions", { p_limit: limit, ...leaseArgs(lease) }, deletionsSchema),
+      ask("acontext_claim_deletions", { p_limit: limit, ...leaseArgs(lease) }, deletionsSchema),
 
     settleDeletions: (leaseId, settlements) =>
-      ask("settle_deletions", { p_lease_id: leaseId, p_settlements: settlements }, settledSchema),
+      ask(
+        "acontext_settle_deletions",
+        { p_lease_id: leaseId, p_settlements: settlements },
+        settledSchema,
+      ),
 
     finishRun: (runId, result) =>
-      ask("finish_cleanup_run", { p_run_id: runId, p_result: result }, finishedSchema),
+      ask("acontext_finish_sweep", { p_run_id: runId, p_result: result }, finishedSchema),
   };
 }

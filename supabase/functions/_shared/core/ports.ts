@@ -115,7 +115,7 @@ export type Settlement = {
    * What follows when something is left to do. `failed` counts an attempt and backs off. `deferred` counts nothing and
    * waits a minute, because a request may still be under way. `released` is due again at once: nothing was begun.
    */
-  otherwise: "failed" | "deferred" | "released";
+  disposition: "retry" | "deferred" | "released";
   /** Short machine word, kept as `last_error`. */
   error?: string;
   /** Acontext may still be working on a request that was given up: nothing is tried again within a minute. */
@@ -184,8 +184,8 @@ export type StartRunOutcome =
 export interface QueuedDue {
   expired: number;
   stale: number;
-  /** The breaker tripped: nothing was expired. */
-  breaker: boolean;
+  /** Too many would expire at once: nothing was expired. */
+  tooManyExpiring: boolean;
   /** More are due than this step moved. */
   more: boolean;
 }
@@ -195,7 +195,7 @@ export interface Preview {
   queued: number;
   expired: number;
   stale: number;
-  breaker: boolean;
+  tooManyExpiring: boolean;
 }
 
 export type RunResult = {
@@ -216,7 +216,7 @@ export type StopReason =
   | "shutdown"
   | "outage"
   | "throttled"
-  | "breaker"
+  | "too_many_expiring"
   | "disabled"
   | "dry_run"
   | "duplicate"
@@ -254,7 +254,7 @@ export interface Store {
   ): Promise<DeletionRequestOutcome>;
   restoreSession(input: { userId: string; sessionId: string }): Promise<RestoreOutcome>;
   startRun(request: RunRequest): Promise<StartRunOutcome>;
-  previewCleanup(input: { limit: number; force: boolean }): Promise<Preview>;
+  previewSweep(input: { limit: number; force: boolean }): Promise<Preview>;
   queueDue(input: { runId: string; limit: number }): Promise<QueuedDue>;
   claimDeletions(input: { limit: number }, lease: Lease): Promise<Deletion[]>;
   settleDeletions(
