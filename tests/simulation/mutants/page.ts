@@ -1,6 +1,6 @@
 /** tests/simulation/README.md: what the simulation is, and what it notices. Written by `--mutants`. @module */
 
-import { format } from "../../../local/format.ts";
+import { format } from "../../../tools/format.ts";
 import type { MutantGroup } from "./all.ts";
 import type { Mutant } from "./mutant.ts";
 import type { Results } from "./results.ts";

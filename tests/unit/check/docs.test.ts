@@ -6,7 +6,7 @@ import {
   misnumbered,
   missingTests,
   wideTables,
-} from "../../../local/check/docs.ts";
+} from "../../../tools/check/docs.ts";
 
 function docs(pages: Record<string, string>, others: Record<string, string> = {}): Docs {
   const all: Record<string, string> = { ...others, ...pages };
