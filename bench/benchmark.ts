@@ -5,7 +5,7 @@ import type { z } from "zod";
 /** `quick` shows in seconds that everything works; its figures mean little. */
 export type Scale = "full" | "quick";
 
-/** One subject that is measured. `Result` is kept as JSON, raw samples included, and all that is said comes from it. */
+/** One subject that is measured. `Result` is kept as JSON, in aggregates, and all that is said comes from it. */
 export interface Benchmark<Result> {
   /** The name of its file below bench/results and on the command line. */
   name: string;

@@ -1,5 +1,5 @@
 /**
- * `npm run bench`: measures, prints tables, keeps the raw samples in bench/results and writes docs/performance.md anew.
+ * `npm run bench`: measures, prints tables, keeps aggregates in bench/results and writes docs/performance.md anew.
  * With `--quick` nothing is kept. Each benchmark ends with a line `ok name` or `FAIL name`; one that fails keeps none of the
  * others from running.
  *

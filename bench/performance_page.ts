@@ -4,9 +4,9 @@ import { join } from "@std/path/mod.js";
 import { format } from "../local/format.ts";
 import { ROOT } from "../local/paths.ts";
 import { BENCHMARKS } from "./all.ts";
-import { cpuSchema } from "./cpu/benchmark.ts";
-import { drainSchema } from "./drain/benchmark.ts";
-import { growthSchema } from "./growth/schema.ts";
+import { resultSchema as cpuSchema } from "./cpu/result.ts";
+import { resultSchema as drainSchema } from "./drain/result.ts";
+import { resultSchema as growthSchema } from "./growth/result.ts";
 import { planning } from "./planning.ts";
 import type { Machine, Measurement } from "./benchmark.ts";
 import { loadMeasurement } from "./results.ts";
@@ -27,7 +27,7 @@ npm run bench -- --report     # this page from what was measured before
 \`\`\`
 
 Machines are noisy. Compare figures of one run with each other, never with those of another machine: that is why every
-benchmark measures what it is compared with, too, in turns. Raw samples are in \`bench/results\`.
+benchmark measures what it is compared with, too, in turns. What the tables are made from is in \`bench/results\`.
 `;
 
 /** The page as it has to be, given what is in bench/results. */

@@ -6,12 +6,12 @@
  */
 
 import { PAGE_SIZE } from "../supabase/functions/_acontext_sessions/acontext/requests.ts";
-import type { CpuResult } from "./cpu/benchmark.ts";
+import type { CpuResult } from "./cpu/result.ts";
 import { DEFAULT_WORKERS, drainSpeed } from "./drain/report.ts";
-import type { DrainResult } from "./drain/benchmark.ts";
-import type { Growth } from "./growth/schema.ts";
+import type { DrainResult } from "./drain/result.ts";
+import { slopeOf } from "./growth/report.ts";
+import type { Growth } from "./growth/result.ts";
 import { count, figure, table } from "./markdown.ts";
-import { median } from "./statistics.ts";
 
 export interface Measured {
   drain: DrainResult;
@@ -32,18 +32,18 @@ const STATEMENT_LIMIT_MS = 8_000;
 
 export function planning({ drain, cpu, growth }: Measured): string {
   const speed = drainSpeed(drain, LATENCY_MS);
-  const cpuMs = median(cpu.runs.map(({ first }) => first));
+  const cpuMs = cpu.sweep.first.median;
   const database = growth.databases.at(-1);
   const single = growth.work.filter(({ workers }) => workers === 1).at(-1);
-  const breaker = growth.statements.find(({ name }) => name.includes("breaker"));
-  if (database === undefined || single === undefined || breaker === undefined) {
+  const expiryLimit = growth.statements.find(({ statement }) => statement === "expiryLimit");
+  if (database === undefined || single === undefined || expiryLimit === undefined) {
     throw new Error("Cannot plan: the growth was not measured in full");
   }
-  const bytes = database.relations.reduce((sum, relation) => sum + relation.bytes, 0) /
+  const bytes = growth.relations.reduce((sum, relation) => sum + relation.bytes, 0) /
     database.sessions;
   const databaseSpeed = single.deleted / single.seconds;
   const walBytes = single.walBytes / single.deleted;
-  const dueSlope = slope(breaker.ms, growth);
+  const dueSlope = Math.max(0, slopeOf(expiryLimit, growth.databases));
   const dueLimit = STATEMENT_LIMIT_MS / dueSlope;
 
   const perRun = Math.min(CPU_LIMIT_MS / cpuMs, DEFAULT_PER_RUN);
@@ -131,16 +131,6 @@ ${
   instance the way is more projects, each with its users and a \`SESSION_NAMESPACE\` of its own. They can share one Acontext
   project; reconcile then reads the resources of all of them.
 `;
-}
-
-/** Milliseconds more for each session more that is due. */
-function slope(ms: number[][], { databases }: Growth): number {
-  const [least, most] = [databases[0], databases.at(-1)];
-  const [first, last] = [ms[0], ms.at(-1)];
-  if (!least || !most || !first || !last || most.due === least.due) {
-    throw new Error("Cannot plan: only one size was measured");
-  }
-  return Math.max(0, median(last) - median(first)) / (most.due - least.due);
 }
 
 function duration(seconds: number): string {

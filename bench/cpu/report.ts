@@ -1,26 +1,19 @@
 /** What is said of the worker's CPU time and memory. @module */
 
 import { figure, table, verdict } from "../markdown.ts";
-import { median } from "../statistics.ts";
-import type { CpuResult } from "./benchmark.ts";
+import type { CpuResult } from "./result.ts";
 
 const MIB = 2 ** 20;
 /** What the platform gives to one invocation: https://supabase.com/docs/guides/functions/limits */
 const CPU_LIMIT_MS = 2_000;
 
-export function report(
-  { sessions, layers, runs, residentBytes, peakBytes }: CpuResult,
-): string {
-  const bare = median(layers.bare);
-  const sdk = median(layers.sdk);
-  const adapter = median(layers.adapter);
-  const first = median(runs.map((run) => run.first));
-  const second = median(runs.map((run) => run.second));
-  const started = median(runs.map((run) => run.startedBytes)) / MIB;
-  const resident = residentBytes.map((bytes) => bytes / MIB);
-  const most = peakBytes / MIB;
-  const early = resident[0] ?? 0;
-  const late = resident.at(-1) ?? 0;
+export function report({ sessions, layers, sweep, memory }: CpuResult): string {
+  const [bare, sdk, adapter] = [layers.bare.median, layers.sdk.median, layers.adapter.median];
+  const [first, second] = [sweep.first.median, sweep.second.median];
+  const started = memory.startedBytes.median / MIB;
+  const most = memory.peakBytes / MIB;
+  const early = memory.earlyBytes / MIB;
+  const late = memory.lateBytes / MIB;
 
   const layerTable = table(["Two deletes of one session", "CPU, ms", "more than above"], [
     ["`fetch`", figure(bare), ""],
@@ -46,9 +39,9 @@ export function report(
   } MiB when the process has started, ${figure(most)} MiB at most)
 - Memory after the first thousand sessions ${
     figure(early)
-  } MiB, after the last of ${resident.length} thousand ${figure(late)} MiB
+  } MiB, after the last of ${memory.thousands} thousand ${figure(late)} MiB
 
-User and system time of the worker's process, divided by sessions; medians of ${runs.length} rounds of ${
+User and system time of the worker's process, divided by sessions; medians of ${sweep.first.count} rounds of ${
     sessions.toLocaleString("en-US")
   } sessions with a remote service that answers at once.
 

@@ -1,32 +1,21 @@
 /** How fast a backlog of expired sessions drains, against what people use today. @module */
 
-import { z } from "zod";
 import { assertNothingLeft } from "../../tests/integration/support/remote.ts";
 import { withWorld } from "../../tests/integration/support/world.ts";
 import { benchmark, type Scale } from "../benchmark.ts";
-import { type Contender, type Drained, NAIVE, startOthers, thisProject } from "./contenders.ts";
+import { type Contender, type Drained, startOthers, thisProject } from "./contenders.ts";
 import { withLatency } from "./latency.ts";
 import { withFastRemote } from "./remote/start.ts";
 import { report } from "./report.ts";
+import {
+  aggregate,
+  CONTENDER_NAMES,
+  type DrainResult,
+  resultSchema,
+  type Sample,
+} from "./result.ts";
 
 const CONCURRENCY = 16;
-
-const sampleSchema = z.object({
-  contender: z.string(),
-  /** Milliseconds that each call of Acontext is to take, besides its own work. */
-  latency: z.number(),
-  /** What a call takes that is made alone, just before. */
-  lone: z.number(),
-  sessions: z.int(),
-  ms: z.number(),
-  /** Of the worker's process. */
-  cpuMs: z.number(),
-});
-
-export const drainSchema = z.object({ concurrency: z.int(), samples: z.array(sampleSchema) });
-
-export type DrainResult = z.infer<typeof drainSchema>;
-type Sample = z.infer<typeof sampleSchema>;
 
 interface Size {
   latency: number;
@@ -57,7 +46,7 @@ const SIZES: Record<Scale, { rounds: number; sizes: Size[] }> = {
 export const drain = benchmark<DrainResult>({
   name: "drain",
   title: "Draining a backlog",
-  schema: drainSchema,
+  schema: resultSchema,
   report,
   run: ({ scale, log }) =>
     withFastRemote(async (stack) => {
@@ -71,15 +60,15 @@ export const drain = benchmark<DrainResult>({
         for (let round = 0; round < rounds; round++) {
           for (const { latency, sessions, naiveSessions } of sizes) {
             for (const contender of turned(contenders, round)) {
-              const count = contender.name === NAIVE ? naiveSessions : sessions;
+              const count = contender.key === "naive" ? naiveSessions : sessions;
               const sample = await measure(contender, latency, count);
               samples.push(sample);
               const speed = Math.round(1000 * count / sample.ms);
-              log(`${latency} ms, ${contender.name}: ${speed} sessions/s`);
+              log(`${latency} ms, ${CONTENDER_NAMES[contender.key]}: ${speed} sessions/s`);
             }
           }
         }
-        return { concurrency: CONCURRENCY, samples };
+        return aggregate(samples, CONCURRENCY);
       } finally {
         await others.stop();
       }
@@ -101,7 +90,7 @@ export const drain = benchmark<DrainResult>({
           assertNothingLeft(await world.remote.audit());
         });
         if (drained === undefined) throw new Error("Cannot measure: nothing was drained");
-        return { contender: contender.name, latency, sessions, ...drained };
+        return { contender: contender.key, latency, sessions, ...drained };
       }
     }),
 });

@@ -10,14 +10,9 @@ import { cpuMs } from "../cpu_time.ts";
 import { type ChildProgram, startProgram } from "./child_program.ts";
 import { putBossJobs, putGraphileJobs, type PutJobs } from "./jobs.ts";
 import type { Order, ProgramConfig } from "./programs/program.ts";
+import type { ContenderKey } from "./result.ts";
 
 const DAYS_AGO = 31;
-
-export const OURS = "this project";
-export const NAIVE = "naive loop";
-export const BARE = "the deletes alone";
-/** Ends the name of a queue whose jobs are put, and whose rows are removed, by nobody. */
-export const JOBS_ALONE = ", jobs alone";
 
 /** What one drain took. */
 export interface Drained {
@@ -27,7 +22,7 @@ export interface Drained {
 }
 
 export interface Contender {
-  name: string;
+  key: ContenderKey;
   /** Makes so many sessions that this contender will find due. */
   prepare(world: World, count: number): Promise<void>;
   drain(world: World, count: number): Promise<Drained>;
@@ -48,7 +43,7 @@ export async function makeResources({ remote }: World, count: number): Promise<R
 /** This project's sweep, through gateway and function process, as pg_net calls it. */
 export function thisProject(stack: TestStack): Contender {
   return {
-    name: OURS,
+    key: "ours",
     prepare: (world, count) => createInBulk(world, { count, daysAgo: DAYS_AGO }),
     async drain(world, count) {
       const pid = workerOf(stack);
@@ -101,19 +96,24 @@ export async function startOthers(
   }
 
   /** All that is to be done, from rows that have expired to none. */
-  const whole = (name: string, program: ChildProgram): Contender => ({
-    name,
+  const whole = (key: ContenderKey, program: ChildProgram): Contender => ({
+    key,
     prepare: makeRows,
     async drain(_world, count) {
       const drained = await program.drain({ count, resources: [], jobsAlone: false });
       const [row] = await sql<{ left: number }[]>`
         select count(*)::integer as left from public.bench_sessions`;
-      assertEquals(row?.left, 0, `${name} left rows`);
+      assertEquals(row?.left, 0, `${key} left rows`);
       return drained;
     },
   });
-  const jobsAlone = (name: string, program: ChildProgram, putJobs: PutJobs): Contender => ({
-    name: `${name}${JOBS_ALONE}`,
+  /** The queue's own work: its jobs are there already, and no row is removed. */
+  const jobsAlone = (
+    key: ContenderKey,
+    program: ChildProgram,
+    putJobs: PutJobs,
+  ): Contender => ({
+    key,
     async prepare(world, count) {
       await makeRows(world, count);
       await putJobs(sql);
@@ -124,17 +124,17 @@ export async function startOthers(
   let known: Resources = [];
   const contenders: Contender[] = [
     {
-      name: BARE,
+      key: "bare",
       async prepare(world, count) {
         known = await makeResources(world, count);
       },
       drain: (_world, count) => bare.drain({ count, resources: known, jobsAlone: true }),
     },
-    whole(NAIVE, naive),
-    whole("graphile-worker", graphileWorker),
-    whole("pg-boss", pgBoss),
-    jobsAlone("graphile-worker", graphileWorker, putGraphileJobs),
-    jobsAlone("pg-boss", pgBoss, putBossJobs),
+    whole("naive", naive),
+    whole("graphileWorker", graphileWorker),
+    whole("pgBoss", pgBoss),
+    jobsAlone("graphileWorkerAlone", graphileWorker, putGraphileJobs),
+    jobsAlone("pgBossAlone", pgBoss, putBossJobs),
   ];
   return {
     contenders,

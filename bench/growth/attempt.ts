@@ -1,6 +1,7 @@
 /** One attempt of a statement: a request of PostgREST's, in a transaction that is rolled back. @module */
 
 import { z } from "zod";
+import type { StatementKey } from "./result.ts";
 import { call, type Subject } from "./subject.ts";
 
 export interface Attempt {
@@ -14,6 +15,8 @@ export interface Attempt {
 }
 
 export interface Statement {
+  key: StatementKey;
+  /** For people. */
   name: string;
   /** For every message, session or batch; the others run once in a run or when somebody looks. */
   hot: boolean;

@@ -9,20 +9,19 @@
  */
 
 import { LEASE } from "./attempt.ts";
-import type { Messages } from "./schema.ts";
+import type { Messages } from "./result.ts";
 import { call, type Subject } from "./subject.ts";
 
 interface Kind {
-  kind: string;
   secondsBetween: number;
   withKey: boolean;
 }
 
 const KINDS: Kind[] = [
-  { kind: "every second", secondsBetween: 1, withKey: false },
-  { kind: "every 15 seconds", secondsBetween: 15, withKey: false },
-  { kind: "every 2 minutes", secondsBetween: 120, withKey: false },
-  { kind: "every 15 seconds, with an idempotency key", secondsBetween: 15, withKey: true },
+  { secondsBetween: 1, withKey: false },
+  { secondsBetween: 15, withKey: false },
+  { secondsBetween: 120, withKey: false },
+  { secondsBetween: 15, withKey: true },
 ];
 
 const MESSAGES_EACH = 4;
@@ -42,7 +41,7 @@ export async function writeMessages(subject: Subject, conversations: number): Pr
   await session.run("set log_min_duration_statement = -1");
   let seconds = 0;
   const written: Messages[] = [];
-  for (const { kind, secondsBetween, withKey } of KINDS) {
+  for (const { secondsBetween, withKey } of KINDS) {
     seconds += 3_600;
     const converse = async () => {
       for (let message = 0; message < MESSAGES_EACH; message++) {
@@ -61,7 +60,8 @@ export async function writeMessages(subject: Subject, conversations: number): Pr
     const again = await counted(subject, converse);
     const messages = targets.length * MESSAGES_EACH;
     written.push({
-      kind,
+      secondsBetween,
+      withKey,
       messages,
       updates: again.updates,
       hotUpdates: again.hotUpdates,

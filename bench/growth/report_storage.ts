@@ -1,18 +1,18 @@
 /** What is said about bytes, and about the work that the database alone can do. @module */
 
 import { count, figure, percent, table } from "../markdown.ts";
-import type { Growth } from "./schema.ts";
+import type { Growth } from "./result.ts";
 
 export function reportStorage(result: Growth): string {
   return [sizes(result), messages(result), work(result)].join("\n\n");
 }
 
-function sizes({ databases }: Growth): string {
+function sizes({ databases, relations: all }: Growth): string {
   const largest = databases.at(-1);
   if (largest === undefined) return "";
   const perMillion = 1_000_000 / largest.sessions;
   const total = (bytes: number[]) => bytes.reduce((sum, part) => sum + part, 0);
-  const tables = Map.groupBy(largest.relations, ({ table }) => table);
+  const tables = Map.groupBy(all, ({ table }) => table);
   const rows = [...tables].map(([name, relations]) => ({
     name,
     bytes: total(relations.map(({ bytes }) => bytes)),
@@ -24,10 +24,10 @@ function sizes({ databases }: Growth): string {
     ]),
   })).filter(({ cells }) => cells.length > 0).sort((a, b) => b.bytes - a.bytes);
   const sessions = rows.find(({ name }) => name === "session_mappings")?.bytes ?? 0;
-  const all = total(largest.relations.map(({ bytes }) => bytes));
+  const allBytes = total(all.map(({ bytes }) => bytes));
   return `MiB for each million sessions, as seeded: a receipt for each session, an idempotency key for each fifth. A session takes
 ${figure(sessions / largest.sessions)} bytes in its table and indexes, ${
-    figure(all / largest.sessions)
+    figure(allBytes / largest.sessions)
   } with all that is kept beside it. What is below 1 MiB is left out.
 
 ${table(["Table, its indexes", "MiB"], rows.flatMap(({ cells }) => cells))}`;
@@ -43,14 +43,21 @@ first change of a page writes the whole page to WAL; conversations that go on at
 ${
     table(
       ["Messages of one session", "HOT updates", "WAL bytes per message", "after a checkpoint"],
-      all.map(({ kind, updates, hotUpdates, walBytes, walBytesAfterCheckpoint }) => [
-        kind,
+      all.map((
+        { secondsBetween, withKey, updates, hotUpdates, walBytes, walBytesAfterCheckpoint },
+      ) => [
+        `every ${spanOf(secondsBetween)}${withKey ? ", with an idempotency key" : ""}`,
         percent(hotUpdates / updates),
         figure(walBytes),
         figure(walBytesAfterCheckpoint),
       ]),
     )
   }`;
+}
+
+function spanOf(seconds: number): string {
+  if (seconds === 1) return "second";
+  return seconds < 60 ? `${seconds} seconds` : `${seconds / 60} minutes`;
 }
 
 function work({ work: all }: Growth): string {

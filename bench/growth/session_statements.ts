@@ -1,13 +1,18 @@
 /** What the functions of a session ask: for every message, load, create, delete and restore. @module */
 
 import { type Attempt, expect, LEASE, type Statement } from "./attempt.ts";
+import type { StatementKey } from "./result.ts";
 
 const HASH = "0123456789abcdef".repeat(4);
 
 export const sessionStatements: Statement[] = [
-  useStatement("use (`use_session`, nothing written)", { p_touch: false, p_new_messages: 0 }),
-  useStatement("touch (`use_session`, new message)", { p_touch: true, p_new_messages: 1 }),
+  useStatement("use", "use (`use_session`, nothing written)", {
+    p_touch: false,
+    p_new_messages: 0,
+  }),
+  useStatement("touch", "touch (`use_session`, new message)", { p_touch: true, p_new_messages: 1 }),
   {
+    key: "keyedMessage",
     name: "message with a key (`begin_message`, `settle_message`)",
     hot: true,
     role: "service_role",
@@ -32,6 +37,7 @@ export const sessionStatements: Statement[] = [
     },
   },
   {
+    key: "create",
     name: "create (`begin_session`, `activate_session`)",
     hot: true,
     role: "service_role",
@@ -59,6 +65,7 @@ export const sessionStatements: Statement[] = [
     },
   },
   {
+    key: "delete",
     name: "delete (`request_session_deletion`)",
     hot: true,
     role: "service_role",
@@ -67,6 +74,7 @@ export const sessionStatements: Statement[] = [
     },
   },
   {
+    key: "restore",
     name: "restore (`restore_session`)",
     hot: true,
     role: "service_role",
@@ -83,10 +91,12 @@ export const sessionStatements: Statement[] = [
 ];
 
 function useStatement(
+  key: StatementKey,
   name: string,
   how: { p_touch: boolean; p_new_messages: number },
 ): Statement {
   return {
+    key,
     name,
     hot: true,
     role: "service_role",

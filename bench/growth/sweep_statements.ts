@@ -32,12 +32,14 @@ const startedRun = (allowed: boolean | null) => `
 
 export const sweepStatements: Statement[] = [
   {
+    key: "claim",
     name: `claim ${BATCH} (\`claim_deletions\`)`,
     hot: true,
     role: "service_role",
     run: async ({ measure }) => void await claim(measure),
   },
   {
+    key: "settle",
     name: `settle ${BATCH} (\`settle_deletions\`)`,
     hot: true,
     role: "service_role",
@@ -51,6 +53,7 @@ export const sweepStatements: Statement[] = [
     },
   },
   {
+    key: "expire",
     name: `expire ${BATCH} (\`queue_due_sessions\`)`,
     hot: true,
     role: "service_role",
@@ -64,13 +67,11 @@ export const sweepStatements: Statement[] = [
 ];
 
 const RESTAMP = 2_000;
-/** The one statement of these that does the same work whatever is due. */
-export const RESTAMP_STEP =
-  `a step after a change of session_ttl (\`restamp_sessions\`, ${RESTAMP})`;
 
 export const runStatements: Statement[] = [
   {
-    name: RESTAMP_STEP,
+    key: "restampStep",
+    name: `a step after a change of session_ttl (\`restamp_sessions\`, ${RESTAMP})`,
     hot: false,
     role: "service_role",
     setUp: `
@@ -86,6 +87,7 @@ export const runStatements: Statement[] = [
     },
   },
   {
+    key: "expiryLimit",
     name: "breaker (`expiry_allowed`, 1 % due)",
     hot: false,
     role: "service_role",
@@ -99,6 +101,7 @@ export const runStatements: Statement[] = [
     },
   },
   {
+    key: "endOfRun",
     name: "end of a run (`finish_cleanup_run`)",
     hot: false,
     role: "service_role",
@@ -112,6 +115,7 @@ export const runStatements: Statement[] = [
     },
   },
   {
+    key: "health",
     name: "health (`session_health`)",
     hot: false,
     role: "service_role",

@@ -1,7 +1,6 @@
 /** The section of docs/performance.md. @module */
 
 import { figure, milliseconds, percent, table, verdict } from "../markdown.ts";
-import { median, percentile } from "../statistics.ts";
 import { PARTS } from "../support/stack_processes.ts";
 import type { LatencyResult, Setting } from "./result.ts";
 import type { Way } from "./rounds.ts";
@@ -21,8 +20,13 @@ export function report(result: LatencyResult): string {
   ].join("\n\n");
 }
 
-const p50 = ({ rounds }: Way) => median(rounds.flat());
-const p99 = ({ rounds }: Way) => percentile(rounds.flat(), 0.99);
+function p50({ ms }: Way): number {
+  return ms.median;
+}
+
+function p99({ ms }: Way): number {
+  return ms.p99;
+}
 
 function nameOf({ clients, everyMs }: Setting): string {
   return everyMs === null ? `${clients}` : `${clients}, each every ${everyMs} ms`;
@@ -142,9 +146,8 @@ function costRows({ creates, messages }: LatencyResult): [string, Way][] {
   ];
 }
 
-function costOf({ cpu, rounds }: Way): { parts: number[]; total: number } {
-  const requests = rounds.flat().length;
-  const parts = PARTS.map((part) => cpu[part] / requests);
+function costOf({ cpu, ms }: Way): { parts: number[]; total: number } {
+  const parts = PARTS.map((part) => cpu[part] / ms.count);
   return { parts, total: parts.reduce((sum, part) => sum + part, 0) };
 }
 

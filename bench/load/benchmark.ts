@@ -103,12 +103,13 @@ async function signIn({ info, newAnonymousUser }: World, count: number) {
 
 /** Speed may vary; this may not. */
 function demandTruth({ good, bad, end, backlog }: LoadResult): void {
-  const sum = (counts: Record<string, number>) => Object.values(counts).reduce((a, b) => a + b, 0);
+  const failed = Object.values(bad.failedRequests).reduce((sum, times) => sum + times, 0);
+  const injected = bad.injected.reduce((sum, { times }) => sum + times, 0);
   const problems = [
-    ...good.work.wrong.map((what) => `good day: ${what}`),
-    ...Object.keys(good.work.failedRequests).map((code) => `good day: a request failed: ${code}`),
-    ...bad.work.wrong.map((what) => `bad day: ${what}`),
-    ...(sum(bad.work.failedRequests) > sum(bad.injected) ? ["more failures than faults"] : []),
+    ...good.wrong.map((what) => `good day: ${what}`),
+    ...Object.keys(good.failedRequests).map((code) => `good day: a request failed: ${code}`),
+    ...bad.wrong.map((what) => `bad day: ${what}`),
+    ...(failed > injected ? ["more failures than faults"] : []),
     ...end.wrong.map((what) => `end: ${what}`),
     ...(end.leaked > 0 ? [`${end.leaked} leaked`] : []),
     ...(end.missing > 0 ? [`${end.missing} missing`] : []),

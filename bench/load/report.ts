@@ -1,7 +1,7 @@
 /** The section of docs/performance.md. @module */
 
 import { count, figure, milliseconds, percent, table } from "../markdown.ts";
-import { median, percentile } from "../statistics.ts";
+import type { Fault } from "../../local/acontext/fault_rules.ts";
 import { OPERATIONS } from "./questions.ts";
 import type { Day, LoadResult } from "./result.ts";
 
@@ -23,7 +23,7 @@ export function report(result: LoadResult): string {
 
 function intro({ clients, delayMs, backlog, good }: LoadResult): string {
   return `${clients} clients with the client package work without a pause for ${
-    figure(good.work.seconds)
+    figure(good.seconds)
   } s, each on its own sessions: 45 % store a message, 30 % load a whole conversation, 10 % list, 5 % create, 5 % upload or
 download a file, 5 % delete. Beside them a sweep takes up expired sessions, from a backlog of ${
     count(backlog)
@@ -35,43 +35,44 @@ true. With an error the measurement fails, and also when more requests fail than
 }
 
 function dayReport(name: string, day: Day, { clients }: LoadResult): string[] {
-  const { work, sweeps } = day;
-  const requests = Object.values(work.requests).flat().length;
+  const { seconds, sweeps } = day;
+  const { requests } = totals(day);
   return [
     `**${name}.** ${count(requests)} requests of ${clients} clients, ${
-      figure(requests / work.seconds)
-    } a second, ${work.wrong.length} errors; meanwhile ${count(sweeps.deleted)} sessions swept, ${
-      figure(sweeps.deleted / work.seconds)
+      figure(requests / seconds)
+    } a second, ${day.wrong.length} errors; meanwhile ${count(sweeps.deleted)} sessions swept, ${
+      figure(sweeps.deleted / seconds)
     } a second. A *call* is what the app waits for, with the client's own repetitions and the waits that an answer asks
 for.`,
     dayTable(day),
   ];
 }
 
-function dayTable({ work }: Day): string {
+function dayTable({ operations }: Day): string {
   return table(
     ["operation", "requests", "p50", "p99", "calls", "call p50", "call p99"],
-    OPERATIONS.filter((operation) => (work.calls[operation] ?? []).length > 0).map((operation) => {
-      const [requests, calls] = [work.requests[operation] ?? [], work.calls[operation] ?? []];
-      return [
+    OPERATIONS.flatMap((operation) => {
+      const measured = operations[operation];
+      if (measured === undefined) return [];
+      const { requests, calls } = measured;
+      return [[
         operation,
-        count(requests.length),
-        milliseconds(median(requests)),
-        milliseconds(percentile(requests, 0.99)),
-        count(calls.length),
-        milliseconds(median(calls)),
-        milliseconds(percentile(calls, 0.99)),
-      ];
+        count(requests.count),
+        milliseconds(requests.median),
+        milliseconds(requests.p99),
+        count(calls.count),
+        milliseconds(calls.median),
+        milliseconds(calls.p99),
+      ]];
     }),
   );
 }
 
 function badDayText({ bad }: LoadResult): string {
-  const injected = Object.entries(bad.injected).map(([kind, times]) => `${kind} ${times} ×`);
-  const failed = total(bad.work.failedRequests);
-  const requests = Object.values(bad.work.requests).flat().length;
-  const given = total(bad.work.failedCalls);
-  const calls = Object.values(bad.work.calls).flat().length;
+  const injected = bad.injected.map(({ fault, times }) => `${phraseOf(fault)} ${times} ×`);
+  const { requests, calls } = totals(bad);
+  const failed = total(bad.failedRequests);
+  const given = total(bad.failedCalls);
   return `Injected on the bad day, in calls of clients and of the sweep alike: ${
     injected.join(", ")
   }. ${failed} requests of the clients (${
@@ -82,10 +83,29 @@ function badDayText({ bad }: LoadResult): string {
 that land late were injected for creates only: a late delete beside its repetition would be two at a time.`;
 }
 
-function failureTable({ work }: Day): string {
+function phraseOf(fault: Fault): string {
+  switch (fault.kind) {
+    case "status":
+      return `answers ${fault.status}`;
+    case "delay":
+      return `answers ${fault.ms} ms late`;
+    case "drop":
+      return `drops the connection ${fault.when} the effect`;
+    case "throttle":
+      return "answers 429";
+    case "false404":
+      return "lies with 404";
+    case "late":
+      return `drops it, effect ${fault.ms} ms later`;
+    default:
+      return fault.kind;
+  }
+}
+
+function failureTable({ failedRequests }: Day): string {
   return table(
     ["answer", "requests"],
-    Object.entries(work.failedRequests).sort(([, a], [, b]) => b - a)
+    Object.entries(failedRequests).sort(([, a], [, b]) => b - a)
       .map(([name, times]) => [name, String(times)]),
   );
 }
@@ -98,26 +118,15 @@ and no file was lost. Reconcile and sweep had nothing left to do after ${end.rou
 and ${count(end.expired)} of the ${count(backlog)} expired sessions had their receipt.`;
 }
 
-/** Medians of the first and the last quarter. */
-function quarters(samples: readonly number[]): { first: number; last: number; most: number } {
-  const size = Math.max(1, Math.floor(samples.length / 4));
-  return {
-    first: median(samples.slice(0, size)),
-    last: median(samples.slice(-size)),
-    most: Math.max(...samples),
-  };
-}
-
 function memoryRows({ good, bad }: LoadResult) {
-  return Object.keys(bad.memory).sort().map((name) => ({
-    name,
-    good: quarters(good.memory[name] ?? []),
-    bad: quarters(bad.memory[name] ?? []),
-  }));
+  return Object.entries(bad.memory).toSorted().map(([name, second]) => {
+    const first = good.memory[name] ?? second;
+    return { name, first, second };
+  });
 }
 
 function memoryText(result: LoadResult): string {
-  const growing = memoryRows(result).filter(({ bad }) => bad.last > bad.first * STEADY);
+  const growing = memoryRows(result).filter(({ second }) => second.end > second.begin * STEADY);
   return `Memory of each function's process (RSS, once a second; medians of the first and the last quarter of each day).
 Steady means: at the end of the second day at most ${percent(STEADY - 1)} above its beginning. ${
     growing.length === 0 ? "All are steady." : `Not steady: ${growing.map(({ name }) => name)}.`
@@ -127,15 +136,23 @@ Steady means: at the end of the second day at most ${percent(STEADY - 1)} above 
 function memoryTable(result: LoadResult): string {
   return table(
     ["MB", "first day, begin", "end", "second day, begin", "end", "most"],
-    memoryRows(result).map(({ name, good, bad }) => [
+    memoryRows(result).map(({ name, first, second }) => [
       name,
-      figure(good.first),
-      figure(good.last),
-      figure(bad.first),
-      figure(bad.last),
-      figure(Math.max(good.most, bad.most)),
+      figure(first.begin),
+      figure(first.end),
+      figure(second.begin),
+      figure(second.end),
+      figure(Math.max(first.max, second.max)),
     ]),
   );
+}
+
+function totals({ operations }: Day): { requests: number; calls: number } {
+  const all = Object.values(operations);
+  return {
+    requests: all.reduce((sum, { requests }) => sum + requests.count, 0),
+    calls: all.reduce((sum, { calls }) => sum + calls.count, 0),
+  };
 }
 
 function total(counts: Record<string, number>): number {
