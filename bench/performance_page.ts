@@ -4,20 +4,23 @@ import { join } from "@std/path/mod.js";
 import { format } from "../local/format.ts";
 import { ROOT } from "../local/paths.ts";
 import { BENCHMARKS } from "./all.ts";
+import type { AnyBenchmark, Measurement } from "./benchmark.ts";
 import { resultSchema as cpuSchema } from "./cpu/result.ts";
 import { resultSchema as drainSchema } from "./drain/result.ts";
 import { resultSchema as growthSchema } from "./growth/result.ts";
+import { table } from "./markdown.ts";
 import { planning } from "./planning.ts";
-import type { Machine, Measurement } from "./benchmark.ts";
 import { loadMeasurement } from "./results.ts";
 
 export const PAGE = join(ROOT, "docs", "performance.md");
 
-const INTRODUCTION = `<!-- Written by \`npm run bench\` from bench/results. Do not edit. -->
+const HEADING = `<!-- Written by \`npm run bench\` from bench/results. Do not edit. -->
 
 # Performance
+`;
 
-Each section is measured by one command, which repeats it on your machine and writes it here anew:
+const HOW_TO_REPEAT =
+  `Each section comes from one benchmark. To repeat it on your machine and rewrite this page:
 
 \`\`\`sh
 npm run bench                 # everything
@@ -26,21 +29,52 @@ npm run bench -- --quick      # everything, small: does it work?
 npm run bench -- --report     # this page from what was measured before
 \`\`\`
 
-Machines are noisy. Compare figures of one run with each other, never with those of another machine: that is why every
-benchmark measures what it is compared with, too, in turns. What the tables are made from is in \`bench/results\`.
+Machines differ, and so does one machine from minute to minute. Compare only figures of the same run: every benchmark also
+measures what it is compared with, in turns. The figures are kept in \`bench/results\`.
 `;
+
+interface Measured {
+  benchmark: AnyBenchmark;
+  measurement: Measurement;
+}
 
 /** The page as it has to be, given what is in bench/results. */
 export async function performancePage(): Promise<string> {
-  const sections = [INTRODUCTION];
-  for (const { name, title, report } of BENCHMARKS) {
-    const measurement = await loadMeasurement(name);
-    if (measurement === null) continue;
-    sections.push(`## ${title}\n\n${origin(measurement)}\n\n${report(measurement.result)}`);
+  const all: Measured[] = [];
+  for (const benchmark of BENCHMARKS) {
+    const measurement = await loadMeasurement(benchmark.name);
+    if (measurement !== null) all.push({ benchmark, measurement });
   }
+  const origins = new Set(all.map(({ measurement }) => originOf(measurement)));
+  const [only] = origins;
+  const sections = all.map(({ benchmark, measurement }) => {
+    const command = `\`npm run bench -- ${benchmark.name}\``;
+    const from = origins.size === 1 ? command : `${command}, ${originOf(measurement)}`;
+    return `## ${benchmark.title}\n\n${from}.\n\n${benchmark.report(measurement.result)}`;
+  });
   const plan = await plannedFrom();
-  if (plan !== null) sections.push(`## Planning\n\n${plan}`);
-  return await format(sections.join("\n\n"), "md");
+  return await format(
+    [
+      HEADING,
+      summary(all),
+      ...(origins.size === 1 ? [`Measured ${only}.`] : []),
+      HOW_TO_REPEAT,
+      ...sections,
+      ...(plan === null ? [] : [`## Planning\n\n${plan}`]),
+    ].join("\n\n"),
+    "md",
+  );
+}
+
+function summary(all: Measured[]): string {
+  return table(
+    ["Summary", "Measured", "In comparison", "Goal"],
+    all.flatMap(({ benchmark, measurement }) =>
+      benchmark.headlines(measurement.result).map((
+        { what, measured, comparison, goal },
+      ) => [what, measured, comparison, goal])
+    ),
+  );
 }
 
 /** Null when not all that it needs was measured. */
@@ -54,13 +88,11 @@ async function plannedFrom(): Promise<string | null> {
   });
 }
 
-function origin({ benchmark, measuredAt, machine, versions }: Measurement): string {
+/** When, on what, and with which versions. */
+function originOf({ measuredAt, machine, versions }: Measurement): string {
+  const { cpu, cores, memoryGiB, os } = machine;
   const used = Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(", ");
-  return `\`npm run bench -- ${benchmark}\`, ${measuredAt.slice(0, 10)}, on ${
-    describe(machine)
-  }; ${used}.`;
-}
-
-function describe({ cpu, cores, memoryGiB, os }: Machine): string {
-  return `${cores} cores (${cpu}), ${memoryGiB} GiB, ${os}`;
+  return `on ${
+    measuredAt.slice(0, 10)
+  } with ${cores} cores (${cpu}), ${memoryGiB} GiB, ${os}; ${used}`;
 }

@@ -7,7 +7,7 @@ import { peakResidentBytes, residentBytes } from "../cpu_time.ts";
 import { startProgram } from "../drain/child_program.ts";
 import { configOf, makeResources, thisProject, workerOf } from "../drain/contenders.ts";
 import { withFastRemote } from "../drain/remote/start.ts";
-import { report } from "./report.ts";
+import { headlines, report } from "./report.ts";
 import {
   aggregate,
   type CpuResult,
@@ -29,6 +29,7 @@ export const cpu = benchmark<CpuResult>({
   title: "CPU and memory of the worker",
   schema: resultSchema,
   report,
+  headlines,
   run: ({ scale, log }) =>
     withFastRemote(async (stack) => {
       const { rounds, sessions, thousands } = SIZES[scale];

@@ -6,7 +6,7 @@ import { benchmark, type Scale } from "../benchmark.ts";
 import { type Contender, type Drained, startOthers, thisProject } from "./contenders.ts";
 import { withLatency } from "./latency.ts";
 import { withFastRemote } from "./remote/start.ts";
-import { report } from "./report.ts";
+import { headlines, report } from "./report.ts";
 import {
   aggregate,
   CONTENDER_NAMES,
@@ -48,6 +48,7 @@ export const drain = benchmark<DrainResult>({
   title: "Draining a backlog",
   schema: resultSchema,
   report,
+  headlines,
   run: ({ scale, log }) =>
     withFastRemote(async (stack) => {
       const others = await startOthers(stack, CONCURRENCY);

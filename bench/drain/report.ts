@@ -1,5 +1,6 @@
 /** What is said of the drains. @module */
 
+import type { Headline } from "../benchmark.ts";
 import { figure, percent, table, verdict } from "../markdown.ts";
 import { CONTENDER_NAMES, type ContenderKey, type DrainResult, QUEUES } from "./result.ts";
 
@@ -86,19 +87,36 @@ function goalsAt(result: DrainResult, latency: number): string[] {
 function howText({ drains, concurrency }: DrainResult): string {
   return `Medians of ${
     drains[0]?.speed.count ?? 0
-  } drains each, in turns (*slower* is a median below the lower quartile of the other), ${concurrency} sessions at a time, all on one machine: the worker, the
-database, and a service with Acontext's deletes, which answers each call so much later that a call made alone takes the
-time in the heading. *Efficiency* is the ideal time (sessions × the time of a lone call ÷ sessions at a time, the two deletes
-of a session side by side) divided by the measured one. *The deletes alone* are fetches without any database: what is
-missing there to 100 % is the time that so many calls at once cost on this machine.
+  } drains each, in turns, with ${concurrency} sessions at a time and everything on one machine: the worker, the database,
+and a service that implements Acontext's deletes. That service delays its answers so that a call made alone takes the time
+in the heading. A contender is *slower* when its median is below the lower quartile of the other. *Efficiency* is the ideal
+time (sessions × the time of a call made alone ÷ sessions at a time; both deletes of a session run side by side) divided by
+the measured time. *The deletes alone* are fetches without a database: what they lack to 100 % is what so many calls at once
+cost on this machine.
 
-From expired rows to none: the naive loop selects what has expired and deletes session, disk and row, one after the
-other, through supabase-js. The queues put one job for each expired row with one statement; a job deletes session and disk
-side by side, then the row (pg-boss: the rows of a batch at once), on direct connections to the database and with the
-settings that their documentation recommends for throughput; their workers have started before the clock does. *Jobs
-alone* are the same queues when putting the jobs is not counted and no row is removed (graphile-worker's runner starts
-within the time, since it would not wait). This project's sweep does all of it and more: it leases each session, keeps
-every step in the database so that a crash loses nothing, and writes a receipt of how each resource was proven gone. The
-less time Acontext takes, the more of the time is the database's.
+Every contender starts with expired rows and ends with none. The naive loop selects the expired rows and deletes session,
+disk and row one after the other, through supabase-js. The queues enqueue a job for each expired row with one statement; a
+job deletes session and disk side by side, then the row (pg-boss: the rows of a batch at once). They use direct connections
+to the database and the settings that their documentation recommends for throughput, and their workers are running before
+the clock starts. *Jobs alone* are the same queues when the jobs are there already and the rows stay (the start of
+graphile-worker's runner is counted there, because it begins to work at once). This project's sweep does more: it leases
+each session, records every step in the database so that a crash loses nothing, and writes a receipt of how each resource
+was proven gone. The less time Acontext takes, the more of the total is the database's.
 `;
+}
+
+export function headlines(result: DrainResult): Headline[] {
+  const latencies = new Set(result.drains.map(({ latency }) => latency));
+  return [GOAL_LATENCY, 0].filter((latency) => latencies.has(latency)).map((latency) => {
+    const slower = QUEUES.some((queue) => isSlower(result, queue, latency));
+    const ratios = (["naive", ...QUEUES] as const).map((contender) =>
+      `${figure(against(result, contender, latency))} × ${CONTENDER_NAMES[contender]}`
+    );
+    return {
+      what: `Backlog, Acontext at ${latency} ms`,
+      measured: `${figure(drainSpeed(result, latency))} sessions/s`,
+      comparison: ratios.join(", "),
+      goal: `as fast as the queues: ${verdict(!slower)}`,
+    };
+  });
 }

@@ -4,7 +4,7 @@ import { benchmark, type Scale } from "../benchmark.ts";
 import { withCluster } from "./cluster.ts";
 import { writeMessages } from "./messages.ts";
 import { type CollectedPlans, collectPlans, scansIn } from "./plans.ts";
-import { report } from "./report.ts";
+import { headlines, report } from "./report.ts";
 import { takeSamples } from "./sampling.ts";
 import { type DatabaseSize, type Growth, type Relation, resultSchema } from "./result.ts";
 import { seed } from "./seed.ts";
@@ -22,6 +22,7 @@ export const growth = benchmark<Growth>({
   schema: resultSchema,
   run: measure,
   report,
+  headlines,
 });
 
 async function measure(

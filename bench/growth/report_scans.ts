@@ -1,7 +1,7 @@
-/** What is said about plans: where a table that grows is read by a sequential scan. @module */
+/** What is said about plans: which tables that grow are scanned sequentially. @module */
 
 import { count, figure, table } from "../markdown.ts";
-import type { Growth } from "./result.ts";
+import type { Growth, Scan } from "./result.ts";
 import { GOAL_SESSIONS } from "./sizes.ts";
 import { definitionOf } from "./statements.ts";
 
@@ -12,24 +12,27 @@ export function reportScans({ databases, plans, scans }: Growth): string {
   const goal = largest < GOAL_SESSIONS
     ? `not judged below ${count(GOAL_SESSIONS)} sessions`
     : wrong.length === 0
-    ? "met: what they scan fits into one page, which no index makes shorter"
+    ? "met (what they do scan fits into one page, and no index would be shorter)"
     : `missed by ${
       [...new Set(wrong.map(({ statement }) => definitionOf(statement).name))].join(", ")
     }`;
-  return `PostgreSQL itself tells the plans of all that runs inside the functions (\`auto_explain\`), on a new connection and on one
-that has settled for its plans: ${plans} at ${count(largest)} sessions.
+  return [
+    `PostgreSQL reports the plans of everything that runs inside the functions (\`auto_explain\`), on a new connection and on
+one that has settled on its plans: ${plans} at ${count(largest)} sessions.
 
-Goal: no sequential scan of a table that grows, in any hot statement: ${goal}.${
-    scans.length === 0 ? "" : `\n\n${
-      table(
-        ["Sequential scan in", "Table", "Rows", "Pages"],
-        scans.map(({ statement, relation, rows, pages }) => [
-          definitionOf(statement).name,
-          `\`${relation}\``,
-          figure(rows),
-          figure(pages),
-        ]),
-      )
-    }`
-  }`;
+Goal: no hot statement reads a growing table by a sequential scan: ${goal}.`,
+    ...(scans.length === 0 ? [] : [scanTable(scans)]),
+  ].join("\n\n");
+}
+
+function scanTable(scans: Scan[]): string {
+  return table(
+    ["Sequential scan in", "Table", "Rows", "Pages"],
+    scans.map(({ statement, relation, rows, pages }) => [
+      definitionOf(statement).name,
+      `\`${relation}\``,
+      figure(rows),
+      figure(pages),
+    ]),
+  );
 }

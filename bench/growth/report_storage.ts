@@ -25,10 +25,10 @@ function sizes({ databases, relations: all }: Growth): string {
   })).filter(({ cells }) => cells.length > 0).sort((a, b) => b.bytes - a.bytes);
   const sessions = rows.find(({ name }) => name === "session_mappings")?.bytes ?? 0;
   const allBytes = total(all.map(({ bytes }) => bytes));
-  return `MiB for each million sessions, as seeded: a receipt for each session, an idempotency key for each fifth. A session takes
+  return `MiB per million sessions, as seeded: a receipt for each session, an idempotency key for every fifth. A session takes
 ${figure(sessions / largest.sessions)} bytes in its table and indexes, ${
     figure(allBytes / largest.sessions)
-  } with all that is kept beside it. What is below 1 MiB is left out.
+  } with everything that is kept beside it. Relations below 1 MiB are left out.
 
 ${table(["Table, its indexes", "MiB"], rows.flatMap(({ cells }) => cells))}`;
 }
@@ -36,9 +36,9 @@ ${table(["Table, its indexes", "MiB"], rows.flatMap(({ cells }) => cells))}`;
 function messages({ messages: all, databases }: Growth): string {
   return `What a stored message writes to a database of ${
     count(databases.at(-1)?.sessions ?? 0)
-  } sessions. \`last_activity_at\` and \`expires_at\` are indexed, so an update of them is
-never HOT; \`touch_granularity\` (1 minute) makes the messages in between change the count alone. Right after a checkpoint the
-first change of a page writes the whole page to WAL; conversations that go on at the same time share pages.
+  } sessions. \`last_activity_at\` and \`expires_at\` are indexed, so updating them is
+never HOT; within \`touch_granularity\` (1 minute) further messages only change the count. Right after a checkpoint the
+first change of a page writes the whole page to WAL; sessions that are used at the same time share pages.
 
 ${
     table(
@@ -61,9 +61,9 @@ function spanOf(seconds: number): string {
 }
 
 function work({ work: all }: Growth): string {
-  return `What the database alone can do: sessions expired, leased and let go in batches of ${
+  return `What the database can do on its own: sessions expired, leased and released in batches of ${
     all[0]?.batch ?? 0
-  }, committed, with nothing remote in between and no wait for the disk (\`fsync = off\`).
+  }, committed, with nothing remote in between and without waiting for the disk (\`fsync = off\`).
 
 ${
     table(

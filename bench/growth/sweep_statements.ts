@@ -88,7 +88,7 @@ export const runStatements: Statement[] = [
   },
   {
     key: "expiryLimit",
-    name: "breaker (`expiry_allowed`, 1 % due)",
+    name: "limit on mass expiry (`expiry_allowed`, 1 % due)",
     hot: false,
     role: "service_role",
     async run({ subject: { session } }) {

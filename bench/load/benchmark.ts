@@ -7,7 +7,7 @@ import { benchmark } from "../benchmark.ts";
 import { startLineProcess } from "../support/line_process.ts";
 import { ask, loadFor, type LoadParts } from "./day.ts";
 import { BAD_DAY, DELAY_MS, GOOD_DAY } from "./faults.ts";
-import { report } from "./report.ts";
+import { headlines, report } from "./report.ts";
 import { type LoadResult, resultSchema } from "./result.ts";
 import { cleanUp } from "./sweeping.ts";
 
@@ -31,6 +31,7 @@ export const load = benchmark({
   title: "Under load, and when Acontext misbehaves",
   schema: resultSchema,
   report,
+  headlines,
   async run({ scale, log }) {
     const results: LoadResult[] = [];
     // As on the platform: Acontext gets its ten seconds.
