@@ -1,7 +1,7 @@
 /**
- * `npm run bench`: measures, prints tables, keeps aggregates in bench/results and writes docs/performance.md anew.
- * With `--quick` nothing is kept. Each benchmark ends with a line `ok name` or `FAIL name`; one that fails keeps none of the
- * others from running.
+ * `npm run bench`: measures, prints tables, keeps aggregates in bench/results and rewrites docs/performance.md.
+ * With `--quick` nothing is kept. Each benchmark ends with a line `ok name` or `FAIL name`; the others run even when one
+ * fails.
  *
  * @module
  */
@@ -39,7 +39,7 @@ async function main({ scale, names, reportOnly }: Options): Promise<boolean> {
 
 async function measure({ name, run, report }: AnyBenchmark, scale: Scale): Promise<void> {
   const result = await run({ scale, log: (line) => console.log(line) });
-  // What is said now is what the page will say: from the JSON alone.
+  // Reported from the JSON alone, as the page will be.
   const kept: unknown = JSON.parse(JSON.stringify(result));
   console.log(`\n${report(kept)}`);
   if (scale === "quick") return;

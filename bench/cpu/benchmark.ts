@@ -1,4 +1,4 @@
-/** What a deleted session costs the worker: CPU time, of which an Edge Function gets little, and memory. @module */
+/** What deleting a session costs the worker: memory, and CPU time, of which an Edge Function gets little. @module */
 
 import { withWorld } from "../../tests/integration/support/world.ts";
 import type { TestStack } from "../../tests/support/test_stack.ts";
@@ -108,7 +108,7 @@ async function measureLayers(
 
 const RESTART_MS = 20_000;
 
-/** Ends the function's process and waits for the next, as a platform does between two nights. */
+/** Ends the function's process and waits for the next one: a platform keeps no process from one night to the next. */
 async function freshWorker(stack: TestStack): Promise<void> {
   const old = workerOf(stack);
   Deno.kill(old, "SIGTERM");

@@ -1,4 +1,4 @@
-/** What is said of the worker's CPU time and memory. @module */
+/** The section of docs/performance.md. @module */
 
 import type { Headline } from "../benchmark.ts";
 import { figure, milliseconds, table, verdict } from "../markdown.ts";

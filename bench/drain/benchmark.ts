@@ -1,4 +1,4 @@
-/** How fast a backlog of expired sessions drains, against what people use today. @module */
+/** How fast a backlog of expired sessions drains, compared with what people use today. @module */
 
 import { assertNothingLeft } from "../../tests/integration/support/remote.ts";
 import { withWorld } from "../../tests/integration/support/world.ts";
@@ -20,7 +20,7 @@ const CONCURRENCY = 16;
 interface Size {
   latency: number;
   sessions: number;
-  /** For the loop, whose speed does not depend on how many there are. */
+  /** For the naive loop: its speed does not depend on their number. */
   naiveSessions: number;
 }
 
@@ -80,7 +80,7 @@ export const drain = benchmark<DrainResult>({
         sessions: number,
       ): Promise<Sample> {
         let drained: (Drained & { lone: number }) | undefined;
-        // It also checks that nothing is left of what was to be deleted.
+        // Leaving it checks that everything was deleted.
         await withWorld(stack.info, async (world) => {
           await contender.prepare(world, sessions);
           await world.database.sql`analyze`;
@@ -96,7 +96,7 @@ export const drain = benchmark<DrainResult>({
     }),
 });
 
-/** Nobody is always first. */
+/** The same items, beginning with another one in each round. */
 function turned<Item>(items: Item[], by: number): Item[] {
   const at = by % items.length;
   return [...items.slice(at), ...items.slice(0, at)];

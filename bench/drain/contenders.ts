@@ -1,4 +1,4 @@
-/** The ways to delete sessions that are compared. @module */
+/** The ways of deleting sessions that are compared. @module */
 
 import { assertEquals } from "@std/assert/mod.js";
 import postgres from "postgres";
@@ -23,7 +23,7 @@ export interface Drained {
 
 export interface Contender {
   key: ContenderKey;
-  /** Makes so many sessions that this contender will find due. */
+  /** Makes `count` sessions that this contender will find due. */
   prepare(world: World, count: number): Promise<void>;
   drain(world: World, count: number): Promise<Drained>;
 }
@@ -95,7 +95,7 @@ export async function startOthers(
       ) as r (session_id, disk_id)`;
   }
 
-  /** All that is to be done, from rows that have expired to none. */
+  /** The whole job, from expired rows to none. */
   const whole = (key: ContenderKey, program: ChildProgram): Contender => ({
     key,
     prepare: makeRows,
@@ -145,7 +145,7 @@ export async function startOthers(
   };
 }
 
-/** What the programs have to know of a stack. */
+/** What the programs have to know about a stack. */
 export function configOf(info: TestStack["info"], concurrency: number): ProgramConfig {
   const { adminDatabaseUrl, apiUrl, secretKey, acontext: { baseUrl, apiKey } } = info;
   return {
@@ -157,7 +157,7 @@ export function configOf(info: TestStack["info"], concurrency: number): ProgramC
   };
 }
 
-/** What an app without this project has: a row for each session, and the ids in it. */
+/** What an app without this project has: a row for each session, with the two ids. */
 async function createTable(sql: postgres.Sql): Promise<void> {
   await sql.unsafe(`
     create table if not exists public.bench_sessions (

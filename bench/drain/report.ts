@@ -1,4 +1,4 @@
-/** What is said of the drains. @module */
+/** The section of docs/performance.md. @module */
 
 import type { Headline } from "../benchmark.ts";
 import { figure, percent, table, verdict } from "../markdown.ts";

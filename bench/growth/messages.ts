@@ -1,8 +1,8 @@
 /**
  * What a message writes: HOT updates (within the page, no index touched) and WAL.
  *
- * Many conversations at a time, each message a transaction of its own, on virtual time: what is written depends on how
- * much time lies between the messages of one conversation, because a session is touched at most once per
+ * Many sessions at a time, each message a transaction of its own, on virtual time: what is written depends on how
+ * much time lies between the messages of one session, because a session is touched at most once per
  * `touch_granularity` (one minute).
  *
  * @module
@@ -25,25 +25,25 @@ const KINDS: Kind[] = [
 ];
 
 const MESSAGES_EACH = 4;
-/** Calls sent before the first is answered: the driver's round trips are of no interest. */
+/** Calls sent before the first is answered: the driver's round trips do not matter here. */
 const PIPELINED = 50;
 
-/** Changes the database for good: its clock runs ahead afterwards. */
-export async function writeMessages(subject: Subject, conversations: number): Promise<Messages[]> {
+/** Changes the database permanently: afterwards its clock runs ahead. */
+export async function writeMessages(subject: Subject, sessions: number): Promise<Messages[]> {
   const { session } = subject;
   // Those that are used are young, and young rows lie together.
   const targets = await session.run<Subject["targets"][number]>(
     `select id, user_id as "userId" from public.session_mappings
      where status = 'active' and not pinned and expires_at > now() + interval '1 day'
      order by created_at desc limit $1`,
-    [conversations],
+    [sessions],
   );
   await session.run("set log_min_duration_statement = -1");
   let seconds = 0;
   const written: Messages[] = [];
   for (const { secondsBetween, withKey } of KINDS) {
     seconds += 3_600;
-    const converse = async () => {
+    const sendAll = async () => {
       for (let message = 0; message < MESSAGES_EACH; message++) {
         seconds += secondsBetween;
         await setClock(subject, seconds);
@@ -56,8 +56,8 @@ export async function writeMessages(subject: Subject, conversations: number): Pr
       }
     };
     await session.run("checkpoint");
-    const first = await counted(subject, converse);
-    const again = await counted(subject, converse);
+    const first = await counted(subject, sendAll);
+    const again = await counted(subject, sendAll);
     const messages = targets.length * MESSAGES_EACH;
     written.push({
       secondsBetween,

@@ -1,4 +1,4 @@
-/** What is said about the result. @module */
+/** The section of docs/performance.md. @module */
 
 import type { Headline } from "../benchmark.ts";
 import { count, figure, table, verdict } from "../markdown.ts";

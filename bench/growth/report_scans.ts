@@ -1,4 +1,4 @@
-/** What is said about plans: which tables that grow are scanned sequentially. @module */
+/** The part of the section about plans: which growing tables are scanned sequentially. @module */
 
 import { count, figure, table } from "../markdown.ts";
 import type { Growth, Scan } from "./result.ts";

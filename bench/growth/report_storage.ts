@@ -1,4 +1,4 @@
-/** What is said about bytes, and about the work that the database alone can do. @module */
+/** The part of the section about bytes, and about the work that the database alone can do. @module */
 
 import { count, figure, percent, table } from "../markdown.ts";
 import type { Growth } from "./result.ts";

@@ -55,7 +55,7 @@ const relationSchema = z.object({
 });
 
 const messagesSchema = z.object({
-  /** From one message of a conversation to its next. */
+  /** From one message of a session to its next. */
   secondsBetween: z.number(),
   withKey: z.boolean(),
   messages: z.number(),

@@ -7,7 +7,7 @@ import type { Subject } from "./subject.ts";
 
 /** Samples of one statement between two vacuums: what is rolled back leaves dead rows behind. */
 const BLOCK = 20;
-/** Of plpgsql's plans the first five are made for their arguments; what follows is what a kept connection sees. */
+/** PL/pgSQL plans the first five calls for their arguments; only later calls are typical of a kept connection. */
 const WARM_UP = 6;
 const WRITTEN = [
   "public.session_mappings",

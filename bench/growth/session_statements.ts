@@ -1,4 +1,4 @@
-/** What the functions of a session ask: for every message, load, create, delete and restore. @module */
+/** Statements of the functions for sessions: for every message, load, create, delete and restore. @module */
 
 import { type Attempt, expect, LEASE, type Statement } from "./attempt.ts";
 import type { StatementKey } from "./result.ts";

@@ -1,4 +1,4 @@
-/** What is measured: each statement through the function that has it, with arguments as the code passes them. @module */
+/** Everything that is measured: each statement through its function, with the arguments that the code passes. @module */
 
 import type { Statement } from "./attempt.ts";
 import type { StatementKey } from "./result.ts";

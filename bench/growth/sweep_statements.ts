@@ -1,4 +1,4 @@
-/** What a run of the cleanup asks. @module */
+/** Statements of a cleanup run. @module */
 
 import { z } from "zod";
 import { type Attempt, expect, LEASE, type Statement } from "./attempt.ts";

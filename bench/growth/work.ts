@@ -1,4 +1,4 @@
-/** How many sessions a second the database alone can expire, lease and let go, all of it committed. @module */
+/** How many sessions a second the database alone can expire, lease and release, with commits. @module */
 
 import type { Work } from "./result.ts";
 import { Session } from "./session.ts";

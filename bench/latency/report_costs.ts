@@ -1,4 +1,4 @@
-/** What is said about CPU: why many clients at once wait longer. @module */
+/** The part of the section about CPU: why many clients at once wait longer. @module */
 
 import { figure, table } from "../markdown.ts";
 import { PARTS } from "../support/stack_processes.ts";

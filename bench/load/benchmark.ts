@@ -82,7 +82,7 @@ async function run(
   log("the end: looking at everything");
   const { wrong } = await ask(clients, { do: "check" });
   const { rounds, leaked, missing } = await cleanUp(world);
-  // What cleaning up did to sessions that nobody meant to delete would show here.
+  // If cleaning up harmed a session that was to be kept, it shows here.
   const after = await ask(clients, { do: "check" });
   const receipts = await world.database.receipts();
   const expired = receipts.filter(({ reason }) => reason === "expired").length;

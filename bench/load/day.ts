@@ -1,4 +1,4 @@
-/** A time of load. @module */
+/** One day of load: clients, sweeps and faults at the same time. @module */
 
 import type { ActiveRule, FaultRule } from "../../local/acontext/fault_rules.ts";
 import type { World } from "../../tests/integration/support/world.ts";
@@ -39,7 +39,7 @@ export async function loadFor(
   } finally {
     stopped = true;
     memory();
-    // It has been told to end; what ended the load is what is thrown.
+    // It was asked to end; the error that ended the load is the one to throw.
     await sweeping.catch(() => {});
     await control.clearFaults();
   }

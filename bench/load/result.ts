@@ -38,7 +38,7 @@ export const resultSchema = z.object({
   good: daySchema,
   bad: daySchema,
   end: z.object({
-    /** Of the look at everything when the faults had ended. */
+    /** Found by the check of everything after the faults had ended. */
     wrong: z.array(z.string()),
     rounds: z.int(),
     leaked: z.int(),
