@@ -44,7 +44,7 @@ export const HELP = `npm run ops -- <command> [--json]
 
   health                          does it work? exit code 0 ok, 1 degraded, 2 failing
   runs [--limit 20]               the last runs
-  sweep [--dry-run] [--force]     deletes what is due; --force overrides the breaker
+  sweep [--dry-run] [--force]     deletes what is due; --force overrides the expiry limit
   stuck [--limit 50]              deletions that failed ten times or more
   retry <id>                      makes one of them due now
   reconcile [--dry-run] [--force] searches Acontext for what no session knows

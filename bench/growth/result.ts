@@ -72,9 +72,9 @@ const workSchema = z.object({
   batch: z.number(),
   workers: z.number(),
   deleted: z.number(),
-  /** Of queue_due_sessions, claim_deletions and settle_deletions together, from the first to the last. */
+  /** Of expiring, claiming and settling together, from the first to the last. */
   seconds: z.number(),
-  /** In the server, by function, all workers together. */
+  /** In the server, by step, all workers together. */
   expireMs: z.number(),
   claimMs: z.number(),
   settleMs: z.number(),

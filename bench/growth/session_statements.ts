@@ -6,18 +6,21 @@ import type { StatementKey } from "./result.ts";
 const HASH = "0123456789abcdef".repeat(4);
 
 export const sessionStatements: Statement[] = [
-  useStatement("use", "use (`use_session`, nothing written)", {
+  useStatement("use", "use (`acontext_use_session`, nothing written)", {
     p_touch: false,
     p_new_messages: 0,
   }),
-  useStatement("touch", "touch (`use_session`, new message)", { p_touch: true, p_new_messages: 1 }),
+  useStatement("touch", "touch (`acontext_use_session`, new message)", {
+    p_touch: true,
+    p_new_messages: 1,
+  }),
   {
     key: "keyedMessage",
-    name: "message with a key (`begin_message`, `settle_message`)",
+    name: "message with a key (`acontext_begin_message`, `acontext_settle_message`)",
     hot: true,
     role: "service_role",
     async run({ target, measure }) {
-      const begun = await measure("begin_message", {
+      const begun = await measure("acontext_begin_message", {
         p_user_id: target.userId,
         p_session_id: target.id,
         p_key_hash: HASH,
@@ -25,7 +28,7 @@ export const sessionStatements: Statement[] = [
         ...LEASE,
       });
       expect(begun, { outcome: "started" });
-      const settled = await measure("settle_message", {
+      const settled = await measure("acontext_settle_message", {
         p_session_id: target.id,
         p_result: "stored",
         p_lease_id: LEASE.p_lease_id,
@@ -38,12 +41,12 @@ export const sessionStatements: Statement[] = [
   },
   {
     key: "create",
-    name: "create (`begin_session`, `activate_session`)",
+    name: "create (`acontext_begin_session`, `acontext_activate_session`)",
     hot: true,
     role: "service_role",
     async run({ target, measure }) {
       const id = crypto.randomUUID();
-      const begun = await measure("begin_session", {
+      const begun = await measure("acontext_begin_session", {
         p_user_id: target.userId,
         p_session_id: id,
         p_metadata: { topic: "growth" },
@@ -52,7 +55,7 @@ export const sessionStatements: Statement[] = [
         ...LEASE,
       });
       expect(begun, { outcome: "started" });
-      const activated = await measure("activate_session", {
+      const activated = await measure("acontext_activate_session", {
         p_session_id: id,
         p_lease_id: LEASE.p_lease_id,
         p_acontext_session_id: id,
@@ -66,7 +69,7 @@ export const sessionStatements: Statement[] = [
   },
   {
     key: "delete",
-    name: "delete (`request_session_deletion`)",
+    name: "delete (`acontext_request_session_deletion`)",
     hot: true,
     role: "service_role",
     async run({ target, measure }) {
@@ -75,13 +78,13 @@ export const sessionStatements: Statement[] = [
   },
   {
     key: "restore",
-    name: "restore (`restore_session`)",
+    name: "restore (`acontext_restore_session`)",
     hot: true,
     role: "service_role",
-    setUp: "update private.settings set deletion_grace = interval '7 days'",
+    setUp: "update acontext_sessions.settings set deletion_grace = interval '7 days'",
     async run({ target, prepare, measure }) {
       expect(await requestDeletion(target, prepare), { outcome: "queued" });
-      const answer = await measure("restore_session", {
+      const answer = await measure("acontext_restore_session", {
         p_user_id: target.userId,
         p_session_id: target.id,
       });
@@ -101,7 +104,11 @@ function useStatement(
     hot: true,
     role: "service_role",
     async run({ target: { id, userId }, measure }) {
-      const answer = await measure("use_session", { p_user_id: userId, p_session_id: id, ...how });
+      const answer = await measure("acontext_use_session", {
+        p_user_id: userId,
+        p_session_id: id,
+        ...how,
+      });
       expect(answer, { outcome: "ok" });
     },
   };
@@ -111,5 +118,9 @@ async function requestDeletion(
   { id, userId }: Attempt["target"],
   how: Attempt["measure"],
 ): Promise<unknown> {
-  return await how("request_session_deletion", { p_user_id: userId, p_session_id: id, ...LEASE });
+  return await how("acontext_request_session_deletion", {
+    p_user_id: userId,
+    p_session_id: id,
+    ...LEASE,
+  });
 }

@@ -34,7 +34,7 @@ export const migrations: Check = {
     const { api, target, projectDir } = patient;
     const next = target.local ? "npm start" : "npx supabase db push --remote";
     try {
-      patient.facts = await api.rpc("session_health", { p_runs: 10 }, healthFactsSchema);
+      patient.facts = await api.rpc("acontext_session_health", { p_runs: 10 }, healthFactsSchema);
     } catch (error) {
       if (!(error instanceof OpsError)) throw error;
       if (error.status === null || error.status >= 500) {
@@ -67,17 +67,19 @@ export const vault: Check = {
         `Vault lacks ${name}`,
         target.local ? "npm start" : `select vault.create_secret('${value}', '${name}');`,
       );
-    if (projectUrl === null) return Promise.resolve(missing("project_url", target.url));
-    if (!secretKey) return Promise.resolve(missing("cleanup_secret_key", "sb_secret_…"));
+    if (projectUrl === null) {
+      return Promise.resolve(missing("acontext_sessions_project_url", target.url));
+    }
+    if (!secretKey) return Promise.resolve(missing("acontext_sessions_secret_key", "sb_secret_…"));
     if (projectUrl.replace(/\/+$/, "") !== target.url) {
       return Promise.resolve(ill(
-        `project_url in Vault is "${projectUrl}", this project is "${target.url}"`,
+        `acontext_sessions_project_url in Vault is "${projectUrl}", this project is "${target.url}"`,
         target.local
           ? "npm start"
-          : `select vault.update_secret(id, '${target.url}') from vault.secrets where name = 'project_url';`,
+          : `select vault.update_secret(id, '${target.url}') from vault.secrets where name = 'acontext_sessions_project_url';`,
       ));
     }
-    return Promise.resolve(well("project_url, cleanup_secret_key"));
+    return Promise.resolve(well("acontext_sessions_project_url, acontext_sessions_secret_key"));
   },
 };
 

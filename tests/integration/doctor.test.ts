@@ -89,7 +89,7 @@ async function behindGateway(
   });
   const url = `http://127.0.0.1:${server.addr.port}`;
   try {
-    await withSecret(world, ["project_url", url], () => use(url));
+    await withSecret(world, ["acontext_sessions_project_url", url], () => use(url));
   } finally {
     await server.shutdown();
   }
@@ -161,7 +161,7 @@ integrationTest("the doctor asks to apply the migrations that are missing", asyn
   });
   const unknown = { code: "PGRST202", message: "Could not find the function" };
   await behindGateway(world, {
-    path: "/rest/v1/rpc/session_health",
+    path: "/rest/v1/rpc/acontext_session_health",
     answer: () => Response.json(unknown, { status: 404 }),
   }, async (url) => {
     assertEquals(verdict(await examine(world, { url })), ["migrations applied", "npm start"]);
@@ -169,7 +169,7 @@ integrationTest("the doctor asks to apply the migrations that are missing", asyn
 });
 
 integrationTest("the doctor asks to put into Vault what it lacks", async (world) => {
-  for (const name of ["project_url", "cleanup_secret_key"] as const) {
+  for (const name of ["acontext_sessions_project_url", "acontext_sessions_secret_key"] as const) {
     await withoutSecret(world, name, async () => {
       assertEquals(verdict(await examine(world)), ["Vault set", "npm start"]);
       await withProject(unchanged, async (projectDir) => {
@@ -184,7 +184,7 @@ integrationTest("the doctor asks to put into Vault what it lacks", async (world)
 integrationTest("the doctor sees that Vault has another project's address", async (world) => {
   await withSecret(
     world,
-    ["project_url", "https://elsewhere.supabase.co"],
+    ["acontext_sessions_project_url", "https://elsewhere.supabase.co"],
     () =>
       withProject(unchanged, async (projectDir) => {
         const [check, next] = verdict(await examine(world, { hosted: true, projectDir }));

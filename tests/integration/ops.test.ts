@@ -75,7 +75,7 @@ integrationTest("ops refuses what a command does not take, and does nothing", as
 });
 
 integrationTest("ops sweep says what stands in the way", async (world) => {
-  await world.database.configure({ breaker_minimum: 2 });
+  await world.database.configure({ max_expiry_minimum: 2 });
   await expiredSessions(world, 3);
   const held = await ops(world, "sweep");
   assertEquals(held.code, 1);
@@ -91,14 +91,14 @@ integrationTest("ops sweep says what stands in the way", async (world) => {
 integrationTest("ops runs shows a call that reached nobody, why, and what to do", async (world) => {
   const { sql } = world.database;
   await expiredSessions(world, 1);
-  await withSecret(world, ["cleanup_secret_key", "sb_secret_wrong"], async () => {
-    await sql`select private.dispatch_cleanup('nightly', true, false)`;
+  await withSecret(world, ["acontext_sessions_secret_key", "sb_secret_wrong"], async () => {
+    await sql`select acontext_sessions.dispatch_sweep('nightly', true, false)`;
     await eventually("pg_net has the answer", async () => {
       const rows = await sql`select 1 from net._http_response where status_code = 401`;
       return rows.length > 0;
     });
   });
-  await sql`select private.dispatch_cleanup('retry', true, false)`;
+  await sql`select acontext_sessions.dispatch_sweep('retry', true, false)`;
   await eventually("another run took its place", async () => await world.database.rowCount() === 0);
   const { stdout } = await ops(world, "runs");
   assertMatch(stdout, /nightly +not_delivered +.*http_401/);

@@ -50,7 +50,7 @@ function callFrom(
 ): Promise<Result> {
   const { scheduler } = world;
   const { random } = process;
-  if (name === "begin_session" && typeof args["p_session_id"] === "string") {
+  if (name === "acontext_begin_session" && typeof args["p_session_id"] === "string") {
     process.sessionId = args["p_session_id"];
     process.leaseId = String(args["p_lease_id"]);
   }

@@ -2,7 +2,7 @@
 
 import type { World } from "./world.ts";
 
-type SecretName = "project_url" | "cleanup_secret_key";
+type SecretName = "acontext_sessions_project_url" | "acontext_sessions_secret_key";
 
 export async function setSecret(
   { database: { sql } }: World,

@@ -32,7 +32,7 @@ Deno.test("each method of the conversation store is one call of one database fun
     outcome: "ok",
     ...IDS,
   });
-  assertEquals(used.asked, [["use_session", {
+  assertEquals(used.asked, [["acontext_use_session", {
     p_user_id: "u",
     p_session_id: "s",
     p_touch: true,
@@ -44,7 +44,7 @@ Deno.test("each method of the conversation store is one call of one database fun
     outcome: "stored",
     message: MESSAGE,
   });
-  assertEquals(begun.asked, [["begin_message", {
+  assertEquals(begun.asked, [["acontext_begin_message", {
     p_user_id: "u",
     p_session_id: "s",
     p_lease_id: "l",
@@ -63,7 +63,7 @@ Deno.test("each method of the conversation store is one call of one database fun
     message: null,
   });
   assertEquals(settled.asked, [
-    ["settle_message", {
+    ["acontext_settle_message", {
       p_session_id: "s",
       p_result: "stored",
       p_lease_id: "l",
@@ -71,7 +71,7 @@ Deno.test("each method of the conversation store is one call of one database fun
       p_message_id: "m",
       p_message_created_at: MESSAGE.createdAt,
     }],
-    ["settle_message", { p_session_id: "s", p_result: "refused" }],
+    ["acontext_settle_message", { p_session_id: "s", p_result: "refused" }],
   ]);
 });
 

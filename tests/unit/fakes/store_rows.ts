@@ -65,8 +65,8 @@ export interface Settings {
   maxSessionsPerUser: number | null;
   maxPerRun: number;
   concurrency: number;
-  breakerFraction: number;
-  breakerMinimum: number;
+  maxExpiryFraction: number;
+  maxExpiryMinimum: number;
 }
 
 /** What the database remembers. */

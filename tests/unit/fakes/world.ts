@@ -58,8 +58,8 @@ export class World {
       maxSessionsPerUser: null,
       maxPerRun: 2000,
       concurrency: 16,
-      breakerFraction: 0.5,
-      breakerMinimum: 100_000,
+      maxExpiryFraction: 0.5,
+      maxExpiryMinimum: 100_000,
       ...options.settings,
     }, options.storeLatencyMs);
     this.store.users.add(ALICE).add(BOB);

@@ -63,7 +63,7 @@ export const sweepReport = z.strictObject({
     "shutdown",
     "outage",
     "throttled",
-    "breaker",
+    "too_many_expiring",
     "disabled",
     "dry_run",
     "duplicate",

@@ -37,7 +37,7 @@ export function createMessageStore(client: SupabaseClient<Database>): MessageSto
   const { ask } = databaseFunctions(client);
   return {
     useSession: ({ userId, sessionId }, { touch, newMessages }) =>
-      ask("use_session", {
+      ask("acontext_use_session", {
         p_user_id: userId,
         p_session_id: sessionId,
         p_touch: touch,
@@ -45,7 +45,7 @@ export function createMessageStore(client: SupabaseClient<Database>): MessageSto
       }, useSchema),
 
     beginMessage: ({ userId, sessionId }, { keyHash, bodyHash }, lease) =>
-      ask("begin_message", {
+      ask("acontext_begin_message", {
         p_user_id: userId,
         p_session_id: sessionId,
         p_lease_id: lease.leaseId,
@@ -55,7 +55,7 @@ export function createMessageStore(client: SupabaseClient<Database>): MessageSto
       }, beginMessageSchema),
 
     settleMessage: ({ sessionId, result, claim, message }) =>
-      ask("settle_message", {
+      ask("acontext_settle_message", {
         p_session_id: sessionId,
         p_result: result,
         ...(claim !== null && { p_lease_id: claim.leaseId, p_key_hash: claim.keyHash }),

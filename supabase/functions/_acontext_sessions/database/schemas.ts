@@ -82,13 +82,13 @@ export const previewSchema = z.object({
   queued: count,
   expired: count,
   stale: count,
-  breaker: z.boolean(),
+  tooManyExpiring: z.boolean(),
 });
 
 export const queuedDueSchema = z.object({
   expired: count,
   stale: count,
-  breaker: z.boolean(),
+  tooManyExpiring: z.boolean(),
   more: z.boolean(),
 });
 

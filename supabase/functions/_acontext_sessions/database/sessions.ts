@@ -24,7 +24,7 @@ export function createSessionStore(client: SupabaseClient<Database>): SessionSto
 
   return {
     beginSession: (session, lease) =>
-      ask("begin_session", {
+      ask("acontext_begin_session", {
         p_user_id: session.userId,
         p_session_id: session.sessionId,
         p_metadata: session.metadata,
@@ -35,7 +35,7 @@ export function createSessionStore(client: SupabaseClient<Database>): SessionSto
       }, beginSchema),
 
     activateSession: (input) =>
-      ask("activate_session", {
+      ask("acontext_activate_session", {
         p_session_id: input.sessionId,
         p_lease_id: input.leaseId,
         p_acontext_session_id: input.acontextSessionId,
@@ -46,7 +46,7 @@ export function createSessionStore(client: SupabaseClient<Database>): SessionSto
       }, activateSchema),
 
     async releaseSession({ sessionId, leaseId, acontextSessionIds, acontextDiskIds }) {
-      await call("release_session", {
+      await call("acontext_release_session", {
         p_session_id: sessionId,
         p_lease_id: leaseId,
         p_acontext_session_ids: acontextSessionIds,
@@ -55,16 +55,24 @@ export function createSessionStore(client: SupabaseClient<Database>): SessionSto
     },
 
     requestDeletion: ({ userId, sessionId }, lease) =>
-      ask("request_session_deletion", {
+      ask("acontext_request_session_deletion", {
         p_user_id: userId,
         p_session_id: sessionId,
         ...leaseArgs(lease),
       }, deletionRequestSchema),
 
     restoreSession: ({ userId, sessionId }) =>
-      ask("restore_session", { p_user_id: userId, p_session_id: sessionId }, restoreSchema),
+      ask(
+        "acontext_restore_session",
+        { p_user_id: userId, p_session_id: sessionId },
+        restoreSchema,
+      ),
 
     settleDeletions: (leaseId, settlements) =>
-      ask("settle_deletions", { p_lease_id: leaseId, p_settlements: settlements }, settledSchema),
+      ask(
+        "acontext_settle_deletions",
+        { p_lease_id: leaseId, p_settlements: settlements },
+        settledSchema,
+      ),
   };
 }

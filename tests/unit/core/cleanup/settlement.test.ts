@@ -25,39 +25,39 @@ const failed: Removal = { kind: "failed", error: "http_403" };
 const late: Removal = { kind: "late" };
 
 const CASES: [Removal | null, Removal | null, boolean, Omit<Settlement, "id">][] = [
-  [gone, gone, true, { session: "deleted", disk: "deleted", otherwise: "released" }],
-  [gone, broken, true, { session: "deleted", otherwise: "failed", error: "disk: http_500" }],
-  [null, gone, true, { disk: "deleted", otherwise: "released" }],
-  [null, null, true, { otherwise: "released" }],
-  [gone, failed, true, { session: "deleted", otherwise: "failed", error: "disk: http_403" }],
+  [gone, gone, true, { session: "deleted", disk: "deleted", disposition: "release" }],
+  [gone, broken, true, { session: "deleted", disposition: "retry", error: "disk: http_500" }],
+  [null, gone, true, { disk: "deleted", disposition: "release" }],
+  [null, null, true, { disposition: "release" }],
+  [gone, failed, true, { session: "deleted", disposition: "retry", error: "disk: http_403" }],
   [gone, sick, true, {
     session: "deleted",
-    otherwise: "failed",
+    disposition: "retry",
     error: "disk: timeout",
     underWay: true,
   }],
   [sick, gone, false, {
     disk: "deleted",
-    otherwise: "deferred",
+    disposition: "defer",
     error: "session: timeout",
     underWay: true,
   }],
-  [throttled, gone, true, { disk: "deleted", otherwise: "released", error: "session: throttled" }],
-  [late, late, true, { otherwise: "released", error: "session: late; disk: late" }],
+  [throttled, gone, true, { disk: "deleted", disposition: "release", error: "session: throttled" }],
+  [late, late, true, { disposition: "release", error: "session: late; disk: late" }],
   // A request may be under way: it is not due again at once because the other resource was throttled or late.
   [throttled, sick, false, {
-    otherwise: "deferred",
+    disposition: "defer",
     error: "session: throttled; disk: timeout",
     underWay: true,
   }],
   [late, sick, false, {
-    otherwise: "deferred",
+    disposition: "defer",
     error: "session: late; disk: timeout",
     underWay: true,
   }],
-  [throttled, failed, false, { otherwise: "failed", error: "session: throttled; disk: http_403" }],
+  [throttled, failed, false, { disposition: "retry", error: "session: throttled; disk: http_403" }],
   [sick, failed, false, {
-    otherwise: "failed",
+    disposition: "retry",
     error: "session: timeout; disk: http_403",
     underWay: true,
   }],
@@ -65,7 +65,7 @@ const CASES: [Removal | null, Removal | null, boolean, Omit<Settlement, "id">][]
 
 for (const [session, disk, sickIsFailure, expected] of CASES) {
   const kinds = `session ${session?.kind ?? "gone before"}, disk ${disk?.kind ?? "gone before"}`;
-  Deno.test(`settlementOf() reports "${expected.otherwise}" when ${kinds}, sick ${sickIsFailure ? "a failure" : "no failure"}`, () => {
+  Deno.test(`settlementOf() reports "${expected.disposition}" when ${kinds}, sick ${sickIsFailure ? "a failure" : "no failure"}`, () => {
     assertEquals(settlementOf(DELETION, { session, disk }, { sickIsFailure }), {
       id: DELETION.id,
       ...expected,

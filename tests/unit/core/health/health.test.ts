@@ -41,7 +41,7 @@ Deno.test("assess() puts the worst first, with what was seen and what to do", ()
       {
         code: "not_configured",
         severity: "failing",
-        message: "Vault lacks project_url and cleanup_secret_key",
+        message: "Vault lacks acontext_sessions_project_url and acontext_sessions_secret_key",
         remedy: HEALTH_REASONS.not_configured.remedy,
       },
       {
@@ -73,14 +73,14 @@ Deno.test("assess() is overdue when work waits and no run succeeds, growing when
   assertEquals(codesOf(expired(93_601, 90_000)), ["backlog_growing"]);
 });
 
-Deno.test("assess() reports the breaker only while as many sessions still expire", () => {
+Deno.test("assess() reports the expiry limit only while as many sessions still expire", () => {
   const tripped = (expired: number) => (facts: HealthFacts) => {
-    facts.runs.lastExpiry = "breaker";
+    facts.runs.lastExpiry = "too_many_expiring";
     facts.queue.expired.count = expired;
     facts.queue.expiredForSeconds = 1_000_000;
     facts.runs.lastSuccessSeconds = 60;
   };
-  assertEquals(codesOf(tripped(100)), ["breaker_tripped"]);
+  assertEquals(codesOf(tripped(100)), ["too_many_expiring"]);
   assertEquals(codesOf(tripped(99)), ["backlog_growing"]);
 });
 

@@ -27,10 +27,10 @@ export type Settlement = {
   session?: Proof;
   disk?: Proof;
   /**
-   * What follows when something is left to do. `failed` counts an attempt and backs off. `deferred` counts nothing and
-   * waits a minute, because a request may still be under way. `released` is due again at once: nothing was begun.
+   * What follows when something is left to do. `retry` counts an attempt and backs off. `defer` counts nothing and waits a
+   * minute, because a request may still be under way. `release` is due again at once: nothing was begun.
    */
-  otherwise: "failed" | "deferred" | "released";
+  disposition: "retry" | "defer" | "release";
   /** Short machine word, kept as `last_error`. */
   error?: string;
   /** Acontext may still be working on a request that was given up: nothing is tried again within a minute. */
@@ -55,8 +55,8 @@ export type StartRunOutcome =
 export interface QueuedDue {
   expired: number;
   stale: number;
-  /** The breaker tripped: nothing was expired. */
-  breaker: boolean;
+  /** Too many would expire at once: nothing was expired. */
+  tooManyExpiring: boolean;
   /** More are due than this step moved. */
   more: boolean;
 }
@@ -66,7 +66,7 @@ export interface Preview {
   queued: number;
   expired: number;
   stale: number;
-  breaker: boolean;
+  tooManyExpiring: boolean;
 }
 
 export type RunResult = {
@@ -87,7 +87,7 @@ export type StopReason =
   | "shutdown"
   | "outage"
   | "throttled"
-  | "breaker"
+  | "too_many_expiring"
   | "disabled"
   | "dry_run"
   | "duplicate"
@@ -105,7 +105,7 @@ export interface DeletionStore {
 /** The queue and the runs that work it. Throws as {@link DeletionStore} does. */
 export interface CleanupStore extends DeletionStore {
   startRun(request: RunRequest): Promise<StartRunOutcome>;
-  previewCleanup(input: { limit: number; force: boolean }): Promise<Preview>;
+  previewSweep(input: { limit: number; force: boolean }): Promise<Preview>;
   queueDue(input: { runId: string; limit: number }): Promise<QueuedDue>;
   finishRun(runId: string, result: RunResult): Promise<{ remaining: number; dispatched: number }>;
 }

@@ -37,21 +37,21 @@ export function settlementOf(
     id: deletion.id,
     ...(session && { session }),
     ...(disk && { disk }),
-    otherwise: otherwiseOf(verdictOf(attempt), sickIsFailure),
+    disposition: dispositionOf(verdictOf(attempt), sickIsFailure),
     ...(error && { error }),
     ...(removals(attempt).some((removal) => removal.kind === "sick" && removal.underWay) &&
       { underWay: true }),
   };
 }
 
-function otherwiseOf(verdict: Verdict, sickIsFailure: boolean): Settlement["otherwise"] {
+function dispositionOf(verdict: Verdict, sickIsFailure: boolean): Settlement["disposition"] {
   switch (verdict) {
     case "failed":
-      return "failed";
+      return "retry";
     case "sick":
-      return sickIsFailure ? "failed" : "deferred";
+      return sickIsFailure ? "retry" : "defer";
     default:
-      return "released";
+      return "release";
   }
 }
 

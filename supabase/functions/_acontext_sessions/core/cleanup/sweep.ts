@@ -21,7 +21,7 @@ export interface SweepOptions {
   runId: string;
   /** Count only, change nothing. */
   dryRun: boolean;
-  /** Expire even what the breaker would hold back. */
+  /** Expire even what the expiry limit would hold back. */
   force: boolean;
   /** Sessions at most; null means the project's `max_per_run`. */
   limit: number | null;
@@ -83,13 +83,13 @@ export async function sweep(deps: SweepDeps, options: SweepOptions): Promise<Swe
 
 async function preview(store: CleanupStore, options: SweepOptions): Promise<SweepReport> {
   const limit = options.limit ?? DRY_RUN_LIMIT;
-  const { queued, expired, stale, breaker } = await store.previewCleanup({
+  const { queued, expired, stale, tooManyExpiring } = await store.previewSweep({
     limit,
     force: options.force,
   });
-  const due = queued + stale + (breaker ? 0 : expired);
+  const due = queued + stale + (tooManyExpiring ? 0 : expired);
   return {
-    ...emptyResult(breaker ? "breaker" : "dry_run"),
+    ...emptyResult(tooManyExpiring ? "too_many_expiring" : "dry_run"),
     runId: options.runId,
     total: Math.min(due, limit),
     remaining: due,

@@ -55,7 +55,7 @@ export class SweepRun {
   #queuedAhead = 0;
   #exhausted = false;
   #limited = false;
-  #breaker = false;
+  #tooManyExpiring = false;
   #stop: StopReason | null = null;
   #pausedUntil = 0;
   #startedAt: number | null = null;
@@ -105,7 +105,7 @@ export class SweepRun {
       failed,
       deferred: Math.max(0, total - this.#deleted - failed),
       stopReason: this.#stop ??
-        (this.#limited ? "limit" : this.#breaker ? "breaker" : "empty"),
+        (this.#limited ? "limit" : this.#tooManyExpiring ? "too_many_expiring" : "empty"),
       errors: this.#errors,
     };
   }
@@ -215,7 +215,7 @@ export class SweepRun {
     if (step <= 0) return;
     const queued = await this.deps.store.queueDue({ runId, limit: step });
     this.#moreDue = queued.more;
-    this.#breaker = queued.breaker;
+    this.#tooManyExpiring = queued.tooManyExpiring;
     this.#queued += queued.expired + queued.stale;
     this.#queuedAhead += queued.expired + queued.stale;
   }
@@ -250,8 +250,8 @@ export class SweepRun {
   }
 
   #report({ deletion, batch }: Claimed, settlement: Settlement): void {
-    const { otherwise, error } = settlement;
-    if (otherwise === "failed" && error !== undefined && this.#errors.length < MAX_ERRORS) {
+    const { disposition, error } = settlement;
+    if (disposition === "retry" && error !== undefined && this.#errors.length < MAX_ERRORS) {
       this.#errors.push({ id: deletion.id, error });
     }
     batch.reports.push(settlement);
@@ -268,7 +268,10 @@ export class SweepRun {
         this.#deleted += deleted;
         this.#givenBack += released;
         // Of reports under a lost lease nothing is kept. Which they are does not matter to the count.
-        const reported = reports.filter(({ otherwise }) => otherwise === "failed").slice(0, failed);
+        const reported = reports.filter(({ disposition }) => disposition === "retry").slice(
+          0,
+          failed,
+        );
         for (const { id } of reported) this.#failed.add(id);
       })
       .catch((error) => this.#fail(error))
@@ -279,7 +282,7 @@ export class SweepRun {
   #giveBackReady(): void {
     const batches = new Set<Batch>();
     for (const claimed of this.#ready.splice(0)) {
-      this.#report(claimed, { id: claimed.deletion.id, otherwise: "released" });
+      this.#report(claimed, { id: claimed.deletion.id, disposition: "release" });
       batches.add(claimed.batch);
     }
     for (const batch of batches) {

@@ -1,5 +1,5 @@
 /**
- * What the database tells about its health: `public.session_health`. Times are ISO 8601, durations seconds.
+ * What the database tells about its health: `public.acontext_session_health`. Times are ISO 8601, durations seconds.
  *
  * @module
  */
@@ -75,7 +75,7 @@ export const healthFactsSchema = z.object({
   }),
   /** Receipts of resources whose absence the server could not prove. */
   unproven: cappedCount,
-  settings: z.looseObject({ cleanup_enabled: z.boolean(), breaker_minimum: z.number() }),
+  settings: z.looseObject({ cleanup_enabled: z.boolean(), max_expiry_minimum: z.number() }),
   /** How long each schedule may pause, in seconds. */
   pauses: z.object({ cleanup: count, retry: count, reconcile: count }),
   settingsLog: z.array(z.object({

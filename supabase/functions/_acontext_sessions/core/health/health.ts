@@ -61,9 +61,12 @@ function* findings(facts: HealthFacts): Generator<Finding> {
     ];
   }
   // Later the sessions may have been used again, or a new session_ttl given them more time.
-  if (runs.lastExpiry === "breaker" && queue.expired.count >= facts.settings.breaker_minimum) {
+  if (
+    runs.lastExpiry === "too_many_expiring" &&
+    queue.expired.count >= facts.settings.max_expiry_minimum
+  ) {
     yield [
-      "breaker_tripped",
+      "too_many_expiring",
       `${number(queue.expired)} sessions would expire at once; none was expired`,
     ];
   }
@@ -87,8 +90,8 @@ function* findings(facts: HealthFacts): Generator<Finding> {
 
 function* configuration({ vault, jobs, settings }: HealthFacts): Generator<Finding> {
   const secrets = [
-    ...(vault.projectUrl === null ? ["project_url"] : []),
-    ...(vault.secretKey ? [] : ["cleanup_secret_key"]),
+    ...(vault.projectUrl === null ? ["acontext_sessions_project_url"] : []),
+    ...(vault.secretKey ? [] : ["acontext_sessions_secret_key"]),
   ];
   if (secrets.length > 0) yield ["not_configured", `Vault lacks ${secrets.join(" and ")}`];
   const idle = jobs.filter(({ active }) => !active);
@@ -105,9 +108,10 @@ function* configuration({ vault, jobs, settings }: HealthFacts): Generator<Findi
 /** Work that waits longer than the schedule explains: with no run that succeeds, or in spite of them. */
 function* backlog({ queue, runs, pauses, settings }: HealthFacts): Generator<Finding> {
   const queueWaits = (queue.dueForSeconds ?? 0) > pauses.retry;
-  // What the breaker holds back waits for a person, and has a reason of its own.
+  // What the expiry limit holds back waits for a person, and has a reason of its own.
   const expiryWaits = (queue.expiredForSeconds ?? 0) > pauses.cleanup &&
-    !(runs.lastExpiry === "breaker" && queue.expired.count >= settings.breaker_minimum);
+    !(runs.lastExpiry === "too_many_expiring" &&
+      queue.expired.count >= settings.max_expiry_minimum);
   if (!queueWaits && !expiryWaits) return;
   const [waited, pause] = queueWaits
     ? [queue.dueForSeconds ?? 0, pauses.retry]

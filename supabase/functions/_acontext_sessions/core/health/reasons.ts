@@ -15,12 +15,12 @@ export const HEALTH_REASONS = {
   not_configured: {
     severity: "failing",
     remedy:
-      "Put the project's URL and a secret key into Vault, as project_url and cleanup_secret_key",
+      "Put the project's URL and a secret key into Vault, as acontext_sessions_project_url and acontext_sessions_secret_key",
   },
   job_missing: {
     severity: "failing",
     remedy:
-      "Make the cron jobs anew: npm run ops -- settings set, or select public.configure_cleanup('{}')",
+      "Make the cron jobs anew: npm run ops -- settings set, or select public.acontext_configure_cleanup('{}')",
   },
   job_failing: {
     severity: "failing",
@@ -30,7 +30,7 @@ export const HEALTH_REASONS = {
   worker_unreachable: {
     severity: "failing",
     remedy:
-      "http_401: put a valid secret key into Vault. http_404: deploy cleanup-sessions. http_500: set the variable that its log names. Else: correct project_url in Vault",
+      "http_401: put a valid secret key into Vault. http_404: deploy cleanup-sessions. http_500: set the variable that its log names. Else: correct acontext_sessions_project_url in Vault",
   },
   acontext_unreachable: {
     severity: "failing",
@@ -54,7 +54,7 @@ export const HEALTH_REASONS = {
     severity: "degraded",
     remedy: "See what Acontext says of each: npm run ops -- stuck; then npm run ops -- retry <id>",
   },
-  breaker_tripped: {
+  too_many_expiring: {
     severity: "degraded",
     remedy:
       "Look what would go: npm run ops -- sweep --dry-run --force; correct session_ttl, or insist: npm run ops -- sweep --force",
@@ -71,7 +71,7 @@ export const HEALTH_REASONS = {
   unproven_resources: {
     severity: "degraded",
     remedy:
-      "Upgrade the Acontext server, which cannot tell whose a disk is, and look for the disks in private.deletion_log by hand",
+      "Upgrade the Acontext server, which cannot tell whose a disk is, and look for the disks in acontext_sessions.deletion_log by hand",
   },
   cleanup_disabled: {
     severity: "degraded",

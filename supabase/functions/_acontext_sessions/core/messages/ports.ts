@@ -33,7 +33,7 @@ export interface MessageKey {
   bodyHash: string;
 }
 
-/** What became of a message that was counted; see the comment on `public.settle_message`. */
+/** What became of a message that was counted; see the comment on `public.acontext_settle_message`. */
 export type MessageResult = "stored" | "refused" | "failed";
 
 export interface MessageStore extends UseStore {

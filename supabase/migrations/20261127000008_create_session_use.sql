@@ -2,7 +2,7 @@
 -- and let one message be stored once for one idempotency key.
 -- Risk: none; a new table, new functions, and one more bounded delete in the nightly purge.
 
-create function public.use_session(
+create function public.acontext_use_session(
   p_user_id uuid,
   p_session_id uuid,
   p_touch boolean,
@@ -15,9 +15,10 @@ security invoker
 set search_path = ''
 as $$
 declare
-  v_now timestamptz := private.clock();
+  v_now timestamptz := acontext_sessions.clock();
   v_session public.session_mappings;
   v_granularity interval;
+  v_ttl interval;
   v_touch boolean;
 begin
   select s.* into v_session
@@ -27,13 +28,17 @@ begin
     return jsonb_build_object('outcome', 'not_found');
   elsif v_session.status <> 'active' then
     return jsonb_build_object('outcome', v_session.status);
-  elsif v_session.expires_at <= v_now then
+  end if;
+  -- Not by expires_at: after a change of session_ttl that may be the old one for a while.
+  select s.touch_granularity, case when not v_session.pinned then coalesce(v_session.ttl, s.session_ttl) end
+  into v_granularity, v_ttl
+  from acontext_sessions.settings as s;
+  if v_session.last_activity_at + v_ttl <= v_now then
     return jsonb_build_object('outcome', 'expired');
   end if;
 
   -- A short life is touched more often than every granularity, or it would end while the session is in use.
-  select least(s.touch_granularity, (v_session.expires_at - v_session.last_activity_at) / 10) into v_granularity
-  from private.settings as s;
+  v_granularity := least(v_granularity, v_ttl / 10);
   v_touch := p_touch and v_session.last_activity_at <= v_now - v_granularity;
   -- Most calls change nothing, or the unindexed count alone, which keeps the update within its page.
   if v_touch then
@@ -57,13 +62,13 @@ begin
 end;
 $$;
 
-revoke execute on function public.use_session(uuid, uuid, boolean, integer) from public, anon, authenticated;
-grant execute on function public.use_session(uuid, uuid, boolean, integer) to service_role;
+revoke execute on function public.acontext_use_session(uuid, uuid, boolean, integer) from public, anon, authenticated;
+grant execute on function public.acontext_use_session(uuid, uuid, boolean, integer) to service_role;
 
-comment on function public.use_session(uuid, uuid, boolean, integer) is
+comment on function public.acontext_use_session(uuid, uuid, boolean, integer) is
   'Checks that a session is the caller''s and alive, marks it as used (at most once per touch_granularity) and counts new messages. Outcomes: ok, not_found, provisioning, deleting, expired.';
 
-create table private.message_keys (
+create table acontext_sessions.message_keys (
   session_id uuid not null references public.session_mappings (id) on delete cascade,
   key_hash text not null,
   body_hash text not null,
@@ -74,26 +79,26 @@ create table private.message_keys (
   counted boolean not null default true,
   message_id uuid,
   message_created_at timestamptz,
-  created_at timestamptz not null default private.clock(),
+  created_at timestamptz not null default acontext_sessions.clock(),
   primary key (session_id, key_hash),
   constraint key_hash_is_sha256 check (key_hash ~ '^[0-9a-f]{64}$'),
   constraint body_hash_is_sha256 check (body_hash ~ '^[0-9a-f]{64}$'),
   constraint message_has_id_and_time check ((message_id is null) = (message_created_at is null))
 );
 
-comment on table private.message_keys is
+comment on table acontext_sessions.message_keys is
   'One row per idempotency key of a message: who is storing it, or which message it became. Kept for two days.';
-comment on column private.message_keys.mark is
+comment on column acontext_sessions.message_keys.mark is
   'Goes into the meta of the message. Not the hash of the key: a key that is used again after its row was purged must not find the old message.';
-comment on column private.message_keys.attempts is
+comment on column acontext_sessions.message_keys.attempts is
   'Above 1: what became of an earlier attempt is not known, so Acontext is searched before anything is stored.';
-comment on column private.message_keys.counted is 'Whether the session''s message_count includes this message.';
+comment on column acontext_sessions.message_keys.counted is 'Whether the session''s message_count includes this message.';
 
-create index message_keys_by_age on private.message_keys (created_at);
+create index message_keys_by_age on acontext_sessions.message_keys (created_at);
 
-grant select, insert, update, delete on private.message_keys to service_role;
+grant select, insert, update, delete on acontext_sessions.message_keys to service_role;
 
-create function public.begin_message(
+create function public.acontext_begin_message(
   p_user_id uuid,
   p_session_id uuid,
   p_lease_id uuid,
@@ -108,8 +113,8 @@ security invoker
 set search_path = ''
 as $$
 declare
-  v_now timestamptz := private.clock();
-  v_key private.message_keys;
+  v_now timestamptz := acontext_sessions.clock();
+  v_key acontext_sessions.message_keys;
   v_outcome text;
   v_used jsonb;
 begin
@@ -121,7 +126,7 @@ begin
   end if;
 
   select k.* into v_key
-  from private.message_keys as k
+  from acontext_sessions.message_keys as k
   where k.session_id = p_session_id and k.key_hash = p_key_hash;
   v_outcome := case
     when not found then 'started'
@@ -134,7 +139,7 @@ begin
     else 'resumed'
   end;
 
-  v_used := public.use_session(
+  v_used := public.acontext_use_session(
     p_user_id, p_session_id, true,
     case when v_outcome in ('started', 'resumed') and v_key.counted is not true then 1 else 0 end
   );
@@ -156,7 +161,7 @@ begin
         'retryAfterMs', ceil(extract(epoch from v_key.leased_until - v_now) * 1000)::bigint
       );
     else
-      insert into private.message_keys as k (
+      insert into acontext_sessions.message_keys as k (
         session_id, key_hash, body_hash, lease_id, leased_until, created_at
       )
       values (
@@ -174,14 +179,14 @@ begin
 end;
 $$;
 
-revoke execute on function public.begin_message(uuid, uuid, uuid, integer, text, text)
+revoke execute on function public.acontext_begin_message(uuid, uuid, uuid, integer, text, text)
   from public, anon, authenticated;
-grant execute on function public.begin_message(uuid, uuid, uuid, integer, text, text) to service_role;
+grant execute on function public.acontext_begin_message(uuid, uuid, uuid, integer, text, text) to service_role;
 
-comment on function public.begin_message(uuid, uuid, uuid, integer, text, text) is
-  'use_session for a message with an idempotency key: leases the storing of it to one caller. Outcomes: started, resumed (look before storing), stored, busy, mismatch, not_found, provisioning, deleting, expired.';
+comment on function public.acontext_begin_message(uuid, uuid, uuid, integer, text, text) is
+  'acontext_use_session for a message with an idempotency key: leases the storing of it to one caller. Outcomes: started, resumed (look before storing), stored, busy, mismatch, not_found, provisioning, deleting, expired.';
 
-create function public.settle_message(
+create function public.acontext_settle_message(
   p_session_id uuid,
   p_result text,
   p_lease_id uuid default null,
@@ -196,11 +201,11 @@ security invoker
 set search_path = ''
 as $$
 declare
-  v_now timestamptz := private.clock();
+  v_now timestamptz := acontext_sessions.clock();
   v_uncount boolean := p_result <> 'stored' and p_key_hash is null;
   v_active boolean;
 begin
-  -- The order in which begin_message locks.
+  -- The order in which acontext_begin_message locks.
   select s.status = 'active' into v_active
   from public.session_mappings as s where s.id = p_session_id for no key update;
   if not found then
@@ -208,19 +213,19 @@ begin
   end if;
 
   if p_result = 'stored' then
-    update private.message_keys as k
+    update acontext_sessions.message_keys as k
     set message_id = p_message_id, message_created_at = p_message_created_at
     where k.session_id = p_session_id and k.key_hash = p_key_hash and k.message_id is null;
   elsif p_result = 'refused' then
     -- Nothing was stored: the key is free again, unless an earlier attempt's fate is unknown.
-    delete from private.message_keys as k
+    delete from acontext_sessions.message_keys as k
     where k.session_id = p_session_id and k.key_hash = p_key_hash and k.lease_id = p_lease_id
       and k.message_id is null and k.attempts = 1;
     v_uncount := v_uncount or found;
   end if;
   if p_result <> 'stored' and p_key_hash is not null then
     -- Nothing is under way any more, so the next attempt need not wait. It looks before it stores.
-    update private.message_keys as k
+    update acontext_sessions.message_keys as k
     set leased_until = v_now, counted = false
     where k.session_id = p_session_id and k.key_hash = p_key_hash and k.lease_id = p_lease_id
       and k.message_id is null and k.counted;
@@ -235,66 +240,9 @@ begin
 end;
 $$;
 
-revoke execute on function public.settle_message(uuid, text, uuid, text, uuid, timestamptz)
+revoke execute on function public.acontext_settle_message(uuid, text, uuid, text, uuid, timestamptz)
   from public, anon, authenticated;
-grant execute on function public.settle_message(uuid, text, uuid, text, uuid, timestamptz) to service_role;
+grant execute on function public.acontext_settle_message(uuid, text, uuid, text, uuid, timestamptz) to service_role;
 
-comment on function public.settle_message(uuid, text, uuid, text, uuid, timestamptz) is
+comment on function public.acontext_settle_message(uuid, text, uuid, text, uuid, timestamptz) is
   'What became of a message that was counted. stored: the key leads to it from now on. refused: nothing was stored. failed: most likely nothing was stored, so a repeated call looks first. The last two take the count back. Answers whether the session is still active.';
-
-create or replace function private.purge_cleanup_history()
-returns integer
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-  v_limit constant integer := 50000;
-  v_before timestamptz;
-  v_total integer := 0;
-  v_count integer;
-begin
-  select private.clock() - s.log_retention into v_before from private.settings as s;
-
-  -- Not before reconcile has found what its session may have left behind: the id could be used again.
-  delete from private.deletion_log as l where l.log_id in (
-    select d.log_id from private.deletion_log as d
-    where d.finished_at < v_before
-      and d.finished_at < (select t.reconciled_until from private.reconcile_state as t)
-    order by d.finished_at limit v_limit
-  );
-  get diagnostics v_count = row_count;
-  v_total := v_total + v_count;
-
-  delete from private.cleanup_runs as r where r.id in (
-    select d.id from private.cleanup_runs as d
-    where d.requested_at < v_before order by d.requested_at limit v_limit
-  );
-  get diagnostics v_count = row_count;
-  v_total := v_total + v_count;
-
-  -- A client that repeats a call does so within hours.
-  delete from private.message_keys as k where (k.session_id, k.key_hash) in (
-    select d.session_id, d.key_hash from private.message_keys as d
-    where d.created_at < private.clock() - interval '2 days' order by d.created_at limit v_limit
-  );
-  get diagnostics v_count = row_count;
-  v_total := v_total + v_count;
-
-  -- Other jobs of the project may want a longer history than a week; ours do not.
-  delete from cron.job_run_details as d where d.runid in (
-    -- By command: a job that was made anew has another id. What a crash ended has no end.
-    select r.runid
-    from cron.job_run_details as r
-    where r.command like 'select private.%'
-      and coalesce(r.end_time, r.start_time) < private.clock() - interval '7 days'
-    order by r.runid limit v_limit
-  );
-  get diagnostics v_count = row_count;
-  return v_total + v_count;
-end;
-$$;
-
-comment on function private.purge_cleanup_history() is
-  'Removes receipts that reconcile is past and runs, both older than log_retention, message keys older than two days and our cron history older than a week; a bounded number at a time.';
