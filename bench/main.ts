@@ -13,6 +13,7 @@ import { describeMachine, describeVersions } from "./machine.ts";
 import { type Options, readOptions, USAGE } from "./options.ts";
 import { PAGE, performancePage } from "./performance_page.ts";
 import { saveMeasurement } from "./results.ts";
+import { summaryTable } from "./summary.ts";
 
 /** True when every benchmark did its work. */
 async function main({ scale, names, reportOnly }: Options): Promise<boolean> {
@@ -37,14 +38,16 @@ async function main({ scale, names, reportOnly }: Options): Promise<boolean> {
   return success;
 }
 
-async function measure({ name, run, report }: AnyBenchmark, scale: Scale): Promise<void> {
-  const result = await run({ scale, log: (line) => console.log(line) });
+async function measure(benchmark: AnyBenchmark, scale: Scale): Promise<void> {
+  const result = await benchmark.run({ scale, log: (line) => console.log(line) });
   // Reported from the JSON alone, as the page will be.
   const kept: unknown = JSON.parse(JSON.stringify(result));
-  console.log(`\n${report(kept)}`);
+  const headlines = benchmark.headlines(kept);
+  if (headlines.length > 0) console.log(`\n${summaryTable(headlines)}`);
+  console.log(`\n${benchmark.report(kept)}`);
   if (scale === "quick") return;
   await saveMeasurement({
-    benchmark: name,
+    benchmark: benchmark.name,
     scale,
     measuredAt: new Date().toISOString(),
     machine: describeMachine(),

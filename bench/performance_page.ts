@@ -8,9 +8,9 @@ import type { AnyBenchmark, Measurement } from "./benchmark.ts";
 import { resultSchema as cpuSchema } from "./cpu/result.ts";
 import { resultSchema as drainSchema } from "./drain/result.ts";
 import { resultSchema as growthSchema } from "./growth/result.ts";
-import { table } from "./markdown.ts";
 import { planning } from "./planning.ts";
 import { loadMeasurement } from "./results.ts";
+import { summaryTable } from "./summary.ts";
 
 export const PAGE = join(ROOT, "docs", "performance.md");
 
@@ -56,24 +56,15 @@ export async function performancePage(): Promise<string> {
   return await format(
     [
       HEADING,
-      summary(all),
+      summaryTable(
+        all.flatMap(({ benchmark, measurement }) => benchmark.headlines(measurement.result)),
+      ),
       ...(origins.size === 1 ? [`Measured ${only}.`] : []),
       HOW_TO_REPEAT,
       ...sections,
       ...(plan === null ? [] : [`## Planning\n\n${plan}`]),
     ].join("\n\n"),
     "md",
-  );
-}
-
-function summary(all: Measured[]): string {
-  return table(
-    ["Summary", "Measured", "In comparison", "Goal"],
-    all.flatMap(({ benchmark, measurement }) =>
-      benchmark.headlines(measurement.result).map((
-        { what, measured, comparison, goal },
-      ) => [what, measured, comparison, goal])
-    ),
   );
 }
 

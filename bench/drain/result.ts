@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { median, summarise, summarySchema } from "../statistics.ts";
 
-export const CONTENDERS = [
+const CONTENDERS = [
   "ours",
   "bare",
   "naive",
