@@ -8,6 +8,7 @@ import { checkContract } from "./contract.ts";
 import { checkDatabase } from "./database.ts";
 import { checkDeadExports } from "./dead_exports.ts";
 import { checkImportMaps } from "./import_maps.ts";
+import { checkLayers } from "./layers.ts";
 import { checkPerformance } from "./performance.ts";
 import type { Report } from "./report.ts";
 import { checkSource } from "./source.ts";
@@ -16,6 +17,7 @@ import { checkSource } from "./source.ts";
 export async function runChecks(report: Report, options: { fix: boolean }): Promise<void> {
   await checkSource(report, options);
   await checkImportMaps(report);
+  await checkLayers(report);
   await checkDeadExports(report);
   await checkContract(report, options);
   await checkPerformance(report, options);

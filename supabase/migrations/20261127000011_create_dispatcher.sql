@@ -29,6 +29,68 @@ grant execute on function acontext_sessions.count_due(boolean, boolean, integer)
 comment on function acontext_sessions.count_due(boolean, boolean, integer) is
   'How much a run would find to do now, counted up to p_limit.';
 
+create function acontext_sessions.usable_project_url(p_value text)
+returns text
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  select substring(rtrim(btrim(p_value, E' \t\r\n'), '/') from '^https?://[^/?#@[:space:]]+(?:/[^?#[:space:]]*)?$');
+$$;
+
+revoke execute on function acontext_sessions.usable_project_url(text) from public, anon, authenticated;
+
+comment on function acontext_sessions.usable_project_url(text) is
+  'The URL without the blanks around it and slashes at its end; null when pg_net would refuse it.';
+
+create function acontext_sessions.usable_secret_key(p_value text)
+returns text
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  -- A line break within would end the header. "env(NAME)" is what config.toml has, for a variable that was not set.
+  select substring(btrim(p_value, E' \t\r\n') from '^(?!env\()[!-~]+$');
+$$;
+
+revoke execute on function acontext_sessions.usable_secret_key(text) from public, anon, authenticated;
+
+comment on function acontext_sessions.usable_secret_key(text) is
+  'The key without the blanks around it; null when it cannot stand in a header.';
+
+create function acontext_sessions.worker_secrets(
+  out project_url text,
+  out secret_key text,
+  out unusable text[]
+)
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  v_url text;
+  v_key text;
+begin
+  select d.decrypted_secret into v_url from vault.decrypted_secrets as d where d.name = 'acontext_sessions_project_url';
+  select d.decrypted_secret into v_key
+  from vault.decrypted_secrets as d where d.name = 'acontext_sessions_secret_key';
+  project_url := acontext_sessions.usable_project_url(v_url);
+  secret_key := acontext_sessions.usable_secret_key(v_key);
+  unusable := array_remove(array[
+    case when v_url is not null and project_url is null then 'acontext_sessions_project_url' end,
+    case when v_key is not null and secret_key is null then 'acontext_sessions_secret_key' end
+  ], null);
+end;
+$$;
+
+revoke execute on function acontext_sessions.worker_secrets() from public, anon, authenticated;
+
+comment on function acontext_sessions.worker_secrets() is
+  'Where and with which key cleanup-sessions is called, from Vault. Each is null when it is missing or unusable; unusable names the latter.';
+
 -- Security definer: only its owner may read Vault.
 create function acontext_sessions.call_worker(
   p_trigger acontext_sessions.run_trigger,
@@ -48,9 +110,7 @@ declare
   v_url text;
   v_key text;
 begin
-  select d.decrypted_secret into v_url from vault.decrypted_secrets as d where d.name = 'acontext_sessions_project_url';
-  select d.decrypted_secret into v_key
-  from vault.decrypted_secrets as d where d.name = 'acontext_sessions_secret_key';
+  select w.project_url, w.secret_key into v_url, v_key from acontext_sessions.worker_secrets() as w;
   if v_url is null or v_key is null then
     insert into acontext_sessions.runs (
       id, trigger, status, expires_sessions, force, requested_at, finished_at, stop_reason
@@ -69,7 +129,7 @@ begin
   values (
     v_run_id, p_trigger, 'requested', p_expires_sessions, p_force, v_now,
     net.http_post(
-      url := rtrim(v_url, '/') || '/functions/v1/cleanup-sessions',
+      url := v_url || '/functions/v1/cleanup-sessions',
       body := jsonb_build_object('runId', v_run_id) || p_body,
       headers := jsonb_build_object('Content-Type', 'application/json', 'apikey', v_key),
       timeout_milliseconds := 10000
@@ -83,7 +143,7 @@ revoke execute on function acontext_sessions.call_worker(acontext_sessions.run_t
   from public, anon, authenticated;
 
 comment on function acontext_sessions.call_worker(acontext_sessions.run_trigger, boolean, boolean, jsonb) is
-  'Asks pg_net to call the cleanup function once this transaction commits. False, and a finished run that says so, when Vault lacks a secret.';
+  'Asks pg_net to call the cleanup function once this transaction commits. False, and a finished run that says so, when Vault lacks a usable secret.';
 
 create function acontext_sessions.expiry_is_unfinished()
 returns boolean

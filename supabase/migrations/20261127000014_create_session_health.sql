@@ -80,7 +80,7 @@ grant execute on function acontext_sessions.seconds_since(timestamptz) to servic
 
 comment on function acontext_sessions.seconds_since(timestamptz) is 'Whole seconds from a time until now.';
 
--- Security definer: the API's roles may not look into Vault, cron and pg_net. It answers no secret.
+-- Security definer: the API's roles may read neither cron nor the history of migrations.
 create function acontext_sessions.platform_facts()
 returns jsonb
 language plpgsql
@@ -89,18 +89,19 @@ security definer
 set search_path = ''
 as $$
 declare
-  v_project_url text;
-  v_has_key boolean;
+  v_vault jsonb;
   v_jobs jsonb;
   v_migration text;
   -- The CLI makes it; whoever applies migrations in another way has none.
   v_history regclass := to_regclass('supabase_migrations.schema_migrations');
 begin
-  select d.decrypted_secret into v_project_url
-  from vault.decrypted_secrets as d where d.name = 'acontext_sessions_project_url';
-  select exists (
-    select 1 from vault.secrets as s where s.name = 'acontext_sessions_secret_key'
-  ) into v_has_key;
+  -- An unusable value is never shown: it may be a key that was put in the wrong place.
+  select jsonb_build_object(
+    'projectUrl', w.project_url,
+    'secretKey', w.secret_key is not null,
+    'unusable', to_jsonb(w.unusable)
+  ) into v_vault
+  from acontext_sessions.worker_secrets() as w;
 
   select jsonb_agg(
     jsonb_build_object(
@@ -129,11 +130,7 @@ begin
     execute format('select max(version) from %s', v_history) into v_migration;
   end if;
 
-  return jsonb_build_object(
-    'vault', jsonb_build_object('projectUrl', v_project_url, 'secretKey', v_has_key),
-    'jobs', v_jobs,
-    'migration', v_migration
-  );
+  return jsonb_build_object('vault', v_vault, 'jobs', v_jobs, 'migration', v_migration);
 end;
 $$;
 
@@ -141,7 +138,7 @@ revoke execute on function acontext_sessions.platform_facts() from public, anon,
 grant execute on function acontext_sessions.platform_facts() to service_role;
 
 comment on function acontext_sessions.platform_facts() is
-  'What health tells of the platform: whether Vault has the secrets, the cron jobs, the newest migration.';
+  'What health tells of the platform: whether Vault has usable secrets, the cron jobs, the newest migration.';
 
 -- Security definer: the API's roles may not read pg_net's answers.
 create function acontext_sessions.last_call()

@@ -124,3 +124,59 @@ grant execute on function public.acontext_count_user_data(uuid) to service_role;
 
 comment on function public.acontext_count_user_data(uuid) is
   'What is left of a user: sessions that have this owner, and deletions that were queued for it.';
+
+-- Security definer: it calls a worker. The address is never changed without the key: whoever may call this could else have
+-- a key that somebody else put into Vault sent to an address of their own.
+create function acontext_sessions.store_worker_secrets(p_project_url text, p_secret_key text)
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+declare
+  v_url text := acontext_sessions.usable_project_url(p_project_url);
+  v_key text := acontext_sessions.usable_secret_key(p_secret_key);
+begin
+  if v_url is null then
+    raise sqlstate 'PT400' using
+      message = 'Cannot store the secrets: the project''s URL is not one, with https:// and without blanks';
+  end if;
+  if v_key is null then
+    raise sqlstate 'PT400' using
+      message = 'Cannot store the secrets: the secret key is empty or has blanks in it';
+  end if;
+  perform
+    case
+      when s.id is null then vault.create_secret(n.value, n.name, 'acontext-sessions: read by the dispatcher')::text
+      else vault.update_secret(s.id, n.value)::text
+    end
+  from (values ('acontext_sessions_project_url', v_url), ('acontext_sessions_secret_key', v_key)) as n (name, value)
+  left join vault.secrets as s on s.name = n.name;
+  -- Like a retry run, that is without expiring anything; who calls it does not wait for it.
+  perform acontext_sessions.call_worker('manual', false, false, '{"background": true}');
+  return jsonb_build_object('projectUrl', v_url);
+end;
+$$;
+
+revoke execute on function acontext_sessions.store_worker_secrets(text, text) from public, anon, authenticated;
+grant execute on function acontext_sessions.store_worker_secrets(text, text) to service_role;
+
+comment on function acontext_sessions.store_worker_secrets(text, text) is
+  'Stores both secrets of the dispatcher and calls a worker with them. See public.acontext_set_vault_secrets.';
+
+create function public.acontext_set_vault_secrets(p_project_url text, p_secret_key text)
+returns jsonb
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select acontext_sessions.store_worker_secrets(p_project_url, p_secret_key);
+$$;
+
+revoke execute on function public.acontext_set_vault_secrets(text, text) from public, anon, authenticated;
+grant execute on function public.acontext_set_vault_secrets(text, text) to service_role;
+
+comment on function public.acontext_set_vault_secrets(text, text) is
+  'Replaces the project''s URL and the secret key in Vault, both at once, and calls cleanup-sessions with them: the next call in acontext_session_health shows whether they work. Answers the URL as stored. Raises PT400 for what cannot be used.';

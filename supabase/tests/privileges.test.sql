@@ -128,7 +128,8 @@ select bag_eq(
   $$select p.oid::regprocedure::text from pg_proc as p
     where p.pronamespace = 'acontext_sessions'::regnamespace
       and (p.prorettype = 'trigger'::regtype or p.proname in (
-        'call_worker', 'expiry_is_unfinished', 'purge_history', 'schedule_job', 'schedule_jobs'
+        'call_worker', 'expiry_is_unfinished', 'purge_history', 'schedule_job', 'schedule_jobs',
+        'usable_project_url', 'usable_secret_key', 'worker_secrets'
       ))$$,
   'the service role may execute every private function but the triggers and what only definers and cron jobs use'
 );
@@ -147,7 +148,7 @@ select bag_eq(
     'acontext_sessions.guard_session_delete()', 'acontext_sessions.guard_queue_change()', 'acontext_sessions.apply_settings(jsonb)',
     'acontext_sessions.dispatch_sweep(acontext_sessions.run_trigger,boolean,boolean)', 'acontext_sessions.dispatch_reconcile()',
     'acontext_sessions.call_worker(acontext_sessions.run_trigger,boolean,boolean,jsonb)', 'acontext_sessions.platform_facts()',
-    'acontext_sessions.last_call()'
+    'acontext_sessions.last_call()', 'acontext_sessions.store_worker_secrets(text,text)'
   ],
   'the functions that run with the owner''s rights are the known ones'
 );

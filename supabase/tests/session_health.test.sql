@@ -155,7 +155,9 @@ select ok((tests.health('vault', 'secretKey'))::boolean, 'Vault has the key');
 select ok(tests.health('vault', 'projectUrl') #>> '{}' like 'http://127.0.0.1:%', 'Vault has the address');
 select unalike(public.acontext_session_health(10)::text, '%sb_secret_%', 'no key is told');
 delete from vault.secrets where name in ('acontext_sessions_project_url', 'acontext_sessions_secret_key');
-select is(tests.health('vault'), '{"projectUrl": null, "secretKey": false}'::jsonb, 'what Vault lacks is told');
+select is(
+  tests.health('vault'), '{"projectUrl": null, "secretKey": false, "unusable": []}'::jsonb, 'what Vault lacks is told'
+);
 select matches(tests.health('migration') #>> '{}', '^202611\d{8}$', 'the newest migration is told');
 select is(tests.health('settings', 'max_workers'), '4'::jsonb, 'settings are told');
 select public.acontext_configure_cleanup('{"max_workers": 8}');

@@ -23,7 +23,7 @@ export function portsOf(world: World, process: Process) {
   };
   const client = clientOf(world, process);
   return {
-    acontext: { ...system.createAcontext(acontext), timeoutMs: TIMEOUT_MS },
+    acontext: { ...system.createResources(acontext), timeoutMs: TIMEOUT_MS },
     catalog: system.createCatalog(acontext),
     store: { ...system.createSessionStore(client), ...system.createCleanupStore(client) },
     reconcileStore: system.createReconcileStore(client),

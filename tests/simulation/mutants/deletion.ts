@@ -94,7 +94,7 @@ export const deletionMutants: Mutant[] = [
     mechanism: "a lease outlives the deletes that began in time",
     code: [{
       file: "core/lease.ts",
-      find: "const marginMs = 2 * acontext.timeoutMs;",
+      find: "const marginMs = timeouts * acontext.timeoutMs;",
       replace: "const marginMs = 0 * acontext.timeoutMs;",
     }],
   },
@@ -179,8 +179,8 @@ export const deletionMutants: Mutant[] = [
     mechanism: "an outage counts no attempts",
     code: [{
       file: "core/cleanup/circuit_breaker.ts",
-      find: 'this.#down = probed.kind !== "done" && !this.#aliveMeanwhile;',
-      replace: 'this.#down = probed.kind === "done" && !this.#aliveMeanwhile && false;',
+      find: 'const down = probed.kind !== "done" && this.#state === "half_open";',
+      replace: "const down: boolean = false;",
     }],
   },
   {

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert/mod.js";
 import { createClient } from "@supabase/supabase-js";
-import type { Database } from "../../../supabase/functions/_acontext_sessions/database/database.types.ts";
 import { AppError } from "../../../supabase/functions/_acontext_sessions/core/errors.ts";
+import type { Database } from "../../../supabase/functions/_acontext_sessions/database/database.types.ts";
 import { createMessageStore } from "../../../supabase/functions/_acontext_sessions/database/messages.ts";
 
 const KEY = { userId: "u", sessionId: "s" };
@@ -26,7 +26,7 @@ function storeAnswering(body: unknown, status = 200) {
   return { store: createMessageStore(client), asked };
 }
 
-Deno.test("each method of the conversation store is one call of one database function", async () => {
+Deno.test("each method of the message store is one call of one database function", async () => {
   const used = storeAnswering({ outcome: "ok", ...IDS });
   assertEquals(await used.store.useSession(KEY, { touch: true, newMessages: 1 }), {
     outcome: "ok",

@@ -1,14 +1,5 @@
 import type { CleanupStore } from "../../../supabase/functions/_acontext_sessions/core/cleanup/ports.ts";
 import type {
-  ActivateOutcome,
-  BeginOutcome,
-  DeletionRequestOutcome,
-  NewSession,
-  RestoreOutcome,
-  SessionStore,
-} from "../../../supabase/functions/_acontext_sessions/core/sessions/ports.ts";
-import type { Clock, Lease } from "../../../supabase/functions/_acontext_sessions/core/ports.ts";
-import type {
   Deletion,
   Preview,
   QueuedDue,
@@ -18,6 +9,15 @@ import type {
   StartRunOutcome,
 } from "../../../supabase/functions/_acontext_sessions/core/cleanup/ports.ts";
 import { AppError } from "../../../supabase/functions/_acontext_sessions/core/errors.ts";
+import type { Clock, Lease } from "../../../supabase/functions/_acontext_sessions/core/ports.ts";
+import type {
+  ActivateOutcome,
+  BeginOutcome,
+  DeletionRequestOutcome,
+  NewSession,
+  RestoreOutcome,
+  SessionStore,
+} from "../../../supabase/functions/_acontext_sessions/core/sessions/ports.ts";
 import { dueEntries, expiredSessions, expiryAllowed, staleSessions, viewOf } from "./store_due.ts";
 import { claim, nameRemoteIds, queueOrphans, queueSession, settle } from "./store_queue.ts";
 import type { QueueEntry, Receipt, Run, SessionRow, Settings, StoreState } from "./store_rows.ts";

@@ -57,7 +57,7 @@ export function queueSession(
   queue.set(id, { ...newEntry(id, reason, dueAt), userId, acontextSessionId, acontextDiskId });
 }
 
-/** Queues remote resources that belong to no session. Ids that somebody holds are left alone. */
+/** Queues remote resources that belong to no session. Ids that a session or another entry holds are left alone. */
 export function queueOrphans(
   { sessions, queue }: StoreState,
   { originId, userId, sessionIds, diskIds, now }: {

@@ -1,8 +1,8 @@
-import type { JsonObject } from "../../../supabase/functions/_acontext_sessions/core/ports.ts";
 import type {
   Proof,
   RunResult,
 } from "../../../supabase/functions/_acontext_sessions/core/cleanup/ports.ts";
+import type { JsonObject } from "../../../supabase/functions/_acontext_sessions/core/ports.ts";
 
 export type Reason = "requested" | "expired" | "stale" | "orphan";
 

@@ -18,7 +18,8 @@ import {
 
 /**
  * @param client With the secret key: the functions are for the service role alone.
- * @throws {AppError} From each method: `database_unavailable` when the database cannot be asked, refuses, or answers another shape.
+ * @throws {AppError} From each method: `database_unavailable` when the database cannot be asked, refuses, or answers
+ *   another shape.
  */
 export function createCleanupStore(client: SupabaseClient<Database>): CleanupStore {
   const { ask } = databaseFunctions(client);

@@ -161,6 +161,10 @@ export type Database = {
         Returns: Json;
       };
       "acontext_session_health": { Args: { "p_runs": number }; Returns: Json };
+      "acontext_set_vault_secrets": {
+        Args: { "p_project_url": string; "p_secret_key": string };
+        Returns: Json;
+      };
       "acontext_settle_deletions": {
         Args: { "p_lease_id": string; "p_settlements": Json };
         Returns: Json;

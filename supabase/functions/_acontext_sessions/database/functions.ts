@@ -5,14 +5,16 @@
  */
 import type { SupabaseClient } from "@supabase/supabase-js";
 import type * as z from "zod";
+import { AppError } from "../core/errors.ts";
 import type { Lease } from "../core/ports.ts";
 import type { Database } from "./database.types.ts";
-import { AppError } from "../core/errors.ts";
 
 type Functions = Database["public"]["Functions"];
 type Name = keyof Functions & string;
 
-/** Each throws `AppError` `database_unavailable` when the database cannot be asked, refuses, or answers another shape. */
+/**
+ * Each throws `AppError` `database_unavailable` when the database cannot be asked, refuses, or answers another shape.
+ */
 export interface DatabaseFunctions {
   call<N extends Name>(name: N, args: Functions[N]["Args"]): Promise<unknown>;
   ask<N extends Name, Answer>(

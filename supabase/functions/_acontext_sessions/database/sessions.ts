@@ -17,7 +17,8 @@ import {
 
 /**
  * @param client With the secret key: the functions are for the service role alone.
- * @throws {AppError} From each method: `database_unavailable` when the database cannot be asked, refuses, or answers another shape.
+ * @throws {AppError} From each method: `database_unavailable` when the database cannot be asked, refuses, or answers
+ *   another shape.
  */
 export function createSessionStore(client: SupabaseClient<Database>): SessionStore {
   const { call, ask } = databaseFunctions(client);

@@ -43,7 +43,11 @@ export function healthyFacts(): HealthFacts {
     settings: { cleanup_enabled: true, max_expiry_minimum: 100, max_workers: 4 },
     pauses: { cleanup: 93_600, retry: 3_900, reconcile: 691_200 },
     settingsLog: [],
-    vault: { projectUrl: "https://abcdefghijklmnopqrst.supabase.co", secretKey: true },
+    vault: {
+      projectUrl: "https://abcdefghijklmnopqrst.supabase.co",
+      secretKey: true,
+      unusable: [],
+    },
     jobs: ["cleanup", "purge", "reconcile", "retry"].map((name) => ({
       name,
       schedule: "0 0 * * *",

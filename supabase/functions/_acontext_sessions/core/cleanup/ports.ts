@@ -1,5 +1,5 @@
 /**
- * What the core needs of the database to work the deletion queue in runs.
+ * What the core needs from the database to work through the deletion queue.
  *
  * @module
  */
@@ -21,7 +21,7 @@ export interface Deletion {
   attempts: number;
 }
 
-/** What became of one claimed deletion. A resource without a proof stays to be done. */
+/** What happened to one claimed deletion. A resource without a proof still has to be deleted. */
 export type Settlement = {
   id: string;
   session?: Proof;
@@ -31,7 +31,7 @@ export type Settlement = {
    * minute, because a request may still be under way. `release` is due again at once: nothing was begun.
    */
   disposition: "retry" | "defer" | "release";
-  /** Short machine word, kept as `last_error`. */
+  /** A short code, kept as `last_error`. */
   error?: string;
   /** Acontext may still be working on a request that was given up: nothing is tried again within a minute. */
   underWay?: boolean;
@@ -80,29 +80,36 @@ export type RunResult = {
 
 export type RunError = { id: string; error: string };
 
-export type StopReason =
-  | "empty"
-  | "limit"
-  | "time_budget"
-  | "shutdown"
-  | "outage"
-  | "throttled"
-  | "too_many_expiring"
-  | "disabled"
-  | "dry_run"
-  | "duplicate"
-  | "error";
+export const STOP_REASONS = [
+  "empty",
+  "limit",
+  "time_budget",
+  "shutdown",
+  "outage",
+  "throttled",
+  "too_many_expiring",
+  "disabled",
+  "dry_run",
+  "duplicate",
+  "error",
+] as const;
+export type StopReason = typeof STOP_REASONS[number];
+
+/** How many of some reports the database kept, by what it made of them. `lost`: their lease had passed to another. */
+export interface Settled {
+  deleted: number;
+  failed: number;
+  released: number;
+  lost: number;
+}
 
 /** The deletion queue. Throws `AppError` `database_unavailable` when the database cannot be asked. */
 export interface DeletionStore {
   claimDeletions(input: { limit: number }, lease: Lease): Promise<Deletion[]>;
-  settleDeletions(
-    leaseId: string,
-    settlements: Settlement[],
-  ): Promise<{ deleted: number; failed: number; released: number; lost: number }>;
+  settleDeletions(leaseId: string, settlements: Settlement[]): Promise<Settled>;
 }
 
-/** The queue and the runs that work it. Throws as {@link DeletionStore} does. */
+/** The queue, and the runs that work through it. Throws as {@link DeletionStore} does. */
 export interface CleanupStore extends DeletionStore {
   startRun(request: RunRequest): Promise<StartRunOutcome>;
   previewSweep(input: { limit: number; force: boolean }): Promise<Preview>;

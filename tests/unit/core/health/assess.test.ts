@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert/mod.js";
-import { assess } from "../../../../supabase/functions/_acontext_sessions/core/health/health.ts";
+import { assess } from "../../../../supabase/functions/_acontext_sessions/core/health/assess.ts";
 import type { HealthFacts } from "../../../../supabase/functions/_acontext_sessions/core/health/facts.ts";
 import { HEALTH_REASONS } from "../../../../supabase/functions/_acontext_sessions/core/health/reasons.ts";
 import { healthyFacts } from "./fixtures.ts";
@@ -34,7 +34,7 @@ Deno.test("assess() is ok in a new project without any run", () => {
 Deno.test("assess() puts the worst first, with what was seen and what to do", () => {
   const facts = healthyFacts();
   facts.queue.stuck = { count: 12_345, estimated: true };
-  facts.vault = { projectUrl: null, secretKey: false };
+  facts.vault = { projectUrl: null, secretKey: false, unusable: [] };
   assertEquals(assess(facts), {
     status: "failing",
     reasons: [
@@ -47,11 +47,20 @@ Deno.test("assess() puts the worst first, with what was seen and what to do", ()
       {
         code: "stuck_sessions",
         severity: "degraded",
-        message: "About 12345 deletions have failed ten times or more and are still tried",
+        message: "About 12345 deletions have failed 10 times or more and are still tried",
         remedy: HEALTH_REASONS.stuck_sessions.remedy,
       },
     ],
   });
+});
+
+Deno.test("assess() tells a secret that cannot be used from one that is missing", () => {
+  const facts = healthyFacts();
+  facts.vault = { projectUrl: null, secretKey: false, unusable: ["acontext_sessions_secret_key"] };
+  assertEquals(
+    assess(facts).reasons.map(({ message }) => message),
+    ["Vault lacks acontext_sessions_project_url; acontext_sessions_secret_key in Vault cannot be used"],
+  );
 });
 
 Deno.test("assess() is overdue when work waits and no run succeeds, growing when runs do", () => {
