@@ -1,7 +1,6 @@
 /** docs/performance.md, written from the last measurements. @module */
 
 import { join } from "@std/path/mod.js";
-import { format } from "../local/format.ts";
 import { ROOT } from "../local/paths.ts";
 import { BENCHMARKS } from "./all.ts";
 import type { AnyBenchmark, Measurement } from "./benchmark.ts";
@@ -38,34 +37,33 @@ interface Measured {
   measurement: Measurement;
 }
 
-/** The page as it has to be, given what is in bench/results. */
+/** The page as it has to be, given what is in bench/results; before `deno fmt`. */
 export async function performancePage(): Promise<string> {
   const all: Measured[] = [];
   for (const benchmark of BENCHMARKS) {
     const measurement = await loadMeasurement(benchmark.name);
     if (measurement !== null) all.push({ benchmark, measurement });
   }
+  // Said once, unless some were measured elsewhere.
   const origins = new Set(all.map(({ measurement }) => originOf(measurement)));
-  const [only] = origins;
   const sections = all.map(({ benchmark, measurement }) => {
-    const command = `\`npm run bench -- ${benchmark.name}\``;
-    const from = origins.size === 1 ? command : `${command}, ${originOf(measurement)}`;
+    const measured = `\`npm run bench -- ${benchmark.name}\`, ${
+      measurement.measuredAt.slice(0, 10)
+    }`;
+    const from = origins.size === 1 ? measured : `${measured}, on ${originOf(measurement)}`;
     return `## ${benchmark.title}\n\n${from}.\n\n${benchmark.report(measurement.result)}`;
   });
   const plan = await plannedFrom();
-  return await format(
-    [
-      HEADING,
-      summaryTable(
-        all.flatMap(({ benchmark, measurement }) => benchmark.headlines(measurement.result)),
-      ),
-      ...(origins.size === 1 ? [`Measured ${only}.`] : []),
-      HOW_TO_REPEAT,
-      ...sections,
-      ...(plan === null ? [] : [`## Planning\n\n${plan}`]),
-    ].join("\n\n"),
-    "md",
-  );
+  return [
+    HEADING,
+    summaryTable(
+      all.flatMap(({ benchmark, measurement }) => benchmark.headlines(measurement.result)),
+    ),
+    ...(origins.size === 1 ? [`Measured on ${[...origins].join()}.`] : []),
+    HOW_TO_REPEAT,
+    ...sections,
+    ...(plan === null ? [] : [`## Planning\n\n${plan}`]),
+  ].join("\n\n");
 }
 
 /** Null when not all that it needs was measured. */
@@ -79,11 +77,9 @@ async function plannedFrom(): Promise<string | null> {
   });
 }
 
-/** When, on what, and with which versions. */
-function originOf({ measuredAt, machine, versions }: Measurement): string {
+/** The machine and the versions. */
+function originOf({ machine, versions }: Measurement): string {
   const { cpu, cores, memoryGiB, os } = machine;
   const used = Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(", ");
-  return `on ${
-    measuredAt.slice(0, 10)
-  } with ${cores} cores (${cpu}), ${memoryGiB} GiB, ${os}; ${used}`;
+  return `${cores} cores (${cpu}), ${memoryGiB} GiB, ${os}; ${used}`;
 }

@@ -52,10 +52,10 @@ async function withProject(
   try {
     for (const part of ["migrations", "functions"]) {
       await Deno.mkdir(join(folder, "supabase", part), { recursive: true });
-      for await (const { name } of Deno.readDir(join(ROOT, "supabase", part))) {
+      for await (const { name, isDirectory } of Deno.readDir(join(ROOT, "supabase", part))) {
         const path = join("supabase", part, name);
         if (part === "migrations") await Deno.writeTextFile(join(folder, path), "");
-        else if (!name.startsWith("_")) {
+        else if (isDirectory && !name.startsWith("_")) {
           await Deno.mkdir(join(folder, path));
           await Deno.writeTextFile(join(folder, path, "index.ts"), "");
         }

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert/mod.js";
-import { layerProblems } from "../../../local/check/layers.ts";
+import { layerProblems } from "../../../tools/check/layers.ts";
 
 const S = "_acontext_sessions";
 

@@ -7,7 +7,7 @@
 
 import { readdirSync } from "node:fs";
 import { dirname, join, normalize } from "@std/path/posix/mod.js";
-import { ROOT } from "../paths.ts";
+import { ROOT } from "../../local/paths.ts";
 import type { Report } from "./report.ts";
 
 const SHARED = "_acontext_sessions";
