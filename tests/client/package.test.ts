@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert/mod.js";
 import { join } from "@std/path/mod.js";
 import { build, stop } from "esbuild";
-import { bundleClient } from "../../local/build_client.ts";
+import { bundleClient } from "../../tools/build_client.ts";
 import { ROOT } from "../../local/paths.ts";
 import { readStackInfo } from "../support/stack_info.ts";
 import { type Scratch, withScratch } from "./scratch.ts";

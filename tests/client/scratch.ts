@@ -2,7 +2,7 @@
 
 import { join } from "@std/path/mod.js";
 import { z } from "zod";
-import { buildClient, TYPESCRIPT } from "../../local/build_client.ts";
+import { buildClient, TYPESCRIPT } from "../../tools/build_client.ts";
 import { ROOT } from "../../local/paths.ts";
 
 const packed = z.tuple([z.object({

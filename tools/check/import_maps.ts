@@ -6,8 +6,8 @@
 
 import { join } from "@std/path/mod.js";
 import { z } from "zod";
-import { findFunctions } from "../functions/environment.ts";
-import { ROOT } from "../paths.ts";
+import { findFunctions } from "../../local/functions/environment.ts";
+import { ROOT } from "../../local/paths.ts";
 import type { Report } from "./report.ts";
 
 const configSchema = z.object({ imports: z.record(z.string(), z.string()) });

@@ -6,7 +6,7 @@
 
 import { build, stop } from "esbuild";
 import { join } from "@std/path/mod.js";
-import { ROOT } from "./paths.ts";
+import { ROOT } from "../local/paths.ts";
 
 /** The compiler that writes the declarations, and that the tests check them with. */
 export const TYPESCRIPT = "7.0.2";
