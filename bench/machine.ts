@@ -34,7 +34,12 @@ const packageSchema = z.object({
 
 /** Versions of what takes part in the measurements. */
 export async function describeVersions(): Promise<Record<string, string>> {
-  const { imports } = configSchema.parse(await readJson("deno.json"));
+  const [own, project] = await Promise.all(
+    [join("bench", "deno.json"), "deno.json"].map(async (file) =>
+      configSchema.parse(await readJson(file)).imports
+    ),
+  );
+  const imports = { ...project, ...own };
   const { devDependencies, optionalDependencies } = packageSchema.parse(
     await readJson("package.json"),
   );

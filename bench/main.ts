@@ -7,6 +7,7 @@
  */
 
 import { BENCHMARKS } from "./all.ts";
+import { ROOT } from "../local/paths.ts";
 import { endWithRunner } from "../local/until_stopped.ts";
 import type { AnyBenchmark, Scale } from "./benchmark.ts";
 import { describeMachine, describeVersions } from "./machine.ts";
@@ -33,8 +34,18 @@ async function main({ scale, names, reportOnly }: Options): Promise<boolean> {
       console.log(`\nFAIL ${name}`);
     }
   }
-  if (scale === "full") await Deno.writeTextFile(PAGE, await performancePage());
+  if (scale === "full") await writePage();
   return success;
+}
+
+async function writePage(): Promise<void> {
+  await Deno.writeTextFile(PAGE, await performancePage());
+  const { success } = await new Deno.Command(Deno.execPath(), {
+    args: ["fmt", "--quiet", PAGE],
+    cwd: ROOT,
+    stdin: "null",
+  }).output();
+  if (!success) throw new Error(`Cannot format ${PAGE}`);
 }
 
 async function measure({ name, run, report }: AnyBenchmark, scale: Scale): Promise<void> {

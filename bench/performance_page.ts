@@ -1,7 +1,6 @@
 /** docs/performance.md, written from the last measurements. @module */
 
 import { join } from "@std/path/mod.js";
-import { format } from "../local/format.ts";
 import { ROOT } from "../local/paths.ts";
 import { BENCHMARKS } from "./all.ts";
 import { cpuSchema } from "./cpu/benchmark.ts";
@@ -30,7 +29,7 @@ Machines are noisy. Compare figures of one run with each other, never with those
 benchmark measures what it is compared with, too, in turns. Raw samples are in \`bench/results\`.
 `;
 
-/** The page as it has to be, given what is in bench/results. */
+/** The page as it has to be, given what is in bench/results; before `deno fmt`. */
 export async function performancePage(): Promise<string> {
   const sections = [INTRODUCTION];
   for (const { name, title, report } of BENCHMARKS) {
@@ -40,7 +39,7 @@ export async function performancePage(): Promise<string> {
   }
   const plan = await plannedFrom();
   if (plan !== null) sections.push(`## Planning\n\n${plan}`);
-  return await format(sections.join("\n\n"), "md");
+  return sections.join("\n\n");
 }
 
 /** Null when not all that it needs was measured. */

@@ -6,8 +6,8 @@
  * @module
  */
 
-import { reporter } from "../local/check/report.ts";
-import { runChecks } from "../local/check/all.ts";
+import { reporter } from "../tools/check/report.ts";
+import { runChecks } from "../tools/check/all.ts";
 import { debianProblem } from "../local/postgres/debian.ts";
 import { chaosTests } from "./chaos/run.ts";
 import { clientTests } from "./client/run.ts";

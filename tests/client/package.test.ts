@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert/mod.js";
-import { join } from "@std/path/mod.js";
+import { join, toFileUrl } from "@std/path/mod.js";
 import { build, stop } from "esbuild";
-import { bundleClient } from "../../local/build_client.ts";
+import { bundleClient } from "../../tools/build_client.ts";
 import { ROOT } from "../../local/paths.ts";
 import { readStackInfo } from "../support/stack_info.ts";
 import { type Scratch, withScratch } from "./scratch.ts";
@@ -145,6 +145,13 @@ Deno.test("the client is small", async () => {
   assert(length < BUDGET, `${length} bytes`);
 });
 
+/** What the snippet imports: the packages of the project and the client. */
+async function importsOfApp(): Promise<Record<string, string>> {
+  const { imports } = JSON.parse(await Deno.readTextFile(join(ROOT, "deno.json")));
+  const client = toFileUrl(join(ROOT, "client", "src", "index.ts")).href;
+  return { ...imports, "acontext-sessions-client": client };
+}
+
 Deno.test("README.md shows the whole life of a chat in 15 lines that run", async () => {
   const readme = await Deno.readTextFile(join(ROOT, "README.md"));
   const code = /## Use it from an app\n[\s\S]*?```ts\n([\s\S]*?)```/.exec(readme)?.[1] ?? "";
@@ -159,8 +166,11 @@ Deno.test("README.md shows the whole life of a chat in 15 lines that run", async
     const constants = Object.entries(values)
       .map(([name, value]) => `const ${name} = ${JSON.stringify(value)};\n`);
     await Deno.writeTextFile(file, `${constants.join("")}${code}\nDeno.exit(0);`);
+    const importMap = join(dir, "import_map.json");
+    await Deno.writeTextFile(importMap, JSON.stringify({ imports: await importsOfApp() }));
+    const project = ["--config", join(ROOT, "deno.json"), "--import-map", importMap];
     const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "--quiet", "--check", "-A", "--config", join(ROOT, "deno.json"), file],
+      args: ["run", "--quiet", "--cached-only", "--check", "-A", ...project, file],
       env: { NO_COLOR: "1" },
     }).output();
     assert(success, new TextDecoder().decode(stderr));

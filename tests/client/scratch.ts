@@ -2,7 +2,7 @@
 
 import { join } from "@std/path/mod.js";
 import { z } from "zod";
-import { buildClient, TYPESCRIPT } from "../../local/build_client.ts";
+import { buildClient } from "../../tools/build_client.ts";
 import { ROOT } from "../../local/paths.ts";
 
 const packed = z.tuple([z.object({
@@ -31,9 +31,10 @@ async function run(dir: string, command: string, ...args: string[]): Promise<str
   return out ?? "";
 }
 
-async function versionOf(specifier: string): Promise<string> {
+/** The version that `config`, a deno.json of this project, has of a package. */
+async function versionOf(specifier: string, config: string): Promise<string> {
   const { imports } = z.object({ imports: z.record(z.string(), z.string()) }).parse(
-    JSON.parse(await Deno.readTextFile(join(ROOT, "deno.json"))),
+    JSON.parse(await Deno.readTextFile(join(ROOT, config))),
   );
   return imports[specifier]?.split("@").at(-1) ?? "";
 }
@@ -56,9 +57,9 @@ export async function withScratch(use: (scratch: Scratch) => Promise<void>): Pro
     await Deno.writeTextFile(join(dir, "package.json"), '{ "type": "module", "private": true }');
     const packages = [
       `./${filename}`,
-      `@supabase/supabase-js@${await versionOf("@supabase/supabase-js")}`,
-      `typescript@${TYPESCRIPT}`,
-      `playwright-core@${await versionOf("playwright-core")}`,
+      `@supabase/supabase-js@${await versionOf("@supabase/supabase-js", "deno.json")}`,
+      `typescript@${await versionOf("typescript", "tools/deno.json")}`,
+      `playwright-core@${await versionOf("playwright-core", "tests/deno.json")}`,
     ];
     const quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
     await run(dir, "npm", "install", ...quiet, ...packages);

@@ -2,8 +2,8 @@
 
 import fc from "fast-check";
 import { z } from "zod";
-import { type Operation, OPERATIONS } from "../../local/openapi/operations.ts";
-import { componentSchemas, schemaOf } from "../../local/openapi/schemas.ts";
+import { type Operation, OPERATIONS } from "../../tools/openapi/operations.ts";
+import { componentSchemas, schemaOf } from "../../tools/openapi/schemas.ts";
 import { ODD_TEXTS, valuesOf } from "./values.ts";
 
 /**

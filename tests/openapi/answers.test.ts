@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert/mod.js";
 import { z } from "zod";
-import { errorsByStatus } from "../../local/openapi/document.ts";
-import { type Operation, OPERATIONS } from "../../local/openapi/operations.ts";
+import { errorsByStatus } from "../../tools/openapi/document.ts";
+import { type Operation, OPERATIONS } from "../../tools/openapi/operations.ts";
 import { errorBody } from "../../supabase/functions/_acontext_sessions/contract/answers.ts";
 import { type AnswerRecord, recordSchema } from "../integration/support/record.ts";
 

@@ -5,7 +5,15 @@ import { commandLine } from "../../local/process_info.ts";
 import { eventually } from "../support/eventually.ts";
 
 /** What is in a clone and matters for `npm start`. */
-const PARTS = ["local", "supabase", "deno.json", "package.json", "package-lock.json", ".npmrc"];
+const PARTS = [
+  "local",
+  "tools",
+  "supabase",
+  "deno.json",
+  "package.json",
+  "package-lock.json",
+  ".npmrc",
+];
 
 /** A copy of the project, in a folder that only its owner can enter, as `mktemp -d` and /root are. */
 async function cloneProject(): Promise<string> {
@@ -143,7 +151,7 @@ Deno.test("npm start says which port is taken, by whom, and what to do", async (
   } catch {
     // A stack of the developer's has it, which is just as good.
   }
-  const refused = run(folder, "node", ["local/run.mjs", "start"]);
+  const refused = run(folder, "node", ["tools/run.mjs", "start"]);
   const { code } = await refused.ended;
   listener?.close();
   assertEquals(code, 1);
@@ -157,7 +165,7 @@ Deno.test("npm start says which port is taken, by whom, and what to do", async (
 });
 
 Deno.test("run.mjs explains itself", async () => {
-  const wrong = run(ROOT, "node", ["local/run.mjs", "toString"]);
+  const wrong = run(ROOT, "node", ["tools/run.mjs", "toString"]);
   assertEquals((await wrong.ended).code, 1);
-  assertStringIncludes(wrong.output(), "Usage: node local/run.mjs start|demo|test|check");
+  assertStringIncludes(wrong.output(), "Usage: node tools/run.mjs start|demo|test|check");
 });

@@ -5,8 +5,8 @@
  */
 
 import { join } from "@std/path/mod.js";
-import { findFunctions } from "../functions/environment.ts";
-import { ROOT } from "../paths.ts";
+import { findFunctions } from "../../local/functions/environment.ts";
+import { ROOT } from "../../local/paths.ts";
 import type { Report } from "./report.ts";
 
 /** Runs Deno in the project. Returns what it printed when it failed, else null. */
@@ -39,7 +39,7 @@ export async function checkSource(report: Report, { fix }: { fix: boolean }): Pr
       ),
     );
   }
-  const roots = ["local", "ops", "tests", "bench", "client"].filter((root) =>
+  const roots = ["local", "ops", "tools", "tests", "bench", "client"].filter((root) =>
     exists(join(ROOT, root))
   );
   report.add(`types of ${roots.join(", ")}`, await deno("check", "--quiet", ...roots));

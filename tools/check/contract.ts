@@ -9,7 +9,7 @@ import { createConfig, lintFromString } from "@redocly/openapi-core";
 import { format } from "../format.ts";
 import { openApiDocument } from "../openapi/document.ts";
 import { wireTypes } from "../openapi/wire_types.ts";
-import { ROOT } from "../paths.ts";
+import { ROOT } from "../../local/paths.ts";
 import type { Report } from "./report.ts";
 
 export async function checkContract(report: Report, { fix }: { fix: boolean }): Promise<void> {

@@ -6,10 +6,8 @@
 
 import { build, stop } from "esbuild";
 import { join } from "@std/path/mod.js";
-import { ROOT } from "./paths.ts";
-
-/** The compiler that writes the declarations, and that the tests check them with. */
-export const TYPESCRIPT = "7.0.2";
+import { ROOT } from "../local/paths.ts";
+import config from "./deno.json" with { type: "json" };
 
 const SOURCE = join(ROOT, "client", "src");
 
@@ -53,7 +51,7 @@ async function declare(outDir: string): Promise<void> {
       "run",
       "--quiet",
       "-A",
-      `npm:typescript@${TYPESCRIPT}/tsc`,
+      `${config.imports.typescript}/tsc`,
       ...["--declaration", "--emitDeclarationOnly", "--noCheck", "--allowImportingTsExtensions"],
       ...["--target", "es2022", "--module", "esnext", "--moduleResolution", "bundler"],
       ...["--ignoreConfig", "--outDir", outDir, join(SOURCE, "index.ts")],

@@ -5,7 +5,7 @@
  */
 
 import { join } from "@std/path/mod.js";
-import { ROOT } from "./paths.ts";
+import { ROOT } from "../local/paths.ts";
 
 export async function format(source: string, ext: "ts" | "json" | "md"): Promise<string> {
   const child = new Deno.Command(Deno.execPath(), {

@@ -2,7 +2,7 @@
 /**
  * Runs one of the project's commands, on a fresh clone too: installs what is missing, then hands over to Deno.
  *
- *   node local/run.mjs start|demo|test|check|simulate|bench|ops|doctor|build:client [arguments]
+ *   node tools/run.mjs start|demo|test|check|simulate|bench|ops|doctor|build:client [arguments]
  *
  * Plain Node without dependencies, and free of syntax that an old Node could not even read, so that it can say so.
  */
@@ -18,10 +18,10 @@ const COMMANDS = {
   start: "local/start.ts",
   demo: "local/demo.ts",
   test: "tests/run.ts",
-  check: "local/check.ts",
+  check: "tools/check.ts",
   simulate: "tests/simulation/main.ts",
   bench: "bench/main.ts",
-  "build:client": "local/build_client.ts",
+  "build:client": "tools/build_client.ts",
   ops: "ops/ops.ts",
   doctor: "ops/doctor.ts",
 };
@@ -187,7 +187,7 @@ function runDeno(script, args) {
 
 const [command, ...args] = process.argv.slice(2);
 if (!Object.prototype.hasOwnProperty.call(COMMANDS, command)) {
-  fail(`Usage: node local/run.mjs ${Object.keys(COMMANDS).join("|")} [arguments]`);
+  fail(`Usage: node tools/run.mjs ${Object.keys(COMMANDS).join("|")} [arguments]`);
 }
 checkMachine();
 if (!isInstalled()) install();

@@ -6,10 +6,10 @@
 
 import { readdirSync } from "node:fs";
 import { join, relative } from "@std/path/mod.js";
-import { ROOT } from "../paths.ts";
+import { ROOT } from "../../local/paths.ts";
 import type { Report } from "./report.ts";
 
-const FOLDERS = ["bench", "client/src", "local", "ops", "supabase/functions", "tests"];
+const FOLDERS = ["bench", "client/src", "local", "ops", "supabase/functions", "tests", "tools"];
 const EXPORT = /^export (?:async )?(?:function\*?|const|let|class) (\w+)/gm;
 
 export async function checkDeadExports(report: Report): Promise<void> {

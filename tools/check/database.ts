@@ -8,10 +8,10 @@
 import { join } from "@std/path/mod.js";
 import postgres from "postgres";
 import { format } from "../format.ts";
-import { ROOT, supabaseCli } from "../paths.ts";
-import { debianProblem } from "../postgres/debian.ts";
-import { withOwnStack } from "../own_stack.ts";
-import { withStopSignal } from "../until_stopped.ts";
+import { ROOT, supabaseCli } from "../../local/paths.ts";
+import { debianProblem } from "../../local/postgres/debian.ts";
+import { withOwnStack } from "../../local/own_stack.ts";
+import { withStopSignal } from "../../local/until_stopped.ts";
 import type { Report } from "./report.ts";
 
 const TYPES_FILE = join(
