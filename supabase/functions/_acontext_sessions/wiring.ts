@@ -20,6 +20,7 @@ import type { HealthFacts } from "./core/health/facts.ts";
 import type { Database } from "./database/database.types.ts";
 import { type Env, readEnv } from "./runtime/env.ts";
 import { createLog } from "./runtime/log.ts";
+import type { DatabaseClient } from "./database/functions.ts";
 import { createHealthReader } from "./database/health.ts";
 import { createCleanupStore } from "./database/cleanup.ts";
 import { createSessionStore } from "./database/sessions.ts";
@@ -52,7 +53,7 @@ export function wire(name: string): { log: Log; deps: () => Deps; env: () => Env
 }
 
 function assemble(env: Env, log: Log): Deps {
-  const supabaseAdmin = createAdminClient<Database>({
+  const supabaseAdmin: DatabaseClient = createAdminClient<Database>({
     env: env.supabase,
     supabaseOptions: { global: { fetch: fetchInTime } },
   });

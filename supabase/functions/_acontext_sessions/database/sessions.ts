@@ -3,10 +3,8 @@
  *
  * @module
  */
-import type { SupabaseClient } from "@supabase/supabase-js";
 import type { SessionStore } from "../core/sessions/ports.ts";
-import type { Database } from "./database.types.ts";
-import { databaseFunctions, leaseArgs } from "./functions.ts";
+import { type DatabaseClient, databaseFunctions, leaseArgs } from "./functions.ts";
 import {
   activateSchema,
   beginSchema,
@@ -19,7 +17,7 @@ import {
  * @param client With the secret key: the functions are for the service role alone.
  * @throws {AppError} From each method: `database_unavailable` when the database cannot be asked, refuses, or answers another shape.
  */
-export function createSessionStore(client: SupabaseClient<Database>): SessionStore {
+export function createSessionStore(client: DatabaseClient): SessionStore {
   const { call, ask } = databaseFunctions(client);
 
   return {
