@@ -22,6 +22,7 @@ const COMMANDS = {
   simulate: "tests/simulation/main.ts",
   bench: "bench/main.ts",
   "build:client": "tools/build_client.ts",
+  "build:functions": "tools/build_functions.ts",
   ops: "ops/ops.ts",
   doctor: "ops/doctor.ts",
 };

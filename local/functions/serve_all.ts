@@ -4,11 +4,10 @@
  * @module
  */
 
-import { join } from "@std/path/mod.js";
 import { fetchImports, functionArgs, functionConfig } from "../deno_cache.ts";
 import type { Route } from "../gateway/functions.ts";
 import type { ProjectConfig } from "../project_config.ts";
-import { findFunctions } from "./environment.ts";
+import { entryPoint, findFunctions } from "./environment.ts";
 import { startFunction } from "./worker.ts";
 
 /** Starts the processes of all functions that `config.toml` does not disable, and says how to route to them. */
@@ -31,7 +30,7 @@ export async function serveFunctions(options: {
 
   await Promise.all(
     functions.map(({ name, folder }) =>
-      fetchImports(name, join(folder, "index.ts"), functionArgs(functionConfig(folder)), log)
+      fetchImports(name, entryPoint(folder) ?? folder, functionArgs(functionConfig(folder)), log)
     ),
   );
 

@@ -9,11 +9,12 @@ import { type Child, startChild } from "../child_process.ts";
 import { functionArgs, functionConfig } from "../deno_cache.ts";
 import { ROOT } from "../paths.ts";
 import { LOOPBACK } from "../ports.ts";
+import { entryPoint } from "./environment.ts";
 
 /** One function of the project. */
 export interface FunctionOptions {
   name: string;
-  /** The function's folder with `index.ts` and `deno.json`. */
+  /** The function's folder: `index.ts` and `deno.json`, or the bundle alone. */
   folder: string;
   instances: number;
   /** Everything the process finds in its environment. */
@@ -65,7 +66,7 @@ export function startFunction(options: FunctionOptions): FunctionPool {
   const announcement = `listening-${crypto.randomUUID()}`;
   const entryFile = join(dataDir, "functions", `${name}.ts`);
   const hostUrl = toFileUrl(join(ROOT, "local", "function_host.ts")).href;
-  const functionUrl = toFileUrl(join(folder, "index.ts")).href;
+  const functionUrl = toFileUrl(entryPoint(folder) ?? join(folder, "index.ts")).href;
   Deno.mkdirSync(join(dataDir, "functions"), { recursive: true });
   Deno.writeTextFileSync(
     entryFile,
