@@ -6,7 +6,6 @@
 
 import { join } from "@std/path/mod.js";
 import { type Child, startChild } from "./child_process.ts";
-import { fetchImports } from "./deno_cache.ts";
 import { denoEnvironment } from "./deno_environment.ts";
 import { ROOT } from "./paths.ts";
 import { LOOPBACK } from "./ports.ts";
@@ -33,9 +32,7 @@ export async function startAcontext(options: {
   const origin = `http://${LOOPBACK}:${port}`;
   const folder = join(dataDir, "acontext");
   const program = join(ROOT, "local", "acontext", "main.ts");
-  const resolution = ["--quiet", "--config", join(ROOT, "deno.json")];
   await Deno.mkdir(folder, { recursive: true });
-  await fetchImports("acontext", program, resolution, log);
   let stopping = false;
   let child: Child;
 
@@ -45,7 +42,10 @@ export async function startAcontext(options: {
       command: Deno.execPath(),
       args: [
         "run",
-        ...resolution,
+        "--quiet",
+        "--cached-only",
+        "--config",
+        join(ROOT, "deno.json"),
         "--no-prompt",
         "--allow-env",
         `--allow-net=${LOOPBACK}`,

@@ -42,6 +42,9 @@ addEventListener("unhandledrejection", (event) => {
  * to end, with `ending`.
  */
 export function host(edgeFunction: EdgeFunction, options: { name: string; announcement: string }) {
+  if (typeof edgeFunction?.fetch !== "function") {
+    throw new Error("index.ts has to say `export default { fetch(request) { … } }`");
+  }
   const server = Deno.serve({
     hostname: "127.0.0.1",
     port: 0,

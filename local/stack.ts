@@ -17,6 +17,7 @@ import { createAuthService } from "./auth/service.ts";
 import { startCronWorker } from "./cron_worker.ts";
 import { functionEnvironment, hostAndPort, readEnvFile } from "./functions/environment.ts";
 import { serveFunctions } from "./functions/serve_all.ts";
+import { untilAllAnswer } from "./functions/start_problem.ts";
 import { startGateway } from "./gateway/server.ts";
 import { removeIfExists } from "./json_file.ts";
 import { loadKeys } from "./keys.ts";
@@ -236,8 +237,7 @@ async function start(
   await Promise.all([
     postgrest.ready,
     standIn?.ready,
-    // A function that does not start has said so, and the rest is still worth having.
-    ...[...routes.values()].map(({ pool }) => pool.booted.catch(() => {})),
+    untilAllAnswer([...routes.values()].map(({ pool }) => pool)),
   ]);
   checkpoint();
 

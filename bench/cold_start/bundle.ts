@@ -2,7 +2,8 @@
 
 import { join } from "@std/path/mod.js";
 import { z } from "zod";
-import { functionArgs, functionConfig } from "../../local/deno_cache.ts";
+import { functionArgs, functionsLock } from "../../local/functions/resolution.ts";
+import { ROOT } from "../../local/paths.ts";
 
 export const bundleSchema = z.object({
   /** Our own modules, before anything is bundled. */
@@ -26,13 +27,13 @@ const infoSchema = z.object({
 export async function bundle(folder: string): Promise<Bundle> {
   const index = join(folder, "index.ts");
   const { modules } = infoSchema.parse(
-    JSON.parse(await deno(["info", "--json", ...functionArgs(functionConfig(folder)), index])),
+    JSON.parse(await deno(["info", "--json", ...functionArgs(folder, functionsLock(ROOT)), index])),
   );
   const own = modules.filter(({ specifier }) => specifier.startsWith("file:"));
   const outDir = await Deno.makeTempDir({ prefix: "acontext-sessions-bundle-" });
   try {
     const [plain, minified] = [join(outDir, "plain.js"), join(outDir, "minified.js")];
-    const args = ["bundle", "--platform", "deno", ...functionArgs(functionConfig(folder))];
+    const args = ["bundle", "--platform", "deno", ...functionArgs(folder, functionsLock(ROOT))];
     await deno([...args, "--output", plain, index]);
     await deno([...args, "--minify", "--output", minified, index]);
     const text = await Deno.readTextFile(plain);

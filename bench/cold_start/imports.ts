@@ -2,7 +2,8 @@
 
 import { fromFileUrl, join, toFileUrl } from "@std/path/mod.js";
 import { z } from "zod";
-import { functionArgs, functionConfig } from "../../local/deno_cache.ts";
+import { functionArgs, functionsLock } from "../../local/functions/resolution.ts";
+import { ROOT } from "../../local/paths.ts";
 import { denoEnvironment } from "../../local/deno_environment.ts";
 
 const TIMER = fromFileUrl(new URL("./import_timer.ts", import.meta.url));
@@ -30,7 +31,14 @@ export function importSteps(folder: string): Promise<number[]> {
 
 async function timesOf(folder: string, specifiers: string[]): Promise<number[]> {
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", ...functionArgs(functionConfig(folder)), "-A", TIMER, ...specifiers],
+    args: [
+      "run",
+      "--cached-only",
+      ...functionArgs(folder, functionsLock(ROOT)),
+      "-A",
+      TIMER,
+      ...specifiers,
+    ],
     clearEnv: true,
     env: denoEnvironment(),
     stdin: "null",

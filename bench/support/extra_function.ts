@@ -6,22 +6,21 @@
  */
 
 import { dirname, join } from "@std/path/mod.js";
-import { fetchImports, functionArgs, functionConfig } from "../../local/deno_cache.ts";
 import { functionEnvironment, hostAndPort } from "../../local/functions/environment.ts";
+import { functionsLock } from "../../local/functions/resolution.ts";
 import { type FunctionPool, startFunction } from "../../local/functions/worker.ts";
+import { ROOT } from "../../local/paths.ts";
 import { createFunctionsHandler } from "../../local/gateway/functions.ts";
 import { loadKeys } from "../../local/keys.ts";
 import { LOOPBACK } from "../../local/ports.ts";
 import type { TestStack } from "../../tests/support/test_stack.ts";
 
-/** Fetches what the function imports, and gives what starts it: in a process of its own, not behind any gateway. */
+/** What starts the function: in a process of its own, not behind any gateway. It has the packages of the project's functions. */
 export async function prepareExtra(
   stack: TestStack,
   { name, folder }: { name: string; folder: string },
 ): Promise<() => FunctionPool> {
   const dataDir = dirname(stack.file);
-  const args = functionArgs(functionConfig(folder));
-  await fetchImports(name, join(folder, "index.ts"), args, console.error);
   const keys = await loadKeys(join(dataDir, "keys.json"));
   const env = functionEnvironment({
     apiUrl: stack.apiUrl,
@@ -34,7 +33,16 @@ export async function prepareExtra(
   });
   const allowNet = [stack.apiUrl, stack.acontext.baseUrl, stack.databaseUrl].map(hostAndPort);
   return () =>
-    startFunction({ name, folder, instances: 1, env, allowNet, dataDir, log: console.error });
+    startFunction({
+      name,
+      folder,
+      lock: functionsLock(ROOT),
+      instances: 1,
+      env,
+      allowNet,
+      dataDir,
+      log: console.error,
+    });
 }
 
 /** The function behind a gateway like the stack's: its address, and its processes. */

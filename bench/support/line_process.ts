@@ -24,7 +24,10 @@ export function startLineProcess(
   env: Record<string, string> = {},
 ): LineProcess {
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--quiet", "--no-check", "--config", join(ROOT, "deno.json"), program],
+    args: [
+      ...["run", "-A", "--quiet", "--no-check", "--cached-only"],
+      ...["--config", join(ROOT, "deno.json"), program],
+    ],
     cwd: ROOT,
     clearEnv: true,
     env: { ...denoEnvironment(), ...env },

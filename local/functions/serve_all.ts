@@ -4,10 +4,10 @@
  * @module
  */
 
-import { fetchImports, functionArgs, functionConfig } from "../deno_cache.ts";
 import type { Route } from "../gateway/functions.ts";
 import type { ProjectConfig } from "../project_config.ts";
-import { entryPoint, findFunctions } from "./environment.ts";
+import { findFunctions } from "./environment.ts";
+import { functionsLock } from "./resolution.ts";
 import { startFunction } from "./worker.ts";
 
 /** Starts the processes of all functions that `config.toml` does not disable, and says how to route to them. */
@@ -28,17 +28,13 @@ export async function serveFunctions(options: {
     settings: config.functions[name] ?? { enabled: true, verify_jwt: true },
   })).filter(({ settings }) => settings.enabled);
 
-  await Promise.all(
-    functions.map(({ name, folder }) =>
-      fetchImports(name, entryPoint(folder) ?? folder, functionArgs(functionConfig(folder)), log)
-    ),
-  );
-
+  const lock = functionsLock(projectDir);
   const routes = new Map<string, Route>();
   for (const { name, folder, settings } of functions) {
     const pool = startFunction({
       name,
       folder,
+      lock,
       instances: instances[name] ?? 1,
       env,
       allowNet,

@@ -4,18 +4,19 @@
  * @module
  */
 
-import { join, toFileUrl } from "@std/path/mod.js";
+import { join } from "@std/path/mod.js";
 import { type Child, startChild } from "../child_process.ts";
-import { functionArgs, functionConfig } from "../deno_cache.ts";
-import { ROOT } from "../paths.ts";
 import { LOOPBACK } from "../ports.ts";
-import { entryPoint } from "./environment.ts";
+import { entrySource, functionArgs } from "./resolution.ts";
+import { startProblem } from "./start_problem.ts";
 
 /** One function of the project. */
 export interface FunctionOptions {
   name: string;
   /** The function's folder: `index.ts` and `deno.json`, or the bundle alone. */
   folder: string;
+  /** The lock file for what it imports. */
+  lock: string | null;
   instances: number;
   /** Everything the process finds in its environment. */
   env: Record<string, string>;
@@ -38,8 +39,10 @@ interface Instance {
 /** A function that is being served. */
 export interface FunctionPool {
   name: string;
-  /** Fulfilled when every process listens for the first time, rejected when one does not start. */
+  /** Fulfilled when every process listens for the first time, rejected with its own words when one does not start. */
   booted: Promise<void>;
+  /** Returns when every process has answered a request, whatever it answered. Throws when one does not. */
+  ask(): Promise<void>;
   /** Processes that listen. */
   pids(): number[];
   /** The base URL of the instance whose turn it is; waits for one to boot. Throws when none does. */
@@ -55,6 +58,10 @@ export interface FunctionPool {
  */
 const MEMORY_MB = 256;
 const BOOT_TIMEOUT_MS = 60_000;
+const HANGS = `It does not listen after ${
+  BOOT_TIMEOUT_MS / 1_000
+} s: what does it wait for while it is imported?`;
+const ANSWER_TIMEOUT_MS = 15_000;
 const RESTART_DELAY_MS = 100;
 const POLL_MS = 20;
 /** A killed process is known to have ended a little after its connections broke. */
@@ -65,17 +72,11 @@ export function startFunction(options: FunctionOptions): FunctionPool {
   const { name, folder, dataDir, log } = options;
   const announcement = `listening-${crypto.randomUUID()}`;
   const entryFile = join(dataDir, "functions", `${name}.ts`);
-  const hostUrl = toFileUrl(join(ROOT, "local", "function_host.ts")).href;
-  const functionUrl = toFileUrl(entryPoint(folder) ?? join(folder, "index.ts")).href;
   Deno.mkdirSync(join(dataDir, "functions"), { recursive: true });
-  Deno.writeTextFileSync(
-    entryFile,
-    `import { host } from ${JSON.stringify(hostUrl)};\n` +
-      `import edgeFunction from ${JSON.stringify(functionUrl)};\n` +
-      `host(edgeFunction, ${JSON.stringify({ name, announcement })});\n`,
-  );
+  Deno.writeTextFileSync(entryFile, entrySource(folder, { name, announcement }));
 
   let stopping = false;
+  let everBooted = false;
   let failuresInARow = 0;
   let turn = 0;
   const slots: Instance[] = [];
@@ -85,12 +86,19 @@ export function startFunction(options: FunctionOptions): FunctionPool {
     const listening = Promise.withResolvers<string>();
     // Nobody may be waiting for it.
     listening.promise.catch(() => {});
+    const said: string[] = [];
+    const giveUp = setTimeout(
+      () => listening.reject(new Error(startProblem(name, [...said, HANGS]))),
+      BOOT_TIMEOUT_MS,
+    );
     const child = startChild({
       name,
       command: Deno.execPath(),
       args: [
         "run",
-        ...functionArgs(functionConfig(folder)),
+        ...functionArgs(folder, options.lock),
+        // Its environment lacks what a download may need; what is not there now has not been tested either.
+        "--cached-only",
         `--v8-flags=--max-heap-size=${MEMORY_MB}`,
         "--no-prompt",
         "--allow-env",
@@ -111,9 +119,13 @@ export function startFunction(options: FunctionOptions): FunctionPool {
         } else if (line.startsWith(announcement)) {
           instance.url = `http://${LOOPBACK}:${line.slice(announcement.length + 1)}`;
           failuresInARow = 0;
+          everBooted = true;
+          clearTimeout(giveUp);
           listening.resolve(instance.url);
         } else if (stream === "stderr") {
-          log(`[${name}] ${line}`);
+          said.push(line);
+          // What keeps it from its first start is told as one piece.
+          if (everBooted) log(`[${name}] ${line}`);
         }
       },
     });
@@ -130,8 +142,9 @@ export function startFunction(options: FunctionOptions): FunctionPool {
       children.delete(child);
       const booted = instance.url !== null;
       instance.url = null;
-      listening.reject(new Error(`function ${name} ended while starting`));
-      if (stopping || instance.replaced) return;
+      clearTimeout(giveUp);
+      listening.reject(new Error(startProblem(name, said)));
+      if (stopping || instance.replaced || !everBooted) return;
       failuresInARow = booted ? 0 : failuresInARow + 1;
       log(
         `[${name}] ended (${signal ?? code})${booted ? "" : " while starting"}, starting it again`,
@@ -150,6 +163,16 @@ export function startFunction(options: FunctionOptions): FunctionPool {
   return {
     name,
     booted,
+    async ask() {
+      for (const { listening } of slots) {
+        const signal = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
+        const url = `${await listening}/${name}`;
+        const response = await fetch(url, { method: "OPTIONS", signal }).catch((error) => {
+          throw new Error(startProblem(name, [`It does not answer: ${error.message ?? error}`]));
+        });
+        await response.body?.cancel();
+      }
+    },
     pids: () => slots.filter(({ url }) => url !== null).map(({ child }) => child.pid),
     async nextUrl() {
       const deadline = Date.now() + BOOT_TIMEOUT_MS;

@@ -31,15 +31,7 @@ async function run(dir: string, command: string, ...args: string[]): Promise<str
   return out ?? "";
 }
 
-/** The version that `config`, a deno.json of this project, has of a package. */
-async function versionOf(specifier: string, config: string): Promise<string> {
-  const { imports } = z.object({ imports: z.record(z.string(), z.string()) }).parse(
-    JSON.parse(await Deno.readTextFile(join(ROOT, config))),
-  );
-  return imports[specifier]?.split("@").at(-1) ?? "";
-}
-
-/** Packs the client, installs it beside supabase-js and a compiler, and runs `use` with that. */
+/** Packs the client, installs it beside supabase-js, a compiler and what drives a browser, and runs `use` with that. */
 export async function withScratch(use: (scratch: Scratch) => Promise<void>): Promise<void> {
   const root = await Deno.makeTempDir({ prefix: "acontext-sessions-client-" });
   try {
@@ -54,15 +46,13 @@ export async function withScratch(use: (scratch: Scratch) => Promise<void>): Pro
     const [{ filename, files }] = packed.parse(
       JSON.parse(await run(source, "npm", "pack", "--json", "--pack-destination", dir)),
     );
-    await Deno.writeTextFile(join(dir, "package.json"), '{ "type": "module", "private": true }');
-    const packages = [
-      `./${filename}`,
-      `@supabase/supabase-js@${await versionOf("@supabase/supabase-js", "deno.json")}`,
-      `typescript@${await versionOf("typescript", "tools/deno.json")}`,
-      `playwright-core@${await versionOf("playwright-core", "tests/deno.json")}`,
-    ];
+    // What an app installs beside the client, locked: what runs is what was tested.
+    for (const name of ["package.json", "package-lock.json"]) {
+      await Deno.copyFile(join(ROOT, "tests", "client", "packages", name), join(dir, name));
+    }
     const quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
-    await run(dir, "npm", "install", ...quiet, ...packages);
+    await run(dir, "npm", "ci", ...quiet);
+    await run(dir, "npm", "install", "--no-save", ...quiet, `./${filename}`);
     for (const name of ["app.ts", "browser.mjs"]) {
       await Deno.copyFile(join(ROOT, "tests", "client", "apps", name), join(dir, name));
     }

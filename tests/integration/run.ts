@@ -25,7 +25,11 @@ export function runIntegration(): Promise<Counts> {
     const record = `${file}.answers`;
     const tests = await runDenoTests([integrationTests], { file, record });
     const answers = await runDenoTests([comparison], { record });
-    return { passed: tests.passed + answers.passed, failed: tests.failed + answers.failed };
+    return {
+      passed: tests.passed + answers.passed,
+      failed: tests.failed + answers.failed,
+      leftOut: [...tests.leftOut, ...answers.leftOut],
+    };
   });
 }
 

@@ -6,14 +6,17 @@ import { eventually } from "../support/eventually.ts";
 
 /** What is in a clone and matters for `npm start`. */
 const PARTS = [
-  "local",
-  "tools",
-  "supabase",
-  "deno.json",
-  "package.json",
-  "package-lock.json",
-  ".npmrc",
+  ...["bench", "client", "local", "ops", "supabase", "tests", "tools"],
+  ...["deno.json", "deno.lock", "package.json", "package-lock.json", ".npmrc"],
 ];
+
+/** Nobody listens on port 1. */
+const NO_NETWORK = {
+  npm_config_registry: "http://127.0.0.1:1/",
+  HTTPS_PROXY: "http://127.0.0.1:1",
+  HTTP_PROXY: "http://127.0.0.1:1",
+  NO_PROXY: "127.0.0.1,localhost",
+};
 
 /** A copy of the project, in a folder that only its owner can enter, as `mktemp -d` and /root are. */
 async function cloneProject(): Promise<string> {
@@ -47,11 +50,16 @@ interface Run {
   ended: Promise<Deno.CommandStatus>;
 }
 
-function run(folder: string, command: string, args: string[]): Run {
+function run(
+  folder: string,
+  command: string,
+  args: string[],
+  env: Record<string, string> = {},
+): Run {
   const process = new Deno.Command(command, {
     args,
     cwd: folder,
-    env: { NO_COLOR: "1", ACONTEXT_API_KEY: "" },
+    env: { NO_COLOR: "1", ACONTEXT_API_KEY: "", ...env },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
@@ -68,8 +76,8 @@ function run(folder: string, command: string, args: string[]): Run {
   return { process, ended, output: () => text };
 }
 
-async function startAndWait(folder: string): Promise<Run> {
-  const started = run(folder, "npm", ["start", "--", "--free-ports"]);
+async function startAndWait(folder: string, env: Record<string, string> = {}): Promise<Run> {
+  const started = run(folder, "npm", ["start", "--", "--free-ports"], env);
   await eventually("it says how to stop", () => {
     if (/Cannot|rror:/.test(started.output())) throw new Error(started.output());
     return started.output().includes("Ctrl-C stops everything");
@@ -113,7 +121,7 @@ Deno.test("npm start works in a folder nobody else can enter, and its curl lines
   const left = [...Deno.readDirSync(join(folder, ".local"))].map(({ name }) => name);
   assertEquals(left.includes("stack.json") || left.includes("run.json"), false);
 
-  // The next start finds the same user.
+  // The next start needs no network, and finds the same user.
   const user = /"sub":"([^"]+)"/;
   const tokenOf = (output: string) =>
     atob(
@@ -123,7 +131,7 @@ Deno.test("npm start works in a folder nobody else can enter, and its curl lines
       ),
     );
   const before = user.exec(tokenOf(started.output()))?.[1];
-  const again = await startAndWait(folder);
+  const again = await startAndWait(folder, NO_NETWORK);
   assertEquals(user.exec(tokenOf(again.output()))?.[1], before);
 
   // The terminal is closed on npm: everything ends by itself.
@@ -160,6 +168,23 @@ Deno.test("npm start says which port is taken, by whom, and what to do", async (
     /^Cannot start: port 54321 \(API gateway\) is taken by .+ or run `npm start -- --free-ports`$/m,
   );
   if (Deno.build.os === "linux") assertStringIncludes(refused.output(), `(process `);
+  await assertNothingLeft(folder);
+  await Deno.remove(join(folder, ".."), { recursive: true });
+});
+
+Deno.test("npm start and npm run demo end with the error of a function that does not start", async () => {
+  const folder = await cloneProject();
+  const index = join(folder, "supabase", "functions", "session-files", "index.ts");
+  await Deno.writeTextFile(index, 'throw new Error("broken on purpose");\nexport default {};\n');
+  for (const args of [["start", "--", "--free-ports"], ["run", "demo"]]) {
+    const broken = run(folder, "npm", args);
+    const { code } = await broken.ended;
+    assertEquals(code, 1, broken.output());
+    assertStringIncludes(broken.output(), 'Cannot start function "session-files":');
+    assertStringIncludes(broken.output(), "broken on purpose");
+    assertStringIncludes(broken.output(), "then start again");
+    assertEquals(broken.output().includes("Ready in"), false);
+  }
   await assertNothingLeft(folder);
   await Deno.remove(join(folder, ".."), { recursive: true });
 });

@@ -7,6 +7,7 @@
 
 import { join } from "@std/path/mod.js";
 import { findFunctions } from "../../local/functions/environment.ts";
+import { functionsLock } from "../../local/functions/resolution.ts";
 import { readProjectConfig } from "../../local/project_config.ts";
 import { ROOT } from "../../local/paths.ts";
 import { withBundler } from "./bundle.ts";
@@ -31,7 +32,8 @@ export async function buildFunctions(outDir: string): Promise<BuiltFunction[]> {
     folder,
     ...(settings[name] ?? { enabled: true, verify_jwt: true }),
   })).filter(({ enabled }) => enabled);
-  const lock = join(ROOT, "supabase", "functions", "deno.lock");
+  const lock = functionsLock(ROOT);
+  if (lock === null) throw new Error("Cannot bundle: supabase/functions/deno.lock is missing");
 
   await Deno.remove(outDir, { recursive: true }).catch(ignoreMissing);
   await Deno.mkdir(join(outDir, "maps"), { recursive: true });

@@ -18,11 +18,26 @@ const configSchema = z.object({
   workspace: z.array(z.string()).default([]),
   imports: z.record(z.string(), z.string()),
 });
+const manifestSchema = z.object({
+  dependencies: z.record(z.string(), z.string()),
+  devDependencies: z.record(z.string(), z.string()),
+});
+/** What the tests of the client install beside it. */
+const APP = join("tests", "client", "packages", "package.json");
 const EXACT = /^npm:\/?((?:@[\w.-]+\/)?[\w.-]+)@(\d+\.\d+\.\d+)(?:\/.*)?$/;
 
 async function readConfig(folder: string): Promise<z.infer<typeof configSchema>> {
   const text = await Deno.readTextFile(join(ROOT, folder, "deno.json"));
   return configSchema.parse(JSON.parse(text));
+}
+
+/** As if they were an import map. */
+async function readDependencies(file: string): Promise<Imports> {
+  const manifest = manifestSchema.parse(JSON.parse(await Deno.readTextFile(join(ROOT, file))));
+  const all = { ...manifest.dependencies, ...manifest.devDependencies };
+  return Object.fromEntries(
+    Object.entries(all).map(([name, version]) => [name, `npm:${name}@${version}`]),
+  );
 }
 
 export async function checkImportMaps(report: Report): Promise<void> {
@@ -34,6 +49,7 @@ export async function checkImportMaps(report: Report): Promise<void> {
   for (const folder of [...project.workspace, ...functions]) {
     maps.set(join(folder, "deno.json"), (await readConfig(folder)).imports);
   }
+  maps.set(APP, await readDependencies(APP));
   const problems = findVersionProblems(maps);
   for (const folder of functions) {
     const file = join(folder, "deno.json");

@@ -7,9 +7,10 @@
 export interface Report {
   passed: number;
   failed: number;
+  /** What cannot be checked on this machine. */
+  leftOut: string[];
   /** `problem` is null when all is well. */
   add(name: string, problem: string | null): void;
-  /** Something that cannot be checked on this machine. */
   leaveOut(name: string, why: string): void;
 }
 
@@ -17,6 +18,7 @@ export function reporter(): Report {
   return {
     passed: 0,
     failed: 0,
+    leftOut: [],
     add(name, problem) {
       if (problem === null) {
         this.passed += 1;
@@ -27,6 +29,7 @@ export function reporter(): Report {
       console.log(`FAIL  ${name}\n${problem.trim().replace(/^/gm, "      ")}`);
     },
     leaveOut(name, why) {
+      this.leftOut.push(`${name}: ${why}`);
       console.log(`left out: ${name}: ${why}`);
     },
   };
