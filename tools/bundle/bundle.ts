@@ -9,7 +9,7 @@ import { build, type Metafile, stop } from "esbuild";
 import { join } from "@std/path/mod.js";
 import { z } from "zod";
 import { importMapOf, portablePath, unpackPackages } from "./packages.ts";
-import { resolution } from "./resolution.ts";
+import { REPLACEMENTS, resolution } from "./resolution.ts";
 
 export interface Bundle {
   code: Uint8Array<ArrayBuffer>;
@@ -32,16 +32,18 @@ export async function withBundler<T>(
   { root, lock }: { root: string; lock: string },
   use: (bundle: (options: BundleOptions) => Promise<Bundle>) => Promise<T>,
 ): Promise<T> {
-  const scratch = await Deno.realPath(
-    await Deno.makeTempDir({ prefix: "acontext-sessions-packages-" }),
-  );
+  const temporary = await Deno.makeTempDir({ prefix: "acontext-sessions-packages-" });
+  // The bundler follows links, so both have to be named by where they really are.
+  const scratch = await Deno.realPath(temporary);
+  const realRoot = await Deno.realPath(root);
   try {
     return await use(async ({ name, folder, lean = true }) => {
       const packages = join(scratch, name);
       await Deno.mkdir(packages, { recursive: true });
       const imports = await importMapOf(folder);
       await unpackPackages(packages, { imports, lock });
-      return await bundleOne({ folder, root, packages, imports, lean });
+      const task = { folder: await Deno.realPath(folder), root: realRoot, packages, imports, lean };
+      return await bundleOne(task);
     });
   } finally {
     await stop();
@@ -93,7 +95,8 @@ async function bundleOne(task: Task): Promise<Bundle> {
   });
   // Only of our own modules do we know what they ask of the client: `DatabaseClient` in database/functions.ts.
   if (lean && usesWholeClient) return await bundleOne({ ...task, lean: false });
-  const [map, code] = outputFiles.toSorted((a, b) => b.path.length - a.path.length);
+  const map = outputFiles.find(({ path }) => path.endsWith(".js.map"));
+  const code = outputFiles.find(({ path }) => path.endsWith(".js"));
   if (map === undefined || code === undefined) throw new Error(`Cannot bundle ${folder}`);
   const parts = partsOf(metafile, { root, packages });
   return {
@@ -120,7 +123,8 @@ function partsOf(
   const paths = Object.keys(inputs).map((path) => [path, join(root, path)] as const);
   const stray = paths.find(([, path]) =>
     !path.startsWith(`${packages}/`) &&
-    (path.includes("/node_modules/") || !path.startsWith(`${root}/`))
+    (path.includes("/node_modules/") ||
+      ![root, REPLACEMENTS].some((at) => path.startsWith(`${at}/`)))
   );
   if (stray !== undefined) {
     throw new Error(`Cannot bundle: "${stray[0]}" is not from the lock file`);

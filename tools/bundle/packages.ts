@@ -7,6 +7,7 @@
 
 import { join } from "@std/path/mod.js";
 import { z } from "zod";
+import { ROOT } from "../../local/paths.ts";
 
 /** By the name that modules import; the target is an exact npm version. */
 export type ImportMap = Record<string, string>;
@@ -51,11 +52,14 @@ export function withoutVersion(target: string): string | null {
   return name === undefined ? null : `${name}${path ?? ""}`;
 }
 
-/** A module's name that is the same on every machine: of a package or, relative to `root`, of the project. */
+/** A module's name that is the same on every machine: of a package or, relative to `root`, of the project (or of ours). */
 export function portablePath(path: string, root: string): string {
   const [, unpacked, file] = /\/node_modules\/\.deno\/([^/]+)\/node_modules\/(.+)$/.exec(path) ??
     [];
-  if (unpacked === undefined || file === undefined) return path.replace(`${root}/`, "");
+  if (unpacked === undefined || file === undefined) {
+    const base = [root, ROOT].find((each) => path.startsWith(`${each}/`));
+    return base === undefined ? path : path.slice(base.length + 1);
+  }
   // `@supabase+server@1.8.1` has `@supabase/server/dist/index.mjs`.
   const depth = file.startsWith("@") ? 2 : 1;
   return ["npm:", unpacked.replaceAll("+", "/"), ...file.split("/").slice(depth)].join("/")

@@ -6,8 +6,11 @@
  */
 
 import type { OnResolveArgs, OnResolveResult, Plugin } from "esbuild";
-import { fromFileUrl } from "@std/path/mod.js";
+import { fromFileUrl, join } from "@std/path/mod.js";
 import { type ImportMap, withoutVersion } from "./packages.ts";
+
+/** Modules that stand for what is left out. */
+export const REPLACEMENTS: string = fromFileUrl(new URL("./replacements", import.meta.url));
 
 /** The part of supabase-js that is left out, by the module that it is. */
 const LEFT_OUT = new Map([
@@ -55,5 +58,5 @@ export function resolution({ packages, imports, lean, onImport }: ResolutionOpti
 function replacement({ path, kind }: OnResolveArgs): OnResolveResult | undefined {
   const name = path === "zod" && kind === "require-call" ? "zod" : LEFT_OUT.get(path);
   if (name === undefined) return undefined;
-  return { path: fromFileUrl(new URL(`./replacements/${name}.ts`, import.meta.url)) };
+  return { path: join(REPLACEMENTS, `${name}.ts`) };
 }
