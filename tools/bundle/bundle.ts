@@ -6,10 +6,11 @@
  */
 
 import { build, type Metafile, stop } from "esbuild";
-import { join } from "@std/path/mod.js";
+import { fromFileUrl, join } from "@std/path/mod.js";
+import { cp } from "node:fs/promises";
 import { z } from "zod";
-import { importMapOf, portablePath, unpackPackages } from "./packages.ts";
-import { REPLACEMENTS, resolution } from "./resolution.ts";
+import { importMapOf, packagePath, unpackPackages } from "./packages.ts";
+import { resolution } from "./resolution.ts";
 
 export interface Bundle {
   code: Uint8Array<ArrayBuffer>;
@@ -20,51 +21,65 @@ export interface Bundle {
 }
 
 export interface BundleOptions {
+  /** Of a folder in `supabase/functions`. */
   name: string;
-  /** With `index.ts` and `deno.json`. */
-  folder: string;
   /** Default: yes. `false` keeps what no function uses, for comparison. */
   lean?: boolean;
 }
 
-/** Bundles functions of a project while `use` runs. */
+const FUNCTIONS = join("supabase", "functions");
+const REPLACEMENTS = join("tools", "bundle", "replacements");
+
+/** Bundles functions of the project in `root` while `use` runs. */
 export async function withBundler<T>(
   { root, lock }: { root: string; lock: string },
   use: (bundle: (options: BundleOptions) => Promise<Bundle>) => Promise<T>,
 ): Promise<T> {
-  const temporary = await Deno.makeTempDir({ prefix: "acontext-sessions-packages-" });
-  // The bundler follows links, so both have to be named by where they really are.
-  const scratch = await Deno.realPath(temporary);
-  const realRoot = await Deno.realPath(root);
   try {
-    return await use(async ({ name, folder, lean = true }) => {
-      const packages = join(scratch, name);
-      await Deno.mkdir(packages, { recursive: true });
-      const imports = await importMapOf(folder);
-      await unpackPackages(packages, { imports, lock });
-      const task = { folder: await Deno.realPath(folder), root: realRoot, packages, imports, lean };
-      return await bundleOne(task);
+    return await use(async ({ name, lean = true }) => {
+      const temporary = await Deno.makeTempDir({ prefix: "acontext-sessions-bundle-" });
+      try {
+        // The bundler follows links, so the folder has to be named by where it really is.
+        const folder = await Deno.realPath(temporary);
+        await layOut(folder, root);
+        const imports = await importMapOf(join(folder, FUNCTIONS, name));
+        await unpackPackages(folder, { imports, lock });
+        return await bundleOne({ folder, name, imports, lean });
+      } finally {
+        await Deno.remove(temporary, { recursive: true });
+      }
     });
   } finally {
     await stop();
-    await Deno.remove(scratch, { recursive: true });
   }
+}
+
+/**
+ * The sources by themselves: paths, some of which the bundler writes into the bundle, are the same on every machine, and
+ * there is no other node_modules in which something could be found.
+ */
+async function layOut(folder: string, root: string): Promise<void> {
+  await cp(join(root, FUNCTIONS), join(folder, FUNCTIONS), {
+    recursive: true,
+    filter: (path) => !/\/\.env[^/]*$/.test(path),
+  });
+  const replacements = fromFileUrl(new URL("./replacements", import.meta.url));
+  await cp(replacements, join(folder, REPLACEMENTS), { recursive: true });
 }
 
 interface Task {
   folder: string;
-  root: string;
-  packages: string;
+  name: string;
   imports: Record<string, string>;
   lean: boolean;
 }
 
 async function bundleOne(task: Task): Promise<Bundle> {
-  const { folder, root, packages, imports, lean } = task;
+  const { folder, name, imports, lean } = task;
   let usesWholeClient = false;
   const { outputFiles, metafile } = await build({
-    absWorkingDir: root,
-    entryPoints: [join(folder, "index.ts")],
+    absWorkingDir: folder,
+    entryPoints: [join(folder, FUNCTIONS, name, "index.ts")],
     outfile: join(folder, "index.js"),
     bundle: true,
     write: false,
@@ -74,9 +89,9 @@ async function bundleOne(task: Task): Promise<Bundle> {
     conditions: ["deno", "node"],
     mainFields: ["module", "main"],
     target: "esnext",
-    minify: true,
-    // A stack trace says which function it was, and error classes keep the names they are told by.
-    keepNames: true,
+    // All but the names: stack traces need them, and to keep them beside shorter ones costs time at each start.
+    minifySyntax: true,
+    minifyWhitespace: true,
     lineLimit: 200,
     sourcemap: "external",
     sourcesContent: false,
@@ -85,62 +100,42 @@ async function bundleOne(task: Task): Promise<Bundle> {
     // The sources' own settings are in deno.json, and none of them changes what is emitted.
     tsconfigRaw: {},
     plugins: [resolution({
-      packages,
+      folder,
+      replacements: lean ? join(folder, REPLACEMENTS) : null,
       imports,
-      lean,
-      onImport(importer, name) {
-        if (name.startsWith("@supabase/") && !isOurs(importer)) usesWholeClient = true;
+      onImport(importer, target) {
+        const ours = importer.startsWith(join(folder, FUNCTIONS, "_acontext_sessions", "/"));
+        if (target.startsWith("@supabase/") && !ours) usesWholeClient = true;
       },
     })],
   });
-  // Only of our own modules do we know what they ask of the client: `DatabaseClient` in database/functions.ts.
+  // Only of the shared modules do we know what they ask of the client: `DatabaseClient` in database/functions.ts.
   if (lean && usesWholeClient) return await bundleOne({ ...task, lean: false });
   const map = outputFiles.find(({ path }) => path.endsWith(".js.map"));
   const code = outputFiles.find(({ path }) => path.endsWith(".js"));
-  if (map === undefined || code === undefined) throw new Error(`Cannot bundle ${folder}`);
-  const parts = partsOf(metafile, { root, packages });
+  if (map === undefined || code === undefined) throw new Error(`Cannot bundle ${name}`);
   return {
+    parts: partsOf(metafile),
     code: new Uint8Array(code.contents),
-    map: portableMap(map.text, { folder, root }),
-    parts,
+    map: portableMap(map.text),
   };
 }
 
-function isOurs(path: string): boolean {
-  return path.includes("/_acontext_sessions/");
-}
-
-/** @throws {Error} when something is left to be resolved, or comes from elsewhere. */
-function partsOf(
-  { inputs, outputs }: Metafile,
-  { root, packages }: { root: string; packages: string },
-): Record<string, number> {
-  const [output] = Object.values(outputs).filter(({ entryPoint }) => entryPoint !== undefined);
+/** @throws {Error} when something is left to be resolved. */
+function partsOf({ outputs }: Metafile): Record<string, number> {
+  const output = Object.values(outputs).find(({ entryPoint }) => entryPoint !== undefined);
   const open = output?.imports.find(({ path }) => !path.startsWith("node:"));
   if (output === undefined || open !== undefined) {
     throw new Error(`Cannot bundle: "${open?.path}" is left to be resolved`);
   }
-  const paths = Object.keys(inputs).map((path) => [path, join(root, path)] as const);
-  const stray = paths.find(([, path]) =>
-    !path.startsWith(`${packages}/`) &&
-    (path.includes("/node_modules/") ||
-      ![root, REPLACEMENTS].some((at) => path.startsWith(`${at}/`)))
-  );
-  if (stray !== undefined) {
-    throw new Error(`Cannot bundle: "${stray[0]}" is not from the lock file`);
-  }
   return Object.fromEntries(
-    paths.map(([path, absolute]) => [
-      portablePath(absolute, root),
-      output.inputs[path]?.bytesInOutput ?? 0,
-    ]),
+    Object.entries(output.inputs).map(([path, part]) => [packagePath(path), part.bytesInOutput]),
   );
 }
 
 const mapSchema = z.looseObject({ sources: z.array(z.string()) });
 
-function portableMap(text: string, { folder, root }: { folder: string; root: string }): string {
+function portableMap(text: string): string {
   const map = mapSchema.parse(JSON.parse(text));
-  const sources = map.sources.map((source) => portablePath(join(folder, source), root));
-  return JSON.stringify({ ...map, sources });
+  return JSON.stringify({ ...map, sources: map.sources.map(packagePath) });
 }

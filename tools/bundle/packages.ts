@@ -7,7 +7,6 @@
 
 import { join } from "@std/path/mod.js";
 import { z } from "zod";
-import { ROOT } from "../../local/paths.ts";
 
 /** By the name that modules import; the target is an exact npm version. */
 export type ImportMap = Record<string, string>;
@@ -21,7 +20,7 @@ export async function importMapOf(functionFolder: string): Promise<ImportMap> {
 }
 
 /**
- * Unpacks into `folder`, which has to be empty.
+ * Unpacks into `folder`, which has no packages yet.
  *
  * @throws {Error} when the lock file does not fit the import map, or a package has not been fetched.
  */
@@ -44,6 +43,8 @@ export async function unpackPackages(
       `Cannot unpack the functions' packages: ${new TextDecoder().decode(stderr).trim()}`,
     );
   }
+  // Modules that Deno runs are ES modules, whatever else they look like.
+  await Deno.writeTextFile(join(folder, "package.json"), JSON.stringify({ type: "module" }));
 }
 
 /** `@supabase/server/core` of `npm:@supabase/server@1.8.1/core`; null when that is no npm package. */
@@ -52,16 +53,12 @@ export function withoutVersion(target: string): string | null {
   return name === undefined ? null : `${name}${path ?? ""}`;
 }
 
-/** A module's name that is the same on every machine: of a package or, relative to `root`, of the project (or of ours). */
-export function portablePath(path: string, root: string): string {
-  const [, unpacked, file] = /\/node_modules\/\.deno\/([^/]+)\/node_modules\/(.+)$/.exec(path) ??
-    [];
-  if (unpacked === undefined || file === undefined) {
-    const base = [root, ROOT].find((each) => path.startsWith(`${each}/`));
-    return base === undefined ? path : path.slice(base.length + 1);
-  }
-  // `@supabase+server@1.8.1` has `@supabase/server/dist/index.mjs`.
-  const depth = file.startsWith("@") ? 2 : 1;
-  return ["npm:", unpacked.replaceAll("+", "/"), ...file.split("/").slice(depth)].join("/")
-    .replace("npm:/", "npm:");
+/** `npm:@supabase/server@1.8.1/dist/index.mjs` of where Deno unpacked it; other paths stay. */
+export function packagePath(path: string): string {
+  const [, unpacked, file] = /^node_modules\/\.deno\/([^/]+)\/node_modules\/(.+)$/.exec(path) ?? [];
+  if (unpacked === undefined || file === undefined) return path;
+  const [, version] = /@([^@_]+)(?:_[^/]*)?$/.exec(unpacked) ?? [];
+  const parts = file.split("/");
+  const name = parts.splice(0, file.startsWith("@") ? 2 : 1).join("/");
+  return [`npm:${name}@${version}`, ...parts].join("/");
 }

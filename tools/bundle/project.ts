@@ -27,9 +27,8 @@ export interface BuiltFunction {
 /** Builds into `outDir`, which is made again: `supabase/` is what is deployed, `maps/` leads back to the sources. */
 export async function buildFunctions(outDir: string): Promise<BuiltFunction[]> {
   const { functions: settings } = await readProjectConfig(ROOT);
-  const wanted = (await findFunctions(ROOT)).map(({ name, folder }) => ({
+  const wanted = (await findFunctions(ROOT)).map(({ name }) => ({
     name,
-    folder,
     ...(settings[name] ?? { enabled: true, verify_jwt: true }),
   })).filter(({ enabled }) => enabled);
   const lock = functionsLock(ROOT);
@@ -39,8 +38,8 @@ export async function buildFunctions(outDir: string): Promise<BuiltFunction[]> {
   await Deno.mkdir(join(outDir, "maps"), { recursive: true });
   const built: BuiltFunction[] = [];
   await withBundler({ root: ROOT, lock }, async (bundle) => {
-    for (const { name, folder, verify_jwt: verifyJwt } of wanted) {
-      const { code, map } = await bundle({ name, folder });
+    for (const { name, verify_jwt: verifyJwt } of wanted) {
+      const { code, map } = await bundle({ name });
       const path = join("supabase", "functions", name, "index.js");
       await Deno.mkdir(join(outDir, path, ".."), { recursive: true });
       await Deno.writeFile(join(outDir, path), code);

@@ -5,58 +5,54 @@
  * @module
  */
 
-import type { OnResolveArgs, OnResolveResult, Plugin } from "esbuild";
-import { fromFileUrl, join } from "@std/path/mod.js";
+import type { OnResolveArgs, Plugin } from "esbuild";
+import { join } from "@std/path/mod.js";
 import { type ImportMap, withoutVersion } from "./packages.ts";
 
-/** Modules that stand for what is left out. */
-export const REPLACEMENTS: string = fromFileUrl(new URL("./replacements", import.meta.url));
-
-/** The part of supabase-js that is left out, by the module that it is. */
+/** The parts of supabase-js that are left out, by the module that stands for them. */
 const LEFT_OUT = new Map([
+  ["@supabase/auth-js", "auth"],
   ["@supabase/realtime-js", "realtime"],
   ["@supabase/storage-js", "storage"],
 ]);
 
 export interface ResolutionOptions {
-  /** Below it is what the packages are unpacked to. */
-  packages: string;
+  /** Has the `node_modules`. */
+  folder: string;
+  /** Where the modules are that stand for what is left out; null leaves nothing out. */
+  replacements: string | null;
   imports: ImportMap;
-  /** Replace what the functions do not use. */
-  lean: boolean;
   /** Is told which module of ours imports which package. */
-  onImport: (importer: string, name: string) => void;
+  onImport: (importer: string, target: string) => void;
 }
 
 /** Marks a question of ours, which the bundler answers by itself. */
 const asked = Symbol();
 
-export function resolution({ packages, imports, lean, onImport }: ResolutionOptions): Plugin {
-  const isPackage = (path: string) => path.startsWith(`${packages}/`);
+export function resolution(options: ResolutionOptions): Plugin {
+  const { folder, replacements, imports, onImport } = options;
   return {
     name: "functions",
     setup(build) {
       build.onResolve({ filter: /^[^./]/ }, (args) => {
-        if (args.pluginData === asked || args.kind === "entry-point") return undefined;
+        if (args.pluginData === asked) return undefined;
         if (args.path.startsWith("node:")) return { path: args.path, external: true };
-        if (isPackage(args.importer)) return lean ? replacement(args) : undefined;
+        if (args.importer.includes("/node_modules/")) {
+          const name = replacements === null ? undefined : replacementFor(args);
+          return name === undefined ? undefined : { path: join(replacements ?? "", `${name}.ts`) };
+        }
         const target = withoutVersion(imports[args.path] ?? "");
         if (target === null) {
           return { errors: [{ text: `"${args.path}" is not in the functions' import map` }] };
         }
         onImport(args.importer, target);
-        return build.resolve(target, {
-          kind: args.kind,
-          resolveDir: packages,
-          pluginData: asked,
-        });
+        return build.resolve(target, { kind: args.kind, resolveDir: folder, pluginData: asked });
       });
     },
   };
 }
 
-function replacement({ path, kind }: OnResolveArgs): OnResolveResult | undefined {
-  const name = path === "zod" && kind === "require-call" ? "zod" : LEFT_OUT.get(path);
-  if (name === undefined) return undefined;
-  return { path: join(REPLACEMENTS, `${name}.ts`) };
+/** The SDK is CommonJS; zod's own modules and those of ours are not. */
+function replacementFor({ path, kind }: OnResolveArgs): string | undefined {
+  return path === "zod" && kind === "require-call" ? "zod" : LEFT_OUT.get(path);
 }

@@ -30,7 +30,7 @@ export function bundleOf(files: Record<string, string>): Promise<Bundle> {
     for (const [path, text] of Object.entries(files)) {
       await Deno.writeTextFile(join(functions, path), text);
     }
-    return await withBundler({ root, lock: LOCK }, (bundle) => bundle({ name: "extra", folder }));
+    return await withBundler({ root, lock: LOCK }, (bundle) => bundle({ name: "extra" }));
   });
 }
 
