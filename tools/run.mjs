@@ -18,22 +18,18 @@ import { fetchPackages, updateLocks } from "./run/fetch.mjs";
 import { install, isInstalled } from "./run/install.mjs";
 import { checkMachine } from "./run/machine.mjs";
 
-/** What commands need of the packages: the folders whose imports are fetched, and whether the functions' are. */
-const STACK = { folders: ["local"], functions: true };
-const OPS = { folders: ["ops"], functions: false };
-const ALL = { folders: ["bench", "client", "local", "ops", "tests", "tools"], functions: true };
-
 const COMMANDS = {
-  start: ["local/start.ts", STACK],
-  demo: ["local/demo.ts", STACK],
-  test: ["tests/run.ts", ALL],
-  check: ["tools/check.ts", ALL],
-  simulate: ["tests/simulation/main.ts", ALL],
-  bench: ["bench/main.ts", ALL],
-  "build:client": ["tools/build_client.ts", ALL],
-  ops: ["ops/ops.ts", OPS],
-  doctor: ["ops/doctor.ts", OPS],
+  start: "local/start.ts",
+  demo: "local/demo.ts",
+  test: "tests/run.ts",
+  check: "tools/check.ts",
+  simulate: "tests/simulation/main.ts",
+  bench: "bench/main.ts",
+  "build:client": "tools/build_client.ts",
+  ops: "ops/ops.ts",
+  doctor: "ops/doctor.ts",
 };
+
 function parentOf(pid) {
   try {
     return Number(/^PPid:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]);
@@ -106,7 +102,6 @@ const environment = {
   ...fetchEnvironment(process.env, keepCertificates),
 };
 if (!isInstalled()) install(environment);
-const [script, need] = COMMANDS[command];
 if (command === "check" && args.includes("--fix")) updateLocks(environment);
-fetchPackages(need, environment);
-runDeno(script, args, environment);
+fetchPackages(environment);
+runDeno(COMMANDS[command], args, environment);
