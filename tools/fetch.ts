@@ -1,5 +1,5 @@
 /**
- * Fetches what programs import, exactly as the lock files say: `deno run -A tools/fetch.ts [--functions] <folder> …`.
+ * Fetches what programs import, exactly as the lock files say: `deno run -A tools/fetch.ts`.
  *
  * The one step that needs a network. Everything afterwards runs from Deno's cache alone, with an environment that may lack
  * what a download needs.
@@ -11,6 +11,7 @@ import { join } from "@std/path/mod.js";
 import { findFunctions } from "../local/functions/environment.ts";
 import { functionArgs, functionsLock } from "../local/functions/resolution.ts";
 import { ROOT } from "../local/paths.ts";
+import { FOLDERS } from "./locks.ts";
 import config from "./deno.json" with { type: "json" };
 
 /** Exit codes, for run.mjs. */
@@ -34,9 +35,9 @@ async function fetchFunctions(): Promise<boolean> {
 }
 
 if (import.meta.main) {
-  const folders = Deno.args.filter((arg) => !arg.startsWith("--"));
-  // It is run by its name, which no module imports.
-  const programs = folders.includes("tools") ? [config.imports.typescript] : [];
-  if (!await cache("--quiet", "--frozen", ...folders, ...programs)) Deno.exit(PROBLEM);
-  if (Deno.args.includes("--functions") && !await fetchFunctions()) Deno.exit(FUNCTION_PROBLEM);
+  // The compiler is run by its name, which no module imports.
+  if (!await cache("--quiet", "--frozen", ...FOLDERS, config.imports.typescript)) {
+    Deno.exit(PROBLEM);
+  }
+  if (!await fetchFunctions()) Deno.exit(FUNCTION_PROBLEM);
 }

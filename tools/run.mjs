@@ -3,7 +3,7 @@
  * Runs one of the project's commands, on a fresh clone too: installs what is missing, fetches what Deno imports, then hands
  * over to Deno, which needs no network any more.
  *
- *   node tools/run.mjs start|demo|test|check|simulate|bench|ops|doctor|build:client|build:functions [arguments]
+ *   node tools/run.mjs start|demo|test|check|simulate|bench|ops|doctor|build:client|build:functions|deploy [arguments]
  *
  * Plain Node without dependencies, and free of syntax that an old Node could not even read, so that it can say so.
  */
@@ -18,24 +18,20 @@ import { fetchPackages, updateLocks } from "./run/fetch.mjs";
 import { install, isInstalled } from "./run/install.mjs";
 import { checkMachine } from "./run/machine.mjs";
 
-/** What commands need of the packages: the folders whose imports are fetched, and whether the functions' are. */
-const STACK = { folders: ["local"], functions: true };
-const FUNCTIONS = { folders: ["tools"], functions: true };
-const OPS = { folders: ["ops"], functions: false };
-const ALL = { folders: ["bench", "client", "local", "ops", "tests", "tools"], functions: true };
-
 const COMMANDS = {
-  start: ["local/start.ts", STACK],
-  demo: ["local/demo.ts", STACK],
-  test: ["tests/run.ts", ALL],
-  check: ["tools/check.ts", ALL],
-  simulate: ["tests/simulation/main.ts", ALL],
-  bench: ["bench/main.ts", ALL],
-  "build:client": ["tools/build_client.ts", ALL],
-  "build:functions": ["tools/build_functions.ts", FUNCTIONS],
-  ops: ["ops/ops.ts", OPS],
-  doctor: ["ops/doctor.ts", OPS],
+  start: "local/start.ts",
+  demo: "local/demo.ts",
+  test: "tests/run.ts",
+  check: "tools/check.ts",
+  simulate: "tests/simulation/main.ts",
+  bench: "bench/main.ts",
+  "build:client": "tools/build_client.ts",
+  "build:functions": "tools/build_functions.ts",
+  deploy: "tools/deploy.ts",
+  ops: "ops/ops.ts",
+  doctor: "ops/doctor.ts",
 };
+
 function parentOf(pid) {
   try {
     return Number(/^PPid:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]);
@@ -108,7 +104,6 @@ const environment = {
   ...fetchEnvironment(process.env, keepCertificates),
 };
 if (!isInstalled()) install(environment);
-const [script, need] = COMMANDS[command];
 if (command === "check" && args.includes("--fix")) updateLocks(environment);
-fetchPackages(need, environment);
-runDeno(script, args, environment);
+fetchPackages(environment);
+runDeno(COMMANDS[command], args, environment);

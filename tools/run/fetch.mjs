@@ -2,14 +2,12 @@
 
 import { spawnSync } from "child_process";
 import { createHash } from "crypto";
-import { readdirSync, readFileSync } from "fs";
+import { readFileSync } from "fs";
 import { join } from "path";
 import { fail, npmCommand, readJson, ROOT, runDenoToEnd, writeWhole } from "./common.mjs";
 
 /** What tools/fetch.ts ends with when it fetched everything but what a function imports. */
 const FUNCTION_PROBLEM = 3;
-/** Folders without sources of ours. */
-const SKIPPED = ["node_modules", "dist", "results"];
 
 /** A program of ours that may use the network. Answers its exit code. */
 function runConnected(script, args, env, frozen) {
@@ -18,20 +16,12 @@ function runConnected(script, args, env, frozen) {
   return runDenoToEnd(["run", ...options, join(ROOT, script), ...args], stdio, env).status;
 }
 
-/** Whatever decides which packages the command needs: the sources and the lock files. */
-function fingerprint({ folders, functions }) {
-  const hash = createHash("sha256").update(folders.join());
-  const add = (path) => hash.update(path).update(readFileSync(join(ROOT, path)));
-  const visit = (folder) => {
-    for (const entry of readdirSync(join(ROOT, folder), { withFileTypes: true })) {
-      const path = `${folder}/${entry.name}`;
-      if (entry.isDirectory()) {
-        if (!SKIPPED.includes(entry.name)) visit(path);
-      } else if (/\.(?:ts|mjs)$|^deno\.(?:json|lock)$/.test(entry.name)) add(path);
-    }
-  };
-  ["deno.json", "deno.lock", "package-lock.json"].forEach(add);
-  [...folders, ...(functions ? ["supabase/functions"] : [])].forEach(visit);
+/** Deno fetches all that a lock file names. The npm packages decide which Deno. */
+function fingerprint() {
+  const hash = createHash("sha256");
+  for (const file of ["package-lock.json", "deno.lock", "supabase/functions/deno.lock"]) {
+    hash.update(readFileSync(join(ROOT, file)));
+  }
   return hash.digest("hex");
 }
 
@@ -56,14 +46,14 @@ export function updateLocks(env) {
 }
 
 /**
- * Fetches what the command imports, unless that was done. Which registry it came from is kept beside it, in Deno's own
+ * Fetches what all commands import, unless that was done. Which registry it came from is kept beside it, in Deno's own
  * folder: Deno looks for a package below the name of its registry, so a later run has to name the same one. `env` gets it.
  */
-export function fetchPackages(need, env) {
+export function fetchPackages(env) {
   const info = runDenoToEnd(["info", "--json"], ["ignore", "pipe", "inherit"], env);
   const { denoDir } = JSON.parse(info.stdout);
   const file = join(denoDir, "acontext-sessions.json");
-  const key = fingerprint(need);
+  const key = fingerprint();
   const fetched = readJson(file) || [];
   const found = fetched.find((each) => each.key === key);
   if (found !== undefined) {
@@ -73,8 +63,8 @@ export function fetchPackages(need, env) {
   const registry = npmRegistry(env);
   // In capitals, the form that Deno reads; it counts more than any .npmrc.
   if (registry !== null) env.NPM_CONFIG_REGISTRY = registry;
-  const args = [...need.folders, ...(need.functions ? ["--functions"] : [])];
-  const status = runConnected("tools/fetch.ts", args, env, true);
+  console.log("Fetching what the programs import (once, about 45 MB) …");
+  const status = runConnected("tools/fetch.ts", [], env, true);
   // The command itself says best what is wrong with a function.
   if (status === FUNCTION_PROBLEM) return;
   if (status !== 0) {
@@ -83,6 +73,6 @@ export function fetchPackages(need, env) {
         "After a change of a deno.json: npm run check -- --fix",
     );
   }
-  // The newest first; a few, for the branches and commands that somebody works with.
+  // The newest first; a few, for the branches that somebody works with.
   writeWhole(file, JSON.stringify([{ key, registry }, ...fetched].slice(0, 20)));
 }
