@@ -51,10 +51,10 @@ async function withProject(
   try {
     for (const part of ["migrations", "functions"]) {
       await Deno.mkdir(join(folder, "supabase", part), { recursive: true });
-      for await (const { name } of Deno.readDir(join(ROOT, "supabase", part))) {
+      for await (const { name, isDirectory } of Deno.readDir(join(ROOT, "supabase", part))) {
         const path = join("supabase", part, name);
         if (part === "migrations") await Deno.writeTextFile(join(folder, path), "");
-        else if (!name.startsWith("_")) {
+        else if (isDirectory && !name.startsWith("_")) {
           await Deno.mkdir(join(folder, path));
           await Deno.writeTextFile(join(folder, path, "index.ts"), "");
         }
@@ -212,7 +212,7 @@ integrationTest("the doctor asks to deploy a function that does not answer", asy
     assertEquals(verdict(await examine(world, { projectDir })), ["functions answer", "npm start"]);
     assertEquals(
       verdict(await examine(world, { hosted: true, projectDir })),
-      ["functions answer", "npx supabase functions deploy another-one --use-api"],
+      ["functions answer", "npm run deploy"],
     );
   });
 });
