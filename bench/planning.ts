@@ -5,7 +5,7 @@
  * @module
  */
 
-import { PAGE_SIZE } from "../supabase/functions/_acontext_sessions/acontext/requests.ts";
+import { PAGE_SIZE } from "../supabase/functions/_acontext_sessions/core/resources.ts";
 import type { CpuResult } from "./cpu/benchmark.ts";
 import { DEFAULT_WORKERS, drainSpeed } from "./drain/report.ts";
 import type { DrainResult } from "./drain/benchmark.ts";

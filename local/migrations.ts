@@ -76,7 +76,11 @@ export async function applyMigrations(options: {
 
   const result = await runToEnd(
     supabaseCli(),
-    ["db", "push", `--remote=${databaseUrl}`, "--include-all", "--yes", "--workdir", projectDir],
+    [
+      ...["db", "push", `--remote=${databaseUrl}`, "--include-all", "--yes"],
+      // The CLI also reads .env files, and those may be about a hosted project.
+      ...["--skip-vault", "--workdir", projectDir],
+    ],
     {
       cwd: projectDir,
       env: {

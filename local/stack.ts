@@ -209,7 +209,10 @@ async function start(
   try {
     const applied = await applyMigrations({ projectDir, dataDir, databaseUrl: userUrl, sql, log });
     if (applied > 0) log(`Applied ${applied} migration${applied === 1 ? "" : "s"}`);
-    await seedVault(sql, { project_url: gateway.url, cleanup_secret_key: keys.secretKey });
+    await seedVault(sql, {
+      acontext_sessions_project_url: gateway.url,
+      acontext_sessions_secret_key: keys.secretKey,
+    });
   } finally {
     await sql.end({ timeout: 1 });
   }

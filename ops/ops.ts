@@ -12,6 +12,7 @@ import { eraseUser } from "./commands/erase_user.ts";
 import { health } from "./commands/health.ts";
 import { reconcile } from "./commands/reconcile.ts";
 import { retry } from "./commands/retry.ts";
+import { rotateSecret } from "./commands/rotate_secret.ts";
 import { runs } from "./commands/runs.ts";
 import { settings } from "./commands/settings.ts";
 import { stuck } from "./commands/stuck.ts";
@@ -37,6 +38,7 @@ const COMMANDS: Record<string, Entry> = {
   retry: { command: retry, options: [], takesArguments: true },
   reconcile: { command: reconcile, options: ["dry-run", "force"], takesArguments: false },
   settings: { command: settings, options: [], takesArguments: true },
+  "rotate-secret": { command: rotateSecret, options: [], takesArguments: false },
   "erase-user": { command: eraseUser, options: ["dry-run"], takesArguments: true },
 };
 
@@ -44,12 +46,13 @@ export const HELP = `npm run ops -- <command> [--json]
 
   health                          does it work? exit code 0 ok, 1 degraded, 2 failing
   runs [--limit 20]               the last runs
-  sweep [--dry-run] [--force]     deletes what is due; --force overrides the breaker
+  sweep [--dry-run] [--force]     deletes what is due; --force overrides the expiry limit
   stuck [--limit 50]              deletions that failed ten times or more
   retry <id>                      makes one of them due now
   reconcile [--dry-run] [--force] searches Acontext for what no session knows
   settings [get]                  all settings, and who changed them last
   settings set [name=value …]     changes settings; without any, makes the cron jobs anew
+  rotate-secret                   puts SUPABASE_URL and SUPABASE_SECRET_KEY into Vault, and tries them
   erase-user <id> [--dry-run]     deletes an account with all its sessions
 
 About the project that SUPABASE_URL and SUPABASE_SECRET_KEY name, else the stack that npm start runs.
@@ -93,6 +96,7 @@ export async function runOps(argv: string[], options: OpsOptions): Promise<numbe
     if (target === null) throw new OpsError(`Cannot run "${name}": no project. ${NO_TARGET}`);
     return await entry.command({
       api: createApi(target),
+      target,
       output: createOutput({ json: values.json, stdout, stderr }),
       args,
       flags: { dryRun: values["dry-run"], force: values.force, limit: parseLimit(values.limit) },

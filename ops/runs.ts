@@ -57,7 +57,7 @@ async function runOnce(
   const began = performance.now();
   let shown = began;
   while (true) {
-    const run = (await api.rpc("list_runs", { p_limit: 100 }, runsSchema))
+    const run = (await api.rpc("acontext_list_runs", { p_limit: 100 }, runsSchema))
       .find(({ id }) => id === runId);
     if (run?.status === "finished") return run;
     const waited = performance.now() - began;
@@ -81,7 +81,7 @@ const HINTS: Record<string, string> = {
   not_configured: HEALTH_REASONS.not_configured.remedy,
   not_delivered: HEALTH_REASONS.worker_unreachable.remedy,
   outage: HEALTH_REASONS.acontext_unreachable.remedy,
-  breaker: HEALTH_REASONS.breaker_tripped.remedy,
+  too_many_expiring: HEALTH_REASONS.too_many_expiring.remedy,
   too_many_unknown: HEALTH_REASONS.too_many_unknown.remedy,
   disabled: HEALTH_REASONS.cleanup_disabled.remedy,
 };

@@ -37,17 +37,20 @@ export async function findTarget(
   return stack === null ? null : targetOf(stack.apiUrl, stack.secretKey);
 }
 
-function targetOf(url: string, secretKey: string): Target {
-  if (!URL.canParse(url)) {
+function targetOf(text: string, secretKey: string): Target {
+  if (!URL.canParse(text)) {
     throw new OpsError('Cannot choose the project: "SUPABASE_URL" is not a URL');
   }
-  const { hostname, protocol } = new URL(url);
+  const { hostname, protocol, username, password, search, hash, origin, pathname } = new URL(text);
+  if (username + password + search + hash !== "") {
+    throw new OpsError('Cannot choose the project: "SUPABASE_URL" is more than an address');
+  }
   const local = LOOPBACK.test(hostname);
   // The key opens everything: it does not travel unencrypted.
-  if (protocol !== "https:" && !local) {
+  if (protocol !== "https:" && !(local && protocol === "http:")) {
     throw new OpsError('Cannot choose the project: "SUPABASE_URL" has to begin with "https://"');
   }
-  return { url: url.replace(/\/+$/, ""), secretKey, local };
+  return { url: `${origin}${pathname}`.replace(/\/+$/, ""), secretKey, local };
 }
 
 /** The project ref in the URL of a hosted project; null for a domain of one's own. */

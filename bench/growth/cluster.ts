@@ -85,7 +85,10 @@ async function migrate(dataDir: string, userUrl: string): Promise<void> {
   try {
     const log = (line: string) => console.error(line);
     await applyMigrations({ projectDir: ROOT, dataDir, databaseUrl: userUrl, sql, log });
-    await seedVault(sql, { project_url: "http://project.test", cleanup_secret_key: "secret" });
+    await seedVault(sql, {
+      acontext_sessions_project_url: "http://project.test",
+      acontext_sessions_secret_key: "secret",
+    });
   } finally {
     await sql.end();
   }

@@ -80,7 +80,7 @@ async function send(
   if (!withKey) {
     const answer = await call(
       subject,
-      "use_session",
+      "acontext_use_session",
       { ...to, p_touch: true, p_new_messages: 1 },
       { measured: false },
     );
@@ -90,12 +90,12 @@ async function send(
   const keyHash = (crypto.randomUUID() + crypto.randomUUID()).replaceAll("-", "");
   const begun = await call(
     subject,
-    "begin_message",
+    "acontext_begin_message",
     { ...to, ...LEASE, p_key_hash: keyHash, p_body_hash: keyHash },
     { measured: false },
   );
   expectOutcome(begun, '"started"');
-  await call(subject, "settle_message", {
+  await call(subject, "acontext_settle_message", {
     p_session_id: target.id,
     p_result: "stored",
     p_lease_id: LEASE.p_lease_id,
@@ -114,7 +114,7 @@ function expectOutcome(answer: unknown, outcome: string): void {
 
 async function setClock({ session }: Subject, seconds: number): Promise<void> {
   await session.run(`
-    create or replace function private.clock() returns timestamptz
+    create or replace function acontext_sessions.clock() returns timestamptz
     language sql stable security invoker set search_path = ''
     as $$ select now() + interval '${seconds} seconds' $$`);
 }

@@ -17,7 +17,7 @@ export const GROWING = [
   "deletion_queue",
   "deletion_log",
   "message_keys",
-  "cleanup_runs",
+  "runs",
   "settings_log",
   "provisioning_leases",
   "uncertain_sessions",

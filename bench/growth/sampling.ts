@@ -11,13 +11,13 @@ const BLOCK = 20;
 const WARM_UP = 6;
 const WRITTEN = [
   "public.session_mappings",
-  "private.deletion_queue",
-  "private.deletion_log",
-  "private.message_keys",
-  "private.provisioning_leases",
-  "private.cleanup_runs",
-  "private.settings",
-  "private.restamp_state",
+  "acontext_sessions.deletion_queue",
+  "acontext_sessions.deletion_log",
+  "acontext_sessions.message_keys",
+  "acontext_sessions.provisioning_leases",
+  "acontext_sessions.runs",
+  "acontext_sessions.settings",
+  "acontext_sessions.restamp_state",
 ];
 
 /** Milliseconds in the server, by statement and size. */

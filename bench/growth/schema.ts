@@ -75,7 +75,7 @@ const workSchema = z.object({
   batch: z.number(),
   workers: z.number(),
   deleted: z.number(),
-  /** Of queue_due_sessions, claim_deletions and settle_deletions together, from the first to the last. */
+  /** Of acontext_queue_due_sessions, acontext_claim_deletions and acontext_settle_deletions together, from the first to the last. */
   seconds: z.number(),
   /** In the server, by function, all workers together. */
   expireMs: z.number(),

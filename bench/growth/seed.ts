@@ -41,7 +41,7 @@ const SESSIONS = `
           when i.i % ($1 / 4) = 17 or i.i > $1 - 10 - $1 / 100000 then 'provisioning'
           when i.i <= $1 / 20 * 9 and i.i % 45 = 13 then 'deleting'
           else 'active'
-        end::public.session_status as status,
+        end::public.acontext_session_status as status,
         i.i <= $1 / 20 * 9 and i.i % 45 in (7, 13) as expired,
         case when (i.i > $1 / 20 * 9 or i.i % 45 not in (7, 13)) and random() < 0.05 then interval '7 days' end as ttl,
         now() - interval '60 days' * (1 - i.i::double precision / $1) - interval '2 minutes' as created_at,
@@ -53,11 +53,11 @@ const SESSIONS = `
 
 /** In the order in which they expired. Of ten that wait: seven are due, a worker holds one, two failed and are put off, one of these for the tenth time. */
 const QUEUE = `
-  insert into private.deletion_queue (
+  insert into acontext_sessions.deletion_queue (
     id, origin_id, reason, user_id, acontext_session_id, acontext_disk_id, requested_at, attempts, next_attempt_at,
     first_claimed_at, lease_id, leased_until, last_error
   )
-  select s.id, s.id, case when s.n % 4 = 0 then 'requested' else 'expired' end::private.deletion_reason, s.user_id,
+  select s.id, s.id, case when s.n % 4 = 0 then 'requested' else 'expired' end::acontext_sessions.deletion_reason, s.user_id,
     s.acontext_session_id, s.acontext_disk_id, s.expires_at,
     case s.n % 10 when 8 then 2 when 9 then 12 else 0 end,
     case
@@ -76,18 +76,18 @@ const QUEUE = `
   order by s.n`;
 
 const REST = [
-  `insert into private.provisioning_leases (session_id, lease_id, leased_until)
+  `insert into acontext_sessions.provisioning_leases (session_id, lease_id, leased_until)
    select s.id, gen_random_uuid(), s.last_activity_at + interval '2 minutes'
    from public.session_mappings as s where s.status = 'provisioning' and s.last_activity_at > now() - interval '10 minutes'`,
-  `insert into private.uncertain_sessions (session_id, since)
+  `insert into acontext_sessions.uncertain_sessions (session_id, since)
    select s.id, s.created_at from public.session_mappings as s where s.status = 'active' and random() < 0.0001`,
   // As many receipts as sessions: what ninety days of retention keep when a session lives for ninety days.
-  `insert into private.deletion_log (
+  `insert into acontext_sessions.deletion_log (
      id, origin_id, reason, user_id, acontext_session_id, acontext_disk_id, session_proof, session_gone_at,
      disk_proof, disk_gone_at, attempts, requested_at, finished_at
    )
-   select i.id, i.id, case when random() < 0.2 then 'requested' else 'expired' end::private.deletion_reason, u.id, i.id,
-     gen_random_uuid(), 'deleted', i.at, case when random() < 0.01 then 'absent' else 'deleted' end::private.deletion_proof,
+   select i.id, i.id, case when random() < 0.2 then 'requested' else 'expired' end::acontext_sessions.deletion_reason, u.id, i.id,
+     gen_random_uuid(), 'deleted', i.at, case when random() < 0.01 then 'absent' else 'deleted' end::acontext_sessions.deletion_proof,
      i.at, 1, i.at - interval '1 minute', i.at
    from (
      select gen_random_uuid() as id, floor(random() * ($2 + 1))::integer as user_number,
@@ -96,7 +96,7 @@ const REST = [
    ) as i
    join growth_users as u on u.number = i.user_number`,
   // Two days of messages with a key: one for every fifth session.
-  `insert into private.message_keys (
+  `insert into acontext_sessions.message_keys (
      session_id, key_hash, body_hash, lease_id, leased_until, message_id, message_created_at, created_at
    )
    select s.id, encode(sha256(s.id::text::bytea), 'hex'), encode(sha256('body'), 'hex'), gen_random_uuid(), k.at,
@@ -104,17 +104,17 @@ const REST = [
    from public.session_mappings as s
    cross join lateral (select now() - interval '2 days' * random() as at where s.id is not null) as k
    where s.status = 'active' and random() < 0.2`,
-  `insert into private.cleanup_runs (
+  `insert into acontext_sessions.runs (
      id, trigger, status, requested_at, started_at, finished_at, total, deleted, expired, stop_reason, request_id
    )
    select gen_random_uuid(),
-     case when g % 23 = 0 then 'reconcile' when g % 10 = 0 then 'nightly' else 'retry' end::private.run_trigger, 'finished',
+     case when g % 23 = 0 then 'reconcile' when g % 10 = 0 then 'nightly' else 'retry' end::acontext_sessions.run_trigger, 'finished',
      i.at, i.at, i.at + interval '20 seconds', 2000, 2000, 2000, case when g % 3 = 0 then 'limit' else 'empty' end, g
    from generate_series(1, 300 + $1 / 400) as g
    cross join lateral (
      select now() - interval '90 days' * (1 - g / (301.0 + $1 / 400)) as at
    ) as i`,
-  `insert into private.settings_log (changed_at, changed_by, old, new)
+  `insert into acontext_sessions.settings_log (changed_at, changed_by, old, new)
    select now() - interval '1 day' * g, 'postgres', '{"max_workers": 4}', '{"max_workers": 8}' from generate_series(20, 1, -1) as g`,
   `insert into cron.job_run_details (jobid, command, username, status, start_time, end_time)
    select j.jobid, j.command, j.username, 'succeeded', now() - interval '5 minutes' * g, now() - interval '5 minutes' * g
@@ -126,10 +126,10 @@ const BROKEN = `
   select
     (select count(*) from public.session_mappings as s
       where s.expires_at is distinct from case when not s.pinned
-        then s.last_activity_at + coalesce(s.ttl, (select t.session_ttl from private.settings as t)) end)
+        then s.last_activity_at + coalesce(s.ttl, (select t.session_ttl from acontext_sessions.settings as t)) end)
     + (select count(*) from public.session_mappings as s where s.last_activity_at < s.created_at and s.status = 'active' and s.ttl is null)
     + (select count(*) from public.session_mappings as s
-      where (s.status = 'deleting') <> exists (select 1 from private.deletion_queue as q where q.id = s.id))
+      where (s.status = 'deleting') <> exists (select 1 from acontext_sessions.deletion_queue as q where q.id = s.id))
     + (select count(*) from public.session_mappings as s where s.user_id is null) as broken`;
 
 /** Fills an empty database. @throws {Error} when it is not as triggers would have left it. */

@@ -5,14 +5,17 @@ import { type Attempt, expect, LEASE, type Statement } from "./attempt.ts";
 const HASH = "0123456789abcdef".repeat(4);
 
 export const sessionStatements: Statement[] = [
-  useStatement("use (`use_session`, nothing written)", { p_touch: false, p_new_messages: 0 }),
-  useStatement("touch (`use_session`, new message)", { p_touch: true, p_new_messages: 1 }),
+  useStatement("use (`acontext_use_session`, nothing written)", {
+    p_touch: false,
+    p_new_messages: 0,
+  }),
+  useStatement("touch (`acontext_use_session`, new message)", { p_touch: true, p_new_messages: 1 }),
   {
-    name: "message with a key (`begin_message`, `settle_message`)",
+    name: "message with a key (`acontext_begin_message`, `acontext_settle_message`)",
     hot: true,
     role: "service_role",
     async run({ target, measure }) {
-      const begun = await measure("begin_message", {
+      const begun = await measure("acontext_begin_message", {
         p_user_id: target.userId,
         p_session_id: target.id,
         p_key_hash: HASH,
@@ -20,7 +23,7 @@ export const sessionStatements: Statement[] = [
         ...LEASE,
       });
       expect(begun, { outcome: "started" });
-      const settled = await measure("settle_message", {
+      const settled = await measure("acontext_settle_message", {
         p_session_id: target.id,
         p_result: "stored",
         p_lease_id: LEASE.p_lease_id,
@@ -32,12 +35,12 @@ export const sessionStatements: Statement[] = [
     },
   },
   {
-    name: "create (`begin_session`, `activate_session`)",
+    name: "create (`acontext_begin_session`, `acontext_activate_session`)",
     hot: true,
     role: "service_role",
     async run({ target, measure }) {
       const id = crypto.randomUUID();
-      const begun = await measure("begin_session", {
+      const begun = await measure("acontext_begin_session", {
         p_user_id: target.userId,
         p_session_id: id,
         p_metadata: { topic: "growth" },
@@ -46,7 +49,7 @@ export const sessionStatements: Statement[] = [
         ...LEASE,
       });
       expect(begun, { outcome: "started" });
-      const activated = await measure("activate_session", {
+      const activated = await measure("acontext_activate_session", {
         p_session_id: id,
         p_lease_id: LEASE.p_lease_id,
         p_acontext_session_id: id,
@@ -59,7 +62,7 @@ export const sessionStatements: Statement[] = [
     },
   },
   {
-    name: "delete (`request_session_deletion`)",
+    name: "delete (`acontext_request_session_deletion`)",
     hot: true,
     role: "service_role",
     async run({ target, measure }) {
@@ -67,13 +70,13 @@ export const sessionStatements: Statement[] = [
     },
   },
   {
-    name: "restore (`restore_session`)",
+    name: "restore (`acontext_restore_session`)",
     hot: true,
     role: "service_role",
-    setUp: "update private.settings set deletion_grace = interval '7 days'",
+    setUp: "update acontext_sessions.settings set deletion_grace = interval '7 days'",
     async run({ target, prepare, measure }) {
       expect(await requestDeletion(target, prepare), { outcome: "queued" });
-      const answer = await measure("restore_session", {
+      const answer = await measure("acontext_restore_session", {
         p_user_id: target.userId,
         p_session_id: target.id,
       });
@@ -91,7 +94,11 @@ function useStatement(
     hot: true,
     role: "service_role",
     async run({ target: { id, userId }, measure }) {
-      const answer = await measure("use_session", { p_user_id: userId, p_session_id: id, ...how });
+      const answer = await measure("acontext_use_session", {
+        p_user_id: userId,
+        p_session_id: id,
+        ...how,
+      });
       expect(answer, { outcome: "ok" });
     },
   };
@@ -101,5 +108,9 @@ async function requestDeletion(
   { id, userId }: Attempt["target"],
   how: Attempt["measure"],
 ): Promise<unknown> {
-  return await how("request_session_deletion", { p_user_id: userId, p_session_id: id, ...LEASE });
+  return await how("acontext_request_session_deletion", {
+    p_user_id: userId,
+    p_session_id: id,
+    ...LEASE,
+  });
 }

@@ -18,32 +18,32 @@ function expectBatch(answer: unknown): string[] {
 }
 
 async function claim(how: Attempt["measure"]): Promise<string[]> {
-  return expectBatch(await how("claim_deletions", { ...LEASE, p_limit: BATCH }));
+  return expectBatch(await how("acontext_claim_deletions", { ...LEASE, p_limit: BATCH }));
 }
 
 /** Both resources are gone. */
 export function settlement(id: string) {
-  return { id, session: "deleted", disk: "deleted", otherwise: "released" };
+  return { id, session: "deleted", disk: "deleted", disposition: "release" };
 }
 
 const startedRun = (allowed: boolean | null) => `
-  insert into private.cleanup_runs (id, trigger, status, started_at, expiry_allowed)
+  insert into acontext_sessions.runs (id, trigger, status, started_at, expiry_allowed)
   values ('${RUN}', 'nightly', 'running', now(), ${allowed})`;
 
 export const sweepStatements: Statement[] = [
   {
-    name: `claim ${BATCH} (\`claim_deletions\`)`,
+    name: `claim ${BATCH} (\`acontext_claim_deletions\`)`,
     hot: true,
     role: "service_role",
     run: async ({ measure }) => void await claim(measure),
   },
   {
-    name: `settle ${BATCH} (\`settle_deletions\`)`,
+    name: `settle ${BATCH} (\`acontext_settle_deletions\`)`,
     hot: true,
     role: "service_role",
     async run({ prepare, measure }) {
       const ids = await claim(prepare);
-      const answer = await measure("settle_deletions", {
+      const answer = await measure("acontext_settle_deletions", {
         p_lease_id: LEASE.p_lease_id,
         p_settlements: ids.map(settlement),
       });
@@ -51,12 +51,12 @@ export const sweepStatements: Statement[] = [
     },
   },
   {
-    name: `expire ${BATCH} (\`queue_due_sessions\`)`,
+    name: `expire ${BATCH} (\`acontext_queue_due_sessions\`)`,
     hot: true,
     role: "service_role",
     setUp: startedRun(true),
     async run({ measure }) {
-      expect(await measure("queue_due_sessions", { p_run_id: RUN, p_limit: BATCH }), {
+      expect(await measure("acontext_queue_due_sessions", { p_run_id: RUN, p_limit: BATCH }), {
         expired: BATCH,
       });
     },
@@ -74,12 +74,12 @@ export const runStatements: Statement[] = [
     hot: false,
     role: "service_role",
     setUp: `
-      with changed as (update private.settings set session_ttl = session_ttl - interval '1 second')
-      update private.restamp_state set after_id = '00000000-0000-0000-0000-000000000000'`,
+      with changed as (update acontext_sessions.settings set session_ttl = session_ttl - interval '1 second')
+      update acontext_sessions.restamp_state set after_id = '00000000-0000-0000-0000-000000000000'`,
     async run({ subject: { session } }) {
       const [row] = await session.measure<{ whole: boolean }>(
         "restamp_sessions",
-        `select private.restamp_sessions(${RESTAMP}) as whole`,
+        `select acontext_sessions.restamp_sessions(${RESTAMP}) as whole`,
         [],
       );
       if (row?.whole !== false) throw new Error("Cannot measure: nothing was left to restamp");
@@ -92,19 +92,19 @@ export const runStatements: Statement[] = [
     async run({ subject: { session } }) {
       const [row] = await session.measure<{ allowed: boolean }>(
         "expiry_allowed",
-        "select private.expiry_allowed(false) as allowed",
+        "select acontext_sessions.expiry_allowed(false) as allowed",
         [],
       );
       if (row?.allowed !== true) throw new Error("Cannot measure: the breaker holds");
     },
   },
   {
-    name: "end of a run (`finish_cleanup_run`)",
+    name: "end of a run (`acontext_finish_sweep`)",
     hot: false,
     role: "service_role",
     setUp: startedRun(true),
     async run({ measure }) {
-      const answer = await measure("finish_cleanup_run", {
+      const answer = await measure("acontext_finish_sweep", {
         p_run_id: RUN,
         p_result: { total: 0, deleted: 0, failed: 0, deferred: 0, errors: [], stopReason: "empty" },
       });
@@ -112,11 +112,11 @@ export const runStatements: Statement[] = [
     },
   },
   {
-    name: "health (`session_health`)",
+    name: "health (`acontext_session_health`)",
     hot: false,
     role: "service_role",
     async run({ measure }) {
-      const answer = await measure("session_health", { p_runs: 10 });
+      const answer = await measure("acontext_session_health", { p_runs: 10 });
       z.looseObject({ sessions: z.looseObject({}) }).parse(answer);
     },
   },

@@ -7,23 +7,23 @@ import type { Session } from "./session.ts";
 const RELATIONS = `
   select r.* from (
     select c.relname as "table", c.relname as name, 'table' as kind, pg_relation_size(c.oid)::float8 as bytes
-    from pg_class as c where c.relkind = 'r' and c.relnamespace in ('public'::regnamespace, 'private'::regnamespace)
+    from pg_class as c where c.relkind = 'r' and c.relnamespace in ('public'::regnamespace, 'acontext_sessions'::regnamespace)
     union all
     select c.relname, i.indexrelid::regclass::text, 'index', pg_relation_size(i.indexrelid)::float8
     from pg_class as c join pg_index as i on i.indrelid = c.oid
-    where c.relkind = 'r' and c.relnamespace in ('public'::regnamespace, 'private'::regnamespace)
+    where c.relkind = 'r' and c.relnamespace in ('public'::regnamespace, 'acontext_sessions'::regnamespace)
     union all
     select c.relname, 'toast', 'toast', pg_total_relation_size(c.reltoastrelid)::float8
     from pg_class as c
     where c.relkind = 'r' and c.reltoastrelid <> 0
-      and c.relnamespace in ('public'::regnamespace, 'private'::regnamespace)
+      and c.relnamespace in ('public'::regnamespace, 'acontext_sessions'::regnamespace)
   ) as r
   where r.bytes > 0
   order by r."table", r.kind desc, r.name`;
 
 const relationsSchema: z.ZodType<Relation[]> = z.array(z.object({
   table: z.string(),
-  name: z.string().transform((name) => name.replace(/^(public|private)\./, "")),
+  name: z.string().transform((name) => name.replace(/^(public|acontext_sessions)\./, "")),
   kind: z.enum(["table", "index", "toast"]),
   bytes: z.number(),
 }));
@@ -34,10 +34,10 @@ export async function readRelations(session: Session): Promise<Relation[]> {
 
 const COUNTED = [
   "public.session_mappings",
-  "private.deletion_queue",
-  "private.deletion_log",
-  "private.message_keys",
-  "private.cleanup_runs",
+  "acontext_sessions.deletion_queue",
+  "acontext_sessions.deletion_log",
+  "acontext_sessions.message_keys",
+  "acontext_sessions.runs",
   "auth.users",
 ];
 

@@ -42,9 +42,9 @@ export async function work(
       workers,
       deleted: deleted.reduce((sum, part) => sum + part, 0),
       seconds,
-      expireMs: total("queue_due_sessions"),
-      claimMs: total("claim_deletions"),
-      settleMs: total("settle_deletions"),
+      expireMs: total("acontext_queue_due_sessions"),
+      claimMs: total("acontext_claim_deletions"),
+      settleMs: total("acontext_settle_deletions"),
       walBytes,
     };
   } finally {
@@ -55,7 +55,7 @@ export async function work(
 async function drain(worker: Worker, batches: number): Promise<number> {
   const run = crypto.randomUUID();
   await worker.session.run(
-    "insert into private.cleanup_runs (id, trigger, status, started_at, expiry_allowed) values ($1, 'nightly', 'running', now(), true)",
+    "insert into acontext_sessions.runs (id, trigger, status, started_at, expiry_allowed) values ($1, 'nightly', 'running', now(), true)",
     [run],
   );
   const ask = (name: string, args: Record<string, unknown>) =>
@@ -63,11 +63,15 @@ async function drain(worker: Worker, batches: number): Promise<number> {
   let deleted = 0;
   for (let batch = 0; batch < batches; batch++) {
     const leaseId = crypto.randomUUID();
-    await ask("queue_due_sessions", { p_run_id: run, p_limit: BATCH });
+    await ask("acontext_queue_due_sessions", { p_run_id: run, p_limit: BATCH });
     const claimed = entriesSchema.parse(
-      await ask("claim_deletions", { p_lease_id: leaseId, p_limit: BATCH, p_lease_seconds: 80 }),
+      await ask("acontext_claim_deletions", {
+        p_lease_id: leaseId,
+        p_limit: BATCH,
+        p_lease_seconds: 80,
+      }),
     );
-    const settled = await ask("settle_deletions", {
+    const settled = await ask("acontext_settle_deletions", {
       p_lease_id: leaseId,
       p_settlements: claimed.map(({ id }) => settlement(id)),
     });

@@ -68,8 +68,8 @@ async function run(
   const backlog = 2 * perSecond * (seconds + 5);
   log(`${backlog} expired sessions, ${count} clients`);
   await createInBulk(world, { count: backlog, daysAgo: 31 });
-  // All sessions there are expire at once: with its default the breaker would rightly hold them.
-  await world.database.configure({ breaker_fraction: 1 });
+  // All sessions there are expire at once: with its default the expiry limit would rightly hold them back.
+  await world.database.configure({ max_expiry_fraction: 1 });
   await world.database.silenceJobs();
   await ask(clients, { do: "sign in", maxRetryAfter, ...await signIn(world, count) });
 

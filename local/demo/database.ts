@@ -40,40 +40,41 @@ export function openDatabase(url: string): Database {
         where id = any (${ids})`;
     },
     async configure(changes) {
-      const [before] = await sql`select to_jsonb(s) as settings from private.settings as s`;
-      await sql`select public.configure_cleanup(${sql.json(changes)})`;
+      const [before] =
+        await sql`select to_jsonb(s) as settings from acontext_sessions.settings as s`;
+      await sql`select public.acontext_configure_cleanup(${sql.json(changes)})`;
       return Object.fromEntries(
         Object.keys(changes).map((key) => [key, before?.["settings"][key]]),
       );
     },
     async hurry(id) {
       await sql`
-        update private.deletion_queue set next_attempt_at = private.clock()
+        update acontext_sessions.deletion_queue set next_attempt_at = acontext_sessions.clock()
         where id = ${id} and lease_id is null`;
     },
     async failureOf(id) {
       const [row] = await sql<{ last_error: string | null }[]>`
-        select last_error from private.deletion_queue where id = ${id} and attempts > 0`;
+        select last_error from acontext_sessions.deletion_queue where id = ${id} and attempts > 0`;
       return row?.last_error ?? null;
     },
     async scheduledRuns(trigger, since) {
       const [row] = await sql<{ runs: number }[]>`
-        select count(*)::integer as runs from private.cleanup_runs
+        select count(*)::integer as runs from acontext_sessions.runs
         where trigger = ${trigger} and status = 'finished' and request_id is not null
           and requested_at >= ${since}`;
       return row?.runs ?? 0;
     },
     async knownIds() {
       const rows = await sql<{ id: string }[]>`
-        select id from public.session_mappings union select origin_id from private.deletion_queue`;
+        select id from public.session_mappings union select origin_id from acontext_sessions.deletion_queue`;
       return new Set(rows.map(({ id }) => id));
     },
     async receipts(ids) {
       return await sql<Receipt[]>`
-        select id, reason, attempts from private.deletion_log where id = any (${ids})`;
+        select id, reason, attempts from acontext_sessions.deletion_log where id = any (${ids})`;
     },
     async now() {
-      const [row] = await sql<{ now: Date }[]>`select private.clock() as now`;
+      const [row] = await sql<{ now: Date }[]>`select acontext_sessions.clock() as now`;
       return row?.now ?? new Date();
     },
     close: () => sql.end({ timeout: 5 }),

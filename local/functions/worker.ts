@@ -58,9 +58,7 @@ export interface FunctionPool {
  */
 const MEMORY_MB = 256;
 const BOOT_TIMEOUT_MS = 60_000;
-const HANGS = `It does not listen after ${
-  BOOT_TIMEOUT_MS / 1_000
-} s: what does it wait for while it is imported?`;
+const HANGS = "It does not listen after a minute: what does it wait for while it is imported?";
 const ANSWER_TIMEOUT_MS = 15_000;
 const RESTART_DELAY_MS = 100;
 const POLL_MS = 20;
@@ -97,7 +95,7 @@ export function startFunction(options: FunctionOptions): FunctionPool {
       args: [
         "run",
         ...functionArgs(folder, options.lock),
-        // Its environment lacks what a download may need; what is not there now has not been tested either.
+        // Its environment lacks what a download may need.
         "--cached-only",
         `--v8-flags=--max-heap-size=${MEMORY_MB}`,
         "--no-prompt",

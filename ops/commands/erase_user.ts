@@ -42,5 +42,5 @@ export const eraseUser: Command = async (context) => {
 };
 
 function count({ api }: CommandContext, userId: string) {
-  return api.rpc("count_user_data", { p_user_id: userId }, leftSchema);
+  return api.rpc("acontext_count_user_data", { p_user_id: userId }, leftSchema);
 }

@@ -10,7 +10,7 @@ const schema = z.discriminatedUnion("outcome", [
 /** Makes one failed deletion due now; the next retry run takes it up. */
 export const retry: Command = async ({ api, output, args }) => {
   const id = requireId("retry", args);
-  const answer = await api.rpc("retry_deletion", { p_id: id }, schema);
+  const answer = await api.rpc("acontext_retry_deletion", { p_id: id }, schema);
   output.result({ id, ...answer }, () => [describe(answer)]);
   return answer.outcome === "due" ? EXIT.ok : EXIT.degraded;
 };

@@ -20,7 +20,7 @@ export const settings: Command = async (context) => {
 };
 
 async function get({ api, output }: CommandContext): Promise<number> {
-  const answer = await api.rpc("session_health", { p_runs: 0 }, healthSchema);
+  const answer = await api.rpc("acontext_session_health", { p_runs: 0 }, healthSchema);
   output.result(answer, () => [
     ...valueTable(answer.settings),
     ...(answer.settingsLog.length === 0 ? [] : ["", "Last changes:"]),
@@ -39,7 +39,7 @@ async function get({ api, output }: CommandContext): Promise<number> {
 
 async function set({ api, output }: CommandContext, pairs: string[]): Promise<number> {
   const changes = Object.fromEntries(pairs.map(parsePair));
-  const values = await api.rpc("configure_cleanup", { p_changes: changes }, valuesSchema);
+  const values = await api.rpc("acontext_configure_cleanup", { p_changes: changes }, valuesSchema);
   output.result(values, () => ["The cron jobs follow these settings:", ...valueTable(values)]);
   return EXIT.ok;
 }

@@ -17,7 +17,7 @@ const schema = z.array(z.object({
 
 /** Deletions that failed ten times or more; exit code 1 when there are any. */
 export const stuck: Command = async ({ api, output, flags }) => {
-  const list = await api.rpc("list_stuck", { p_limit: flags.limit ?? 50 }, schema);
+  const list = await api.rpc("acontext_list_stuck", { p_limit: flags.limit ?? 50 }, schema);
   output.result(list, () =>
     list.length === 0 ? ["Nothing is stuck"] : table(
       ["id", "reason", "attempts", "last error", "left", "next attempt (GMT)"],

@@ -12,7 +12,9 @@ export const sweep: Command = async (context) => {
     const { total, stopReason } = preview;
     output.result(preview, () => [
       `${total} would be deleted`,
-      ...(stopReason === "breaker" ? ["The breaker holds back what expired: see --force"] : []),
+      ...(stopReason === "too_many_expiring"
+        ? ["The expiry limit holds back what expired: see --force"]
+        : []),
     ]);
     return EXIT.ok;
   }
@@ -37,7 +39,7 @@ function summarize(runs: Run[]) {
 
 function hintFor(stopReason: string): string[] | null {
   switch (stopReason) {
-    case "breaker":
+    case "too_many_expiring":
       return ["Look first: npm run ops -- sweep --dry-run --force; then insist with --force"];
     case "disabled":
       return ["Allow it: npm run ops -- settings set cleanup_enabled=true"];

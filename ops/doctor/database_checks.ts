@@ -34,7 +34,7 @@ export const migrations: Check = {
     const { api, target, projectDir } = patient;
     const next = target.local ? "npm start" : "npx supabase db push --remote";
     try {
-      patient.facts = await api.rpc("session_health", { p_runs: 10 }, healthFactsSchema);
+      patient.facts = await api.rpc("acontext_session_health", { p_runs: 10 }, healthFactsSchema);
     } catch (error) {
       if (!(error instanceof OpsError)) throw error;
       if (error.status === null || error.status >= 500) {
@@ -61,23 +61,28 @@ export const migrations: Check = {
 export const vault: Check = {
   name: "Vault set",
   examine({ facts, target }) {
-    const { projectUrl = null, secretKey = false } = facts?.vault ?? {};
-    const missing = (name: string, value: string) =>
-      ill(
-        `Vault lacks ${name}`,
-        target.local ? "npm start" : `select vault.create_secret('${value}', '${name}');`,
+    const { projectUrl = null, secretKey = false, unusable = [] } = facts?.vault ?? {};
+    const next = target.local ? "npm start" : "npm run ops -- rotate-secret";
+    const [broken] = unusable;
+    if (broken !== undefined) {
+      const what = broken === "acontext_sessions_project_url" ? "no URL" : "no key";
+      return Promise.resolve(
+        ill(`${broken} in Vault is ${what}: empty, with blanks, or "env(…)" of config.toml`, next),
       );
-    if (projectUrl === null) return Promise.resolve(missing("project_url", target.url));
-    if (!secretKey) return Promise.resolve(missing("cleanup_secret_key", "sb_secret_…"));
-    if (projectUrl.replace(/\/+$/, "") !== target.url) {
-      return Promise.resolve(ill(
-        `project_url in Vault is "${projectUrl}", this project is "${target.url}"`,
-        target.local
-          ? "npm start"
-          : `select vault.update_secret(id, '${target.url}') from vault.secrets where name = 'project_url';`,
-      ));
     }
-    return Promise.resolve(well("project_url, cleanup_secret_key"));
+    if (projectUrl === null) {
+      return Promise.resolve(ill("Vault lacks acontext_sessions_project_url", next));
+    }
+    if (!secretKey) return Promise.resolve(ill("Vault lacks acontext_sessions_secret_key", next));
+    if (projectUrl !== target.url) {
+      return Promise.resolve(
+        ill(
+          `acontext_sessions_project_url in Vault is "${projectUrl}", this project is "${target.url}"`,
+          next,
+        ),
+      );
+    }
+    return Promise.resolve(well("acontext_sessions_project_url, acontext_sessions_secret_key"));
   },
 };
 

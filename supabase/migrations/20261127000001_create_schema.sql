@@ -8,11 +8,11 @@ create extension if not exists pg_net with schema extensions;
 create extension if not exists supabase_vault with schema vault;
 
 -- Projects often have a schema of this name already. Never add it to the API's exposed schemas: it holds the deletion queue and the receipts.
-create schema private;
+create schema acontext_sessions;
 
-grant usage on schema private to service_role;
+grant usage on schema acontext_sessions to service_role;
 
-create function private.clock()
+create function acontext_sessions.clock()
 returns timestamptz
 language sql
 stable
@@ -22,13 +22,13 @@ as $$
   select now();
 $$;
 
-revoke execute on function private.clock() from public, anon, authenticated;
-grant execute on function private.clock() to service_role;
+revoke execute on function acontext_sessions.clock() from public, anon, authenticated;
+grant execute on function acontext_sessions.clock() to service_role;
 
-comment on function private.clock() is
+comment on function acontext_sessions.clock() is
   'The time, as all SQL of this project reads it. One function, so that a test database can replace it.';
 
-create function private.jitter()
+create function acontext_sessions.random()
 returns double precision
 language sql
 volatile
@@ -38,8 +38,8 @@ as $$
   select random();
 $$;
 
-revoke execute on function private.jitter() from public, anon, authenticated;
-grant execute on function private.jitter() to service_role;
+revoke execute on function acontext_sessions.random() from public, anon, authenticated;
+grant execute on function acontext_sessions.random() to service_role;
 
-comment on function private.jitter() is
+comment on function acontext_sessions.random() is
   'A random number in [0, 1) that spreads retries. One function, so that a test database can replace it.';

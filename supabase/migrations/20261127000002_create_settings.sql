@@ -1,7 +1,7 @@
--- Purpose: the one row of settings and the log of its changes. Change settings through public.configure_cleanup, which validates and reschedules.
+-- Purpose: the one row of settings and the log of its changes. Change settings through public.acontext_configure_cleanup, which validates and reschedules.
 -- Risk: none; new tables.
 
-create table private.settings (
+create table acontext_sessions.settings (
   only_row boolean primary key default true,
   cleanup_enabled boolean not null default true,
   cleanup_schedule text not null default '0 0 * * *',
@@ -16,10 +16,10 @@ create table private.settings (
   max_workers integer not null default 4,
   max_per_run integer not null default 2000,
   concurrency integer not null default 16,
-  breaker_fraction double precision not null default 0.5,
-  breaker_minimum integer not null default 100,
+  max_expiry_fraction double precision not null default 0.5,
+  max_expiry_minimum integer not null default 100,
   log_retention interval not null default interval '90 days',
-  updated_at timestamptz not null default private.clock(),
+  updated_at timestamptz not null default acontext_sessions.clock(),
   constraint settings_has_one_row check (only_row),
   constraint session_ttl_in_range
     check (session_ttl between interval '1 minute' and interval '3650 days'),
@@ -37,43 +37,43 @@ create table private.settings (
   constraint max_workers_in_range check (max_workers between 1 and 64),
   constraint max_per_run_in_range check (max_per_run between 1 and 100000),
   constraint concurrency_in_range check (concurrency between 1 and 128),
-  constraint breaker_fraction_in_range check (breaker_fraction > 0 and breaker_fraction <= 1),
-  constraint breaker_minimum_in_range check (breaker_minimum >= 1),
+  constraint max_expiry_fraction_in_range check (max_expiry_fraction > 0 and max_expiry_fraction <= 1),
+  constraint max_expiry_minimum_in_range check (max_expiry_minimum >= 1),
   constraint log_retention_in_range
     check (log_retention between interval '1 day' and interval '3650 days')
 );
 
-comment on table private.settings is 'Settings of session expiry and cleanup: exactly one row.';
-comment on column private.settings.breaker_fraction is
+comment on table acontext_sessions.settings is 'Settings of session expiry and cleanup: exactly one row.';
+comment on column acontext_sessions.settings.max_expiry_fraction is
   'A sweep expires nothing when more than this share of all active sessions would expire at once.';
-comment on column private.settings.breaker_minimum is
-  'The breaker looks only at sweeps that would expire at least this many sessions.';
-comment on column private.settings.orphan_grace is
+comment on column acontext_sessions.settings.max_expiry_minimum is
+  'The expiry limit applies only to sweeps that would expire at least this many sessions.';
+comment on column acontext_sessions.settings.orphan_grace is
   'How old a remote resource that no session knows must be before reconcile queues it for deletion.';
 
-insert into private.settings default values;
+insert into acontext_sessions.settings default values;
 
-grant select on private.settings to service_role;
+grant select on acontext_sessions.settings to service_role;
 
-create table private.settings_log (
+create table acontext_sessions.settings_log (
   log_id bigint generated always as identity primary key,
-  changed_at timestamptz not null default private.clock(),
+  changed_at timestamptz not null default acontext_sessions.clock(),
   changed_by text not null,
   old jsonb not null,
   new jsonb not null,
   constraint logged_change_changes_something check (old <> new)
 );
 
-comment on table private.settings_log is
+comment on table acontext_sessions.settings_log is
   'Changes of settings, append-only: who, when, and the old and new values of what changed. Kept for log_retention.';
-comment on column private.settings_log.changed_by is
+comment on column acontext_sessions.settings_log.changed_by is
   'The database role: postgres for the SQL editor, service_role for a secret key.';
 
-create index settings_log_by_age on private.settings_log (changed_at);
+create index settings_log_by_age on acontext_sessions.settings_log (changed_at);
 
-grant select on private.settings_log to service_role;
+grant select on acontext_sessions.settings_log to service_role;
 
-create function private.log_settings_change()
+create function acontext_sessions.log_settings_change()
 returns trigger
 language plpgsql
 volatile
@@ -91,7 +91,7 @@ begin
   if v_old is null then
     return null;
   end if;
-  insert into private.settings_log (changed_by, old, new)
+  insert into acontext_sessions.settings_log (changed_by, old, new)
   values (
     -- apply_settings runs as its owner; the role that the API or the caller has set is still known.
     case current_setting('role') when 'none' then session_user::text else current_setting('role') end,
@@ -102,10 +102,10 @@ begin
 end;
 $$;
 
-revoke execute on function private.log_settings_change() from public, anon, authenticated;
+revoke execute on function acontext_sessions.log_settings_change() from public, anon, authenticated;
 
-comment on function private.log_settings_change() is 'Trigger: writes what changed of the settings to the log.';
+comment on function acontext_sessions.log_settings_change() is 'Trigger: writes what changed of the settings to the log.';
 
 create trigger log_settings_change
-  after update on private.settings
-  for each row execute function private.log_settings_change();
+  after update on acontext_sessions.settings
+  for each row execute function acontext_sessions.log_settings_change();

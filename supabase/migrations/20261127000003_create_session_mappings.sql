@@ -1,12 +1,12 @@
 -- Purpose: one row per conversation, with row level security.
 -- Risk: none; new table.
 
-create type public.session_status as enum ('provisioning', 'active', 'deleting');
+create type public.acontext_session_status as enum ('provisioning', 'active', 'deleting');
 
 create table public.session_mappings (
   id uuid primary key default gen_random_uuid(),
   user_id uuid references auth.users (id) on delete set null,
-  status public.session_status not null default 'provisioning',
+  status public.acontext_session_status not null default 'provisioning',
   title text,
   metadata jsonb not null default '{}',
   pinned boolean not null default false,
@@ -14,9 +14,9 @@ create table public.session_mappings (
   message_count integer not null default 0,
   acontext_session_id uuid,
   acontext_disk_id uuid,
-  created_at timestamptz not null default private.clock(),
-  updated_at timestamptz not null default private.clock(),
-  last_activity_at timestamptz not null default private.clock(),
+  created_at timestamptz not null default acontext_sessions.clock(),
+  updated_at timestamptz not null default acontext_sessions.clock(),
+  last_activity_at timestamptz not null default acontext_sessions.clock(),
   expires_at timestamptz,
   -- Acontext reads a zero id as "no id" and would answer with somebody else's session.
   constraint id_is_not_nil check (id <> '00000000-0000-0000-0000-000000000000'),
@@ -52,7 +52,7 @@ comment on index public.session_mappings_list is
 -- Serves the foreign key and the quota.
 create index session_mappings_user_id on public.session_mappings (user_id);
 
--- Serves the expiry scan and, nulls included, the breaker.
+-- Serves the expiry scan and, nulls included, the expiry limit.
 create index session_mappings_by_expiry
   on public.session_mappings (expires_at) where status = 'active';
 
@@ -76,8 +76,8 @@ grant select on public.session_mappings to authenticated;
 grant update (title, metadata, pinned, ttl) on public.session_mappings to authenticated;
 grant select, insert, update, delete on public.session_mappings to service_role;
 
--- Security definer: it reads private.settings on behalf of owners who may not.
-create function private.stamp_session()
+-- Security definer: it reads acontext_sessions.settings on behalf of owners who may not.
+create function acontext_sessions.stamp_session()
 returns trigger
 language plpgsql
 volatile
@@ -88,7 +88,7 @@ begin
   if tg_op = 'UPDATE' and (new.title, new.metadata, new.pinned, new.ttl, new.status)
     is distinct from (old.title, old.metadata, old.pinned, old.ttl, old.status)
   then
-    new.updated_at := private.clock();
+    new.updated_at := acontext_sessions.clock();
   end if;
   if tg_op = 'INSERT'
     or (new.pinned, new.ttl, new.last_activity_at)
@@ -97,23 +97,23 @@ begin
     new.expires_at := case
       when new.pinned then null
       else new.last_activity_at
-        + coalesce(new.ttl, (select s.session_ttl from private.settings as s))
+        + coalesce(new.ttl, (select s.session_ttl from acontext_sessions.settings as s))
     end;
   end if;
   return new;
 end;
 $$;
 
-revoke execute on function private.stamp_session() from public, anon, authenticated;
+revoke execute on function acontext_sessions.stamp_session() from public, anon, authenticated;
 
-comment on function private.stamp_session() is 'Trigger: keeps updated_at and expires_at.';
+comment on function acontext_sessions.stamp_session() is 'Trigger: keeps updated_at and expires_at.';
 
 -- Named to run after guard_session_change, which may change the status.
 create trigger stamp_session
   before insert or update on public.session_mappings
-  for each row execute function private.stamp_session();
+  for each row execute function acontext_sessions.stamp_session();
 
-create function private.session_view(p_session public.session_mappings)
+create function acontext_sessions.session_view(p_session public.session_mappings)
 returns jsonb
 -- Not sql: its plan is kept from one call to the next.
 language plpgsql
@@ -140,9 +140,9 @@ begin
 end;
 $$;
 
-revoke execute on function private.session_view(public.session_mappings)
+revoke execute on function acontext_sessions.session_view(public.session_mappings)
   from public, anon, authenticated;
-grant execute on function private.session_view(public.session_mappings) to service_role;
+grant execute on function acontext_sessions.session_view(public.session_mappings) to service_role;
 
-comment on function private.session_view(public.session_mappings) is
+comment on function acontext_sessions.session_view(public.session_mappings) is
   'A session in the shape in which the functions answer it.';

@@ -1,28 +1,28 @@
 -- Purpose: the two steps around making a session's remote resources: write the intent, then record what was made.
 -- Risk: none; new functions.
 
-create table private.provisioning_leases (
+create table acontext_sessions.provisioning_leases (
   session_id uuid primary key references public.session_mappings (id) on delete cascade,
   lease_id uuid not null,
   leased_until timestamptz not null
 );
 
-comment on table private.provisioning_leases is
+comment on table acontext_sessions.provisioning_leases is
   'Who is making the remote resources of a session right now: at most one caller at a time.';
 
-grant select, insert, update, delete on private.provisioning_leases to service_role;
+grant select, insert, update, delete on acontext_sessions.provisioning_leases to service_role;
 
-create table private.uncertain_sessions (
+create table acontext_sessions.uncertain_sessions (
   session_id uuid primary key references public.session_mappings (id) on delete cascade,
-  since timestamptz not null default private.clock()
+  since timestamptz not null default acontext_sessions.clock()
 );
 
-grant select, insert, update, delete on private.uncertain_sessions to service_role;
+grant select, insert, update, delete on acontext_sessions.uncertain_sessions to service_role;
 
-comment on table private.uncertain_sessions is
+comment on table acontext_sessions.uncertain_sessions is
   'Sessions that may have a second disk: an answer was lost while they were made, or reconcile had to leave their mark alone. Reconcile looks.';
 
-create function private.lock_remote_ids(p_ids uuid[])
+create function acontext_sessions.lock_remote_ids(p_ids uuid[])
 returns void
 language plpgsql
 volatile
@@ -38,13 +38,13 @@ begin
 end;
 $$;
 
-revoke execute on function private.lock_remote_ids(uuid[]) from public, anon, authenticated;
-grant execute on function private.lock_remote_ids(uuid[]) to service_role;
+revoke execute on function acontext_sessions.lock_remote_ids(uuid[]) from public, anon, authenticated;
+grant execute on function acontext_sessions.lock_remote_ids(uuid[]) to service_role;
 
-comment on function private.lock_remote_ids(uuid[]) is
+comment on function acontext_sessions.lock_remote_ids(uuid[]) is
   'Serialises, until the transaction ends, decisions about the given remote ids: bind to a session or queue as an orphan.';
 
-create function private.queue_orphans(
+create function acontext_sessions.queue_orphans(
   p_origin_id uuid,
   p_acontext_session_ids uuid[],
   p_acontext_disk_ids uuid[],
@@ -57,9 +57,9 @@ security invoker
 set search_path = ''
 as $$
 declare
-  v_now timestamptz := private.clock();
+  v_now timestamptz := acontext_sessions.clock();
   -- Clients choose the ids of sessions: without it they could choose the id of an orphan's entry.
-  v_salt text := private.jitter()::text;
+  v_salt text := acontext_sessions.random()::text;
   v_sessions integer;
   v_disks integer;
 begin
@@ -67,9 +67,9 @@ begin
   if cardinality(p_acontext_session_ids) = 0 and cardinality(p_acontext_disk_ids) = 0 then
     return 0;
   end if;
-  perform private.lock_remote_ids(p_acontext_session_ids || p_acontext_disk_ids);
+  perform acontext_sessions.lock_remote_ids(p_acontext_session_ids || p_acontext_disk_ids);
 
-  insert into private.deletion_queue (
+  insert into acontext_sessions.deletion_queue (
     id, origin_id, reason, user_id, acontext_session_id, requested_at, next_attempt_at, disk_gone_at, disk_proof
   )
   select md5(v_salt || i::text)::uuid, p_origin_id, 'orphan', p_user_id, i, v_now, v_now, v_now, 'absent'
@@ -83,7 +83,7 @@ begin
   on conflict do nothing;
   get diagnostics v_sessions = row_count;
 
-  insert into private.deletion_queue (
+  insert into acontext_sessions.deletion_queue (
     id, origin_id, reason, user_id, acontext_disk_id, requested_at, next_attempt_at, session_gone_at, session_proof
   )
   select md5(v_salt || i::text)::uuid, p_origin_id, 'orphan', p_user_id, i, v_now, v_now, v_now, 'absent'
@@ -97,14 +97,14 @@ begin
 end;
 $$;
 
-revoke execute on function private.queue_orphans(uuid, uuid[], uuid[], uuid)
+revoke execute on function acontext_sessions.queue_orphans(uuid, uuid[], uuid[], uuid)
   from public, anon, authenticated;
-grant execute on function private.queue_orphans(uuid, uuid[], uuid[], uuid) to service_role;
+grant execute on function acontext_sessions.queue_orphans(uuid, uuid[], uuid[], uuid) to service_role;
 
-comment on function private.queue_orphans(uuid, uuid[], uuid[], uuid) is
+comment on function acontext_sessions.queue_orphans(uuid, uuid[], uuid[], uuid) is
   'Queues remote resources that belong to no session. Ids that a session holds are left alone.';
 
-create function public.begin_session(
+create function public.acontext_begin_session(
   p_user_id uuid,
   p_session_id uuid,
   p_lease_id uuid,
@@ -121,7 +121,7 @@ security invoker
 set search_path = ''
 as $$
 declare
-  v_now timestamptz := private.clock();
+  v_now timestamptz := acontext_sessions.clock();
   v_lease_end timestamptz := v_now + make_interval(secs => least(p_lease_seconds, 120));
   v_session public.session_mappings;
   v_limit integer;
@@ -137,13 +137,13 @@ begin
       if v_session.user_id is distinct from p_user_id then
         return jsonb_build_object('outcome', 'not_found');
       elsif v_session.status = 'active' then
-        return jsonb_build_object('outcome', 'existing', 'session', private.session_view(v_session));
+        return jsonb_build_object('outcome', 'existing', 'session', acontext_sessions.session_view(v_session));
       elsif v_session.status = 'deleting' then
         return jsonb_build_object('outcome', 'deleting');
       end if;
       -- The row lock above makes this look and the upsert below one step.
       select p.leased_until into v_taken_until
-      from private.provisioning_leases as p
+      from acontext_sessions.provisioning_leases as p
       where p.session_id = p_session_id and p.leased_until > v_now;
       if found then
         return jsonb_build_object(
@@ -151,12 +151,12 @@ begin
           'retryAfterMs', ceil(extract(epoch from v_taken_until - v_now) * 1000)::bigint
         );
       end if;
-      insert into private.provisioning_leases as p (session_id, lease_id, leased_until)
+      insert into acontext_sessions.provisioning_leases as p (session_id, lease_id, leased_until)
       values (p_session_id, p_lease_id, v_lease_end)
       on conflict (session_id) do update
         set lease_id = excluded.lease_id, leased_until = excluded.leased_until;
       -- What an earlier caller asked Acontext for may still come to be.
-      insert into private.uncertain_sessions as u (session_id, since)
+      insert into acontext_sessions.uncertain_sessions as u (session_id, since)
       values (p_session_id, v_now)
       on conflict (session_id) do update set since = excluded.since;
       -- A sweep that is about to call the session stale looks once more at the row, but not at the lease.
@@ -164,10 +164,10 @@ begin
       set last_activity_at = v_now
       where s.id = p_session_id
       returning s.* into v_session;
-      return jsonb_build_object('outcome', 'resumed', 'session', private.session_view(v_session));
+      return jsonb_build_object('outcome', 'resumed', 'session', acontext_sessions.session_view(v_session));
     end if;
 
-    select s.max_sessions_per_user into v_limit from private.settings as s;
+    select s.max_sessions_per_user into v_limit from acontext_sessions.settings as s;
     if v_limit is not null then
       perform pg_advisory_xact_lock(hashtextextended('quota:' || p_user_id::text, 0));
       if (
@@ -192,10 +192,10 @@ begin
       -- after the insert, because before it a whole life could pass between the look and the insert.
       select d.user_id into v_deleted_owner
       from (
-        select l.user_id, l.log_id from private.deletion_log as l where l.origin_id = p_session_id
+        select l.user_id, l.log_id from acontext_sessions.deletion_log as l where l.origin_id = p_session_id
         union all
         -- What an earlier life left behind is found by the same mark, and about to be deleted.
-        select q.user_id, null from private.deletion_queue as q where q.origin_id = p_session_id
+        select q.user_id, null from acontext_sessions.deletion_queue as q where q.origin_id = p_session_id
       ) as d
       order by d.user_id is null, d.log_id
       limit 1;
@@ -212,24 +212,24 @@ begin
         );
     end;
     if v_session.id is not null then
-      insert into private.provisioning_leases (session_id, lease_id, leased_until)
+      insert into acontext_sessions.provisioning_leases (session_id, lease_id, leased_until)
       values (p_session_id, p_lease_id, v_lease_end);
-      return jsonb_build_object('outcome', 'started', 'session', private.session_view(v_session));
+      return jsonb_build_object('outcome', 'started', 'session', acontext_sessions.session_view(v_session));
     end if;
   end loop;
   return jsonb_build_object('outcome', 'busy', 'retryAfterMs', 1000);
 end;
 $$;
 
-revoke execute on function public.begin_session(uuid, uuid, uuid, integer, jsonb, boolean, text, bigint)
+revoke execute on function public.acontext_begin_session(uuid, uuid, uuid, integer, jsonb, boolean, text, bigint)
   from public, anon, authenticated;
-grant execute on function public.begin_session(uuid, uuid, uuid, integer, jsonb, boolean, text, bigint)
+grant execute on function public.acontext_begin_session(uuid, uuid, uuid, integer, jsonb, boolean, text, bigint)
   to service_role;
 
-comment on function public.begin_session(uuid, uuid, uuid, integer, jsonb, boolean, text, bigint) is
+comment on function public.acontext_begin_session(uuid, uuid, uuid, integer, jsonb, boolean, text, bigint) is
   'Writes the intent to make a session, before anything remote exists, and leases the making to one caller. Outcomes: started, resumed, existing, busy, deleting, deleted, not_found, unknown_user, quota_exceeded.';
 
-create function public.activate_session(
+create function public.acontext_activate_session(
   p_session_id uuid,
   p_lease_id uuid,
   p_acontext_session_id uuid,
@@ -245,10 +245,10 @@ security invoker
 set search_path = ''
 as $$
 declare
-  v_now timestamptz := private.clock();
+  v_now timestamptz := acontext_sessions.clock();
   v_session public.session_mappings;
 begin
-  perform private.lock_remote_ids(
+  perform acontext_sessions.lock_remote_ids(
     array[p_acontext_session_id, p_acontext_disk_id] || p_surplus_session_ids || p_surplus_disk_ids
   );
   select s.* into v_session
@@ -256,7 +256,7 @@ begin
 
   if not found then
     -- Deleted and proven gone before these resources came to be: they belong to nobody.
-    perform private.queue_orphans(
+    perform acontext_sessions.queue_orphans(
       p_session_id,
       p_surplus_session_ids || p_acontext_session_id,
       p_surplus_disk_ids || p_acontext_disk_id,
@@ -266,10 +266,10 @@ begin
   end if;
 
   if v_session.status = 'deleting' then
-    delete from private.provisioning_leases as p
+    delete from acontext_sessions.provisioning_leases as p
     where p.session_id = p_session_id and p.lease_id = p_lease_id;
     -- Name the resources in the queue. A worker that looked before they came to be must not settle: it loses its lease.
-    update private.deletion_queue as q
+    update acontext_sessions.deletion_queue as q
     set acontext_session_id = coalesce(q.acontext_session_id, p_acontext_session_id),
       acontext_disk_id = coalesce(q.acontext_disk_id, p_acontext_disk_id),
       session_gone_at = case when q.acontext_session_id is null then null else q.session_gone_at end,
@@ -280,12 +280,12 @@ begin
       leased_until = null,
       next_attempt_at = case
         -- Not before another caller that is making the session too has finished or given up.
-        when q.first_claimed_at is null then private.first_attempt_at(p_session_id, 'stale')
+        when q.first_claimed_at is null then acontext_sessions.first_attempt_at(p_session_id, 'stale')
         else greatest(q.next_attempt_at, v_now + interval '1 minute')
       end
     where q.id = p_session_id
       and (q.acontext_session_id is null or q.acontext_disk_id is null);
-    perform private.queue_orphans(
+    perform acontext_sessions.queue_orphans(
       p_session_id,
       p_surplus_session_ids || p_acontext_session_id,
       p_surplus_disk_ids || p_acontext_disk_id,
@@ -296,20 +296,20 @@ begin
 
   if v_session.status = 'active' then
     -- Another caller was faster. What it did not bind is ours to give up.
-    perform private.queue_orphans(
+    perform acontext_sessions.queue_orphans(
       p_session_id,
       p_surplus_session_ids || p_acontext_session_id,
       p_surplus_disk_ids || p_acontext_disk_id,
       v_session.user_id
     );
-    return jsonb_build_object('outcome', 'active', 'session', private.session_view(v_session));
+    return jsonb_build_object('outcome', 'active', 'session', acontext_sessions.session_view(v_session));
   end if;
 
-  perform 1 from private.provisioning_leases as p
+  perform 1 from acontext_sessions.provisioning_leases as p
     where p.session_id = p_session_id and p.lease_id = p_lease_id;
   if not found then
     -- The caller that holds the lease now finds these resources by their mark, or has looked too early.
-    insert into private.uncertain_sessions as u (session_id, since)
+    insert into acontext_sessions.uncertain_sessions as u (session_id, since)
     values (p_session_id, v_now)
     on conflict (session_id) do update set since = excluded.since;
     return jsonb_build_object('outcome', 'lease_lost');
@@ -319,7 +319,7 @@ begin
     select 1 from public.session_mappings as s
     where s.acontext_session_id = p_acontext_session_id or s.acontext_disk_id = p_acontext_disk_id
   ) or exists (
-    select 1 from private.deletion_queue as q
+    select 1 from acontext_sessions.deletion_queue as q
     where q.acontext_session_id = p_acontext_session_id or q.acontext_disk_id = p_acontext_disk_id
   ) then
     return jsonb_build_object('outcome', 'taken');
@@ -332,27 +332,27 @@ begin
     last_activity_at = v_now
   where s.id = p_session_id
   returning s.* into v_session;
-  delete from private.provisioning_leases as p where p.session_id = p_session_id;
+  delete from acontext_sessions.provisioning_leases as p where p.session_id = p_session_id;
   if p_uncertain then
-    insert into private.uncertain_sessions as u (session_id, since)
+    insert into acontext_sessions.uncertain_sessions as u (session_id, since)
     values (p_session_id, v_now)
     on conflict (session_id) do update set since = excluded.since;
   end if;
-  perform private.queue_orphans(
+  perform acontext_sessions.queue_orphans(
     p_session_id, p_surplus_session_ids, p_surplus_disk_ids, v_session.user_id
   );
-  return jsonb_build_object('outcome', 'active', 'session', private.session_view(v_session));
+  return jsonb_build_object('outcome', 'active', 'session', acontext_sessions.session_view(v_session));
 end;
 $$;
 
-revoke execute on function public.activate_session(uuid, uuid, uuid, uuid, uuid[], uuid[], boolean)
+revoke execute on function public.acontext_activate_session(uuid, uuid, uuid, uuid, uuid[], uuid[], boolean)
   from public, anon, authenticated;
-grant execute on function public.activate_session(uuid, uuid, uuid, uuid, uuid[], uuid[], boolean) to service_role;
+grant execute on function public.acontext_activate_session(uuid, uuid, uuid, uuid, uuid[], uuid[], boolean) to service_role;
 
-comment on function public.activate_session(uuid, uuid, uuid, uuid, uuid[], uuid[], boolean) is
+comment on function public.acontext_activate_session(uuid, uuid, uuid, uuid, uuid[], uuid[], boolean) is
   'Binds the remote resources that were made to their session; what cannot be bound is queued for deletion. Outcomes: active, deleting, lease_lost, taken.';
 
-create function public.release_session(
+create function public.acontext_release_session(
   p_session_id uuid,
   p_lease_id uuid,
   p_acontext_session_ids uuid[] default '{}',
@@ -365,25 +365,25 @@ security invoker
 set search_path = ''
 as $$
 declare
-  v_status public.session_status;
+  v_status public.acontext_session_status;
 begin
-  -- Before the row, as activate_session does.
-  perform private.lock_remote_ids(p_acontext_session_ids || p_acontext_disk_ids);
+  -- Before the row, as acontext_activate_session does.
+  perform acontext_sessions.lock_remote_ids(p_acontext_session_ids || p_acontext_disk_ids);
   select s.status into v_status
   from public.session_mappings as s where s.id = p_session_id for update;
-  delete from private.provisioning_leases as p
+  delete from acontext_sessions.provisioning_leases as p
   where p.session_id = p_session_id and p.lease_id = p_lease_id;
   if not found and v_status = 'provisioning' and cardinality(p_acontext_session_ids || p_acontext_disk_ids) > 0 then
     -- The caller that holds the lease now finds these resources by their mark, or has looked too early.
-    insert into private.uncertain_sessions as u (session_id, since)
-    values (p_session_id, private.clock())
+    insert into acontext_sessions.uncertain_sessions as u (session_id, since)
+    values (p_session_id, acontext_sessions.clock())
     on conflict (session_id) do update set since = excluded.since;
   end if;
   -- Whoever makes the session next, or deletes it half made, finds what carries its mark.
   if v_status = 'provisioning' or cardinality(p_acontext_session_ids || p_acontext_disk_ids) = 0 then
     return;
   end if;
-  perform public.activate_session(
+  perform public.acontext_activate_session(
     p_session_id,
     p_lease_id,
     p_acontext_session_ids[1],
@@ -395,9 +395,9 @@ begin
 end;
 $$;
 
-revoke execute on function public.release_session(uuid, uuid, uuid[], uuid[])
+revoke execute on function public.acontext_release_session(uuid, uuid, uuid[], uuid[])
   from public, anon, authenticated;
-grant execute on function public.release_session(uuid, uuid, uuid[], uuid[]) to service_role;
+grant execute on function public.acontext_release_session(uuid, uuid, uuid[], uuid[]) to service_role;
 
-comment on function public.release_session(uuid, uuid, uuid[], uuid[]) is
+comment on function public.acontext_release_session(uuid, uuid, uuid[], uuid[]) is
   'Gives up making a session: the next call with its id resumes at once instead of waiting for the lease to end. What was made is queued if the session was bound or deleted meanwhile.';

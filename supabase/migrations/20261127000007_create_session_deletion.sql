@@ -1,7 +1,7 @@
 -- Purpose: what an owner asks for (delete, restore), and how workers claim and settle what is queued.
 -- Risk: none; new functions.
 
-create function public.request_session_deletion(
+create function public.acontext_request_session_deletion(
   p_user_id uuid,
   p_session_id uuid,
   p_lease_id uuid,
@@ -14,9 +14,9 @@ security invoker
 set search_path = ''
 as $$
 declare
-  v_now timestamptz := private.clock();
+  v_now timestamptz := acontext_sessions.clock();
   v_session public.session_mappings;
-  v_entry private.deletion_queue;
+  v_entry acontext_sessions.deletion_queue;
 begin
   select s.* into v_session
   from public.session_mappings as s
@@ -30,7 +30,7 @@ begin
     update public.session_mappings as s set status = 'deleting' where s.id = p_session_id;
   end if;
 
-  update private.deletion_queue as q
+  update acontext_sessions.deletion_queue as q
   set lease_id = p_lease_id,
     leased_until = v_now + make_interval(secs => p_lease_seconds),
     next_attempt_at = v_now + make_interval(secs => p_lease_seconds),
@@ -40,18 +40,18 @@ begin
   if not found then
     return jsonb_build_object('outcome', 'queued');
   end if;
-  return jsonb_build_object('outcome', 'claimed', 'deletion', private.deletion_view(v_entry));
+  return jsonb_build_object('outcome', 'claimed', 'deletion', acontext_sessions.deletion_view(v_entry));
 end;
 $$;
 
-revoke execute on function public.request_session_deletion(uuid, uuid, uuid, integer)
+revoke execute on function public.acontext_request_session_deletion(uuid, uuid, uuid, integer)
   from public, anon, authenticated;
-grant execute on function public.request_session_deletion(uuid, uuid, uuid, integer) to service_role;
+grant execute on function public.acontext_request_session_deletion(uuid, uuid, uuid, integer) to service_role;
 
-comment on function public.request_session_deletion(uuid, uuid, uuid, integer) is
+comment on function public.acontext_request_session_deletion(uuid, uuid, uuid, integer) is
   'Hides a session from its owner, queues its remote resources and, when they are due at once and nobody works on them, leases them to the caller. Outcomes: claimed, queued, not_found.';
 
-create function public.restore_session(p_user_id uuid, p_session_id uuid)
+create function public.acontext_restore_session(p_user_id uuid, p_session_id uuid)
 returns jsonb
 language plpgsql
 volatile
@@ -72,7 +72,7 @@ begin
     return jsonb_build_object('outcome', 'not_deleting');
   end if;
 
-  perform 1 from private.deletion_queue as q
+  perform 1 from acontext_sessions.deletion_queue as q
     where q.id = p_session_id and q.first_claimed_at is null
       and v_session.acontext_session_id is not null and v_session.acontext_disk_id is not null
     for update;
@@ -80,8 +80,8 @@ begin
     return jsonb_build_object('outcome', 'too_late');
   end if;
 
-  -- As in begin_session: who deletes, creates and restores in turn must not collect more than the quota.
-  select s.max_sessions_per_user into v_limit from private.settings as s;
+  -- As in acontext_begin_session: who deletes, creates and restores in turn must not collect more than the quota.
+  select s.max_sessions_per_user into v_limit from acontext_sessions.settings as s;
   if v_limit is not null then
     perform pg_advisory_xact_lock(hashtextextended('quota:' || p_user_id::text, 0));
     if (
@@ -93,28 +93,28 @@ begin
   end if;
 
   update public.session_mappings as s
-  set status = 'active', last_activity_at = private.clock()
+  set status = 'active', last_activity_at = acontext_sessions.clock()
   where s.id = p_session_id
   returning s.* into v_session;
   -- Reconcile left its mark alone meanwhile, and may have called it certain for that.
-  insert into private.uncertain_sessions as u (session_id, since)
-  values (p_session_id, private.clock())
+  insert into acontext_sessions.uncertain_sessions as u (session_id, since)
+  values (p_session_id, acontext_sessions.clock())
   on conflict (session_id) do update set since = excluded.since;
-  return jsonb_build_object('outcome', 'restored', 'session', private.session_view(v_session));
+  return jsonb_build_object('outcome', 'restored', 'session', acontext_sessions.session_view(v_session));
 end;
 $$;
 
-revoke execute on function public.restore_session(uuid, uuid) from public, anon, authenticated;
-grant execute on function public.restore_session(uuid, uuid) to service_role;
+revoke execute on function public.acontext_restore_session(uuid, uuid) from public, anon, authenticated;
+grant execute on function public.acontext_restore_session(uuid, uuid) to service_role;
 
-comment on function public.restore_session(uuid, uuid) is
+comment on function public.acontext_restore_session(uuid, uuid) is
   'Takes a deletion back as long as no worker has begun it. Outcomes: restored, not_found, not_deleting, too_late, quota_exceeded.';
 
 -- What is to be changed comes first, and the change names it as an array of ids. Joined to rows whose number the planner
 -- cannot know (a limit that is an argument, the elements of a JSON array), it may scan the whole table for a batch: the
 -- claim read the whole queue, and a step of expiry or a settlement the whole table of sessions where that is small.
 
-create function public.claim_deletions(p_lease_id uuid, p_limit integer, p_lease_seconds integer)
+create function public.acontext_claim_deletions(p_lease_id uuid, p_limit integer, p_lease_seconds integer)
 returns jsonb
 language plpgsql
 volatile
@@ -122,14 +122,14 @@ security invoker
 set search_path = ''
 as $$
 declare
-  v_now timestamptz := private.clock();
+  v_now timestamptz := acontext_sessions.clock();
   v_ids uuid[];
   v_claimed jsonb;
 begin
   select coalesce(array_agg(d.id), '{}') into v_ids
   from (
     select q.id
-    from private.deletion_queue as q
+    from acontext_sessions.deletion_queue as q
     where q.next_attempt_at <= v_now
     order by q.next_attempt_at, q.id
     limit p_limit
@@ -137,7 +137,7 @@ begin
   ) as d;
 
   with claimed as (
-    update private.deletion_queue as q
+    update acontext_sessions.deletion_queue as q
     set lease_id = p_lease_id,
       leased_until = v_now + make_interval(secs => p_lease_seconds),
       next_attempt_at = v_now + make_interval(secs => p_lease_seconds),
@@ -145,20 +145,20 @@ begin
     where q.id = any (v_ids)
     returning q.*
   )
-  select coalesce(jsonb_agg(private.deletion_view(c.*::private.deletion_queue) order by c.id), '[]') into v_claimed
+  select coalesce(jsonb_agg(acontext_sessions.deletion_view(c.*::acontext_sessions.deletion_queue) order by c.id), '[]') into v_claimed
   from claimed as c;
   return v_claimed;
 end;
 $$;
 
-revoke execute on function public.claim_deletions(uuid, integer, integer)
+revoke execute on function public.acontext_claim_deletions(uuid, integer, integer)
   from public, anon, authenticated;
-grant execute on function public.claim_deletions(uuid, integer, integer) to service_role;
+grant execute on function public.acontext_claim_deletions(uuid, integer, integer) to service_role;
 
-comment on function public.claim_deletions(uuid, integer, integer) is
+comment on function public.acontext_claim_deletions(uuid, integer, integer) is
   'Leases up to p_limit due deletions to the caller, the longest due first. An abandoned lease becomes due by itself.';
 
-create function public.settle_deletions(p_lease_id uuid, p_settlements jsonb)
+create function public.acontext_settle_deletions(p_lease_id uuid, p_settlements jsonb)
 returns jsonb
 language plpgsql
 volatile
@@ -166,7 +166,7 @@ security invoker
 set search_path = ''
 as $$
 declare
-  v_now timestamptz := private.clock();
+  v_now timestamptz := acontext_sessions.clock();
   v_ids uuid[];
   v_free uuid[];
   v_done uuid[];
@@ -184,10 +184,10 @@ begin
   with reported as materialized (
     select r.*
     from jsonb_to_recordset(p_settlements)
-      as r (id uuid, session private.deletion_proof, disk private.deletion_proof, otherwise text, error text, "underWay" boolean)
+      as r (id uuid, session acontext_sessions.deletion_proof, disk acontext_sessions.deletion_proof, disposition text, error text, "underWay" boolean)
   ),
   settled as (
-    update private.deletion_queue as q
+    update acontext_sessions.deletion_queue as q
     set session_gone_at = coalesce(q.session_gone_at, case when r.session is not null then v_now end),
       session_proof = coalesce(q.session_proof, r.session),
       disk_gone_at = coalesce(q.disk_gone_at, case when r.disk is not null then v_now end),
@@ -195,19 +195,19 @@ begin
       lease_id = null,
       leased_until = null,
       last_error = coalesce(r.error, q.last_error),
-      attempts = q.attempts + case when r.otherwise = 'failed' then 1 else 0 end,
+      attempts = q.attempts + case when r.disposition = 'retry' then 1 else 0 end,
       next_attempt_at = case
         -- Wholly gone, it leaves right below: as it is, no index has to follow.
         when coalesce(q.session_proof, r.session) is not null and coalesce(q.disk_proof, r.disk) is not null
           then q.next_attempt_at
-        when r.otherwise = 'failed' then v_now + greatest(
+        when r.disposition = 'retry' then v_now + greatest(
           -- min(30 s * 2^n, 6 h), and up to half as much again so that failures do not come back together
           least(interval '30 seconds' * power(2, least(q.attempts, 20)), interval '6 hours')
-            * (1 + private.jitter() / 2),
+            * (1 + acontext_sessions.random() / 2),
           -- A request may still be under way in Acontext: two deletes of one id must not overlap
           case when r."underWay" then interval '1 minute' end
         )
-        when r.otherwise = 'deferred' then v_now + interval '1 minute'
+        when r.disposition = 'defer' then v_now + interval '1 minute'
         else v_now
       end
     from reported as r
@@ -216,21 +216,21 @@ begin
         q.id = any (v_free)
         or not exists (select 1 from public.session_mappings as s where s.id = q.id)
       )
-    returning q.id, q.session_gone_at is not null and q.disk_gone_at is not null as done, r.otherwise
+    returning q.id, q.session_gone_at is not null and q.disk_gone_at is not null as done, r.disposition
   )
   select
     coalesce(array_agg(s.id) filter (where s.done), '{}'),
-    (count(*) filter (where not s.done and s.otherwise = 'failed'))::integer,
-    (count(*) filter (where not s.done and s.otherwise <> 'failed'))::integer
+    (count(*) filter (where not s.done and s.disposition = 'retry'))::integer,
+    (count(*) filter (where not s.done and s.disposition <> 'retry'))::integer
   into v_done, v_failed, v_released
   from settled as s;
 
   if cardinality(v_done) > 0 then
     delete from public.session_mappings as s where s.id = any (v_done);
     with gone as (
-      delete from private.deletion_queue as q where q.id = any (v_done) returning q.*
+      delete from acontext_sessions.deletion_queue as q where q.id = any (v_done) returning q.*
     )
-    insert into private.deletion_log (
+    insert into acontext_sessions.deletion_log (
       id, origin_id, reason, user_id, acontext_session_id, acontext_disk_id,
       session_proof, session_gone_at, disk_proof, disk_gone_at, attempts, requested_at, finished_at
     )
@@ -248,8 +248,8 @@ begin
 end;
 $$;
 
-revoke execute on function public.settle_deletions(uuid, jsonb) from public, anon, authenticated;
-grant execute on function public.settle_deletions(uuid, jsonb) to service_role;
+revoke execute on function public.acontext_settle_deletions(uuid, jsonb) from public, anon, authenticated;
+grant execute on function public.acontext_settle_deletions(uuid, jsonb) to service_role;
 
-comment on function public.settle_deletions(uuid, jsonb) is
+comment on function public.acontext_settle_deletions(uuid, jsonb) is
   'Reports on a batch of leased deletions: stamps what is proven gone, removes and logs what is wholly gone, backs off what failed. Reports under a lost lease, or on what somebody else changes right now, change nothing and count as lost.';

@@ -2,7 +2,7 @@
 -- and let one message be stored once for one idempotency key.
 -- Risk: none; a new table, new functions, and one more bounded delete in the nightly purge.
 
-create function public.use_session(
+create function public.acontext_use_session(
   p_user_id uuid,
   p_session_id uuid,
   p_touch boolean,
@@ -15,7 +15,7 @@ security invoker
 set search_path = ''
 as $$
 declare
-  v_now timestamptz := private.clock();
+  v_now timestamptz := acontext_sessions.clock();
   v_session public.session_mappings;
   v_granularity interval;
   v_ttl interval;
@@ -32,7 +32,7 @@ begin
   -- Not by expires_at: after a change of session_ttl that may be the old one for a while.
   select s.touch_granularity, case when not v_session.pinned then coalesce(v_session.ttl, s.session_ttl) end
   into v_granularity, v_ttl
-  from private.settings as s;
+  from acontext_sessions.settings as s;
   if v_session.last_activity_at + v_ttl <= v_now then
     return jsonb_build_object('outcome', 'expired');
   end if;
@@ -62,13 +62,13 @@ begin
 end;
 $$;
 
-revoke execute on function public.use_session(uuid, uuid, boolean, integer) from public, anon, authenticated;
-grant execute on function public.use_session(uuid, uuid, boolean, integer) to service_role;
+revoke execute on function public.acontext_use_session(uuid, uuid, boolean, integer) from public, anon, authenticated;
+grant execute on function public.acontext_use_session(uuid, uuid, boolean, integer) to service_role;
 
-comment on function public.use_session(uuid, uuid, boolean, integer) is
+comment on function public.acontext_use_session(uuid, uuid, boolean, integer) is
   'Checks that a session is the caller''s and alive, marks it as used (at most once per touch_granularity) and counts new messages. Outcomes: ok, not_found, provisioning, deleting, expired.';
 
-create table private.message_keys (
+create table acontext_sessions.message_keys (
   session_id uuid not null references public.session_mappings (id) on delete cascade,
   key_hash text not null,
   body_hash text not null,
@@ -79,26 +79,26 @@ create table private.message_keys (
   counted boolean not null default true,
   message_id uuid,
   message_created_at timestamptz,
-  created_at timestamptz not null default private.clock(),
+  created_at timestamptz not null default acontext_sessions.clock(),
   primary key (session_id, key_hash),
   constraint key_hash_is_sha256 check (key_hash ~ '^[0-9a-f]{64}$'),
   constraint body_hash_is_sha256 check (body_hash ~ '^[0-9a-f]{64}$'),
   constraint message_has_id_and_time check ((message_id is null) = (message_created_at is null))
 );
 
-comment on table private.message_keys is
+comment on table acontext_sessions.message_keys is
   'One row per idempotency key of a message: who is storing it, or which message it became. Kept for two days.';
-comment on column private.message_keys.mark is
+comment on column acontext_sessions.message_keys.mark is
   'Goes into the meta of the message. Not the hash of the key: a key that is used again after its row was purged must not find the old message.';
-comment on column private.message_keys.attempts is
+comment on column acontext_sessions.message_keys.attempts is
   'Above 1: what became of an earlier attempt is not known, so Acontext is searched before anything is stored.';
-comment on column private.message_keys.counted is 'Whether the session''s message_count includes this message.';
+comment on column acontext_sessions.message_keys.counted is 'Whether the session''s message_count includes this message.';
 
-create index message_keys_by_age on private.message_keys (created_at);
+create index message_keys_by_age on acontext_sessions.message_keys (created_at);
 
-grant select, insert, update, delete on private.message_keys to service_role;
+grant select, insert, update, delete on acontext_sessions.message_keys to service_role;
 
-create function public.begin_message(
+create function public.acontext_begin_message(
   p_user_id uuid,
   p_session_id uuid,
   p_lease_id uuid,
@@ -113,8 +113,8 @@ security invoker
 set search_path = ''
 as $$
 declare
-  v_now timestamptz := private.clock();
-  v_key private.message_keys;
+  v_now timestamptz := acontext_sessions.clock();
+  v_key acontext_sessions.message_keys;
   v_outcome text;
   v_used jsonb;
 begin
@@ -126,7 +126,7 @@ begin
   end if;
 
   select k.* into v_key
-  from private.message_keys as k
+  from acontext_sessions.message_keys as k
   where k.session_id = p_session_id and k.key_hash = p_key_hash;
   v_outcome := case
     when not found then 'started'
@@ -139,7 +139,7 @@ begin
     else 'resumed'
   end;
 
-  v_used := public.use_session(
+  v_used := public.acontext_use_session(
     p_user_id, p_session_id, true,
     case when v_outcome in ('started', 'resumed') and v_key.counted is not true then 1 else 0 end
   );
@@ -161,7 +161,7 @@ begin
         'retryAfterMs', ceil(extract(epoch from v_key.leased_until - v_now) * 1000)::bigint
       );
     else
-      insert into private.message_keys as k (
+      insert into acontext_sessions.message_keys as k (
         session_id, key_hash, body_hash, lease_id, leased_until, created_at
       )
       values (
@@ -179,14 +179,14 @@ begin
 end;
 $$;
 
-revoke execute on function public.begin_message(uuid, uuid, uuid, integer, text, text)
+revoke execute on function public.acontext_begin_message(uuid, uuid, uuid, integer, text, text)
   from public, anon, authenticated;
-grant execute on function public.begin_message(uuid, uuid, uuid, integer, text, text) to service_role;
+grant execute on function public.acontext_begin_message(uuid, uuid, uuid, integer, text, text) to service_role;
 
-comment on function public.begin_message(uuid, uuid, uuid, integer, text, text) is
-  'use_session for a message with an idempotency key: leases the storing of it to one caller. Outcomes: started, resumed (look before storing), stored, busy, mismatch, not_found, provisioning, deleting, expired.';
+comment on function public.acontext_begin_message(uuid, uuid, uuid, integer, text, text) is
+  'acontext_use_session for a message with an idempotency key: leases the storing of it to one caller. Outcomes: started, resumed (look before storing), stored, busy, mismatch, not_found, provisioning, deleting, expired.';
 
-create function public.settle_message(
+create function public.acontext_settle_message(
   p_session_id uuid,
   p_result text,
   p_lease_id uuid default null,
@@ -201,11 +201,11 @@ security invoker
 set search_path = ''
 as $$
 declare
-  v_now timestamptz := private.clock();
+  v_now timestamptz := acontext_sessions.clock();
   v_uncount boolean := p_result <> 'stored' and p_key_hash is null;
   v_active boolean;
 begin
-  -- The order in which begin_message locks.
+  -- The order in which acontext_begin_message locks.
   select s.status = 'active' into v_active
   from public.session_mappings as s where s.id = p_session_id for no key update;
   if not found then
@@ -213,19 +213,19 @@ begin
   end if;
 
   if p_result = 'stored' then
-    update private.message_keys as k
+    update acontext_sessions.message_keys as k
     set message_id = p_message_id, message_created_at = p_message_created_at
     where k.session_id = p_session_id and k.key_hash = p_key_hash and k.message_id is null;
   elsif p_result = 'refused' then
     -- Nothing was stored: the key is free again, unless an earlier attempt's fate is unknown.
-    delete from private.message_keys as k
+    delete from acontext_sessions.message_keys as k
     where k.session_id = p_session_id and k.key_hash = p_key_hash and k.lease_id = p_lease_id
       and k.message_id is null and k.attempts = 1;
     v_uncount := v_uncount or found;
   end if;
   if p_result <> 'stored' and p_key_hash is not null then
     -- Nothing is under way any more, so the next attempt need not wait. It looks before it stores.
-    update private.message_keys as k
+    update acontext_sessions.message_keys as k
     set leased_until = v_now, counted = false
     where k.session_id = p_session_id and k.key_hash = p_key_hash and k.lease_id = p_lease_id
       and k.message_id is null and k.counted;
@@ -240,9 +240,9 @@ begin
 end;
 $$;
 
-revoke execute on function public.settle_message(uuid, text, uuid, text, uuid, timestamptz)
+revoke execute on function public.acontext_settle_message(uuid, text, uuid, text, uuid, timestamptz)
   from public, anon, authenticated;
-grant execute on function public.settle_message(uuid, text, uuid, text, uuid, timestamptz) to service_role;
+grant execute on function public.acontext_settle_message(uuid, text, uuid, text, uuid, timestamptz) to service_role;
 
-comment on function public.settle_message(uuid, text, uuid, text, uuid, timestamptz) is
+comment on function public.acontext_settle_message(uuid, text, uuid, text, uuid, timestamptz) is
   'What became of a message that was counted. stored: the key leads to it from now on. refused: nothing was stored. failed: most likely nothing was stored, so a repeated call looks first. The last two take the count back. Answers whether the session is still active.';

@@ -1,18 +1,18 @@
 -- Purpose: one row per worker run, and moving what is due into the queue.
 -- Risk: none; new table and functions.
 
-create type private.run_status as enum ('requested', 'running', 'finished');
+create type acontext_sessions.run_status as enum ('requested', 'running', 'finished');
 
-create type private.run_trigger as enum ('nightly', 'retry', 'chain', 'manual', 'reconcile');
+create type acontext_sessions.run_trigger as enum ('nightly', 'retry', 'chain', 'manual', 'reconcile');
 
-create table private.cleanup_runs (
+create table acontext_sessions.runs (
   id uuid primary key,
-  trigger private.run_trigger not null,
-  status private.run_status not null,
+  trigger acontext_sessions.run_trigger not null,
+  status acontext_sessions.run_status not null,
   expires_sessions boolean not null default true,
   force boolean not null default false,
   expiry_allowed boolean,
-  requested_at timestamptz not null default private.clock(),
+  requested_at timestamptz not null default acontext_sessions.clock(),
   started_at timestamptz,
   finished_at timestamptz,
   request_id bigint,
@@ -28,21 +28,21 @@ create table private.cleanup_runs (
   constraint errors_is_array check (jsonb_typeof(errors) = 'array')
 );
 
-comment on table private.cleanup_runs is
+comment on table acontext_sessions.runs is
   'One row per cleanup run: requested by the dispatcher, running, finished. Kept for log_retention.';
-comment on column private.cleanup_runs.expires_sessions is
+comment on column acontext_sessions.runs.expires_sessions is
   'False for retry runs: they only work the queue, so that sessions expire when the schedule says.';
-comment on column private.cleanup_runs.expiry_allowed is
-  'What the breaker said at the first step of this run.';
-comment on column private.cleanup_runs.request_id is 'The pg_net request that carried the run.';
+comment on column acontext_sessions.runs.expiry_allowed is
+  'What the expiry limit said at the first step of this run.';
+comment on column acontext_sessions.runs.request_id is 'The pg_net request that carried the run.';
 
-create index cleanup_runs_by_request on private.cleanup_runs (requested_at);
+create index runs_by_request on acontext_sessions.runs (requested_at);
 
-create index cleanup_runs_unfinished on private.cleanup_runs (requested_at) where status <> 'finished';
+create index runs_unfinished on acontext_sessions.runs (requested_at) where status <> 'finished';
 
-grant select, insert, update on private.cleanup_runs to service_role;
+grant select, insert, update on acontext_sessions.runs to service_role;
 
-create function public.start_cleanup_run(p_run_id uuid, p_force boolean)
+create function public.acontext_start_sweep(p_run_id uuid, p_force boolean)
 returns jsonb
 language plpgsql
 volatile
@@ -50,10 +50,10 @@ security invoker
 set search_path = ''
 as $$
 declare
-  v_now timestamptz := private.clock();
-  v_settings private.settings;
+  v_now timestamptz := acontext_sessions.clock();
+  v_settings acontext_sessions.settings;
 begin
-  insert into private.cleanup_runs as r (id, trigger, status, force, requested_at, started_at)
+  insert into acontext_sessions.runs as r (id, trigger, status, force, requested_at, started_at)
   values (p_run_id, 'manual', 'running', p_force, v_now, v_now)
   on conflict (id) do update
     set status = 'running', started_at = v_now, force = r.force or excluded.force
@@ -62,9 +62,9 @@ begin
     return jsonb_build_object('outcome', 'duplicate');
   end if;
 
-  select s.* into v_settings from private.settings as s;
+  select s.* into v_settings from acontext_sessions.settings as s;
   if not v_settings.cleanup_enabled then
-    update private.cleanup_runs as r
+    update acontext_sessions.runs as r
     set status = 'finished', finished_at = v_now, stop_reason = 'disabled'
     where r.id = p_run_id;
     return jsonb_build_object('outcome', 'disabled');
@@ -79,13 +79,13 @@ begin
 end;
 $$;
 
-revoke execute on function public.start_cleanup_run(uuid, boolean) from public, anon, authenticated;
-grant execute on function public.start_cleanup_run(uuid, boolean) to service_role;
+revoke execute on function public.acontext_start_sweep(uuid, boolean) from public, anon, authenticated;
+grant execute on function public.acontext_start_sweep(uuid, boolean) to service_role;
 
-comment on function public.start_cleanup_run(uuid, boolean) is
+comment on function public.acontext_start_sweep(uuid, boolean) is
   'Starts a run once, however often its request is delivered. Outcomes: started, duplicate, disabled.';
 
-create function private.expiry_allowed(p_force boolean)
+create function acontext_sessions.expiry_allowed(p_force boolean)
 returns boolean
 language plpgsql
 stable
@@ -93,8 +93,8 @@ security invoker
 set search_path = ''
 as $$
 declare
-  v_now timestamptz := private.clock();
-  v_settings private.settings;
+  v_now timestamptz := acontext_sessions.clock();
+  v_settings acontext_sessions.settings;
   v_due bigint;
   v_fraction numeric;
   v_enough bigint;
@@ -103,14 +103,14 @@ begin
   if p_force then
     return true;
   end if;
-  select s.* into v_settings from private.settings as s;
+  select s.* into v_settings from acontext_sessions.settings as s;
   select count(*) into v_due
   from public.session_mappings as s where s.status = 'active' and s.expires_at <= v_now;
-  if v_due < v_settings.breaker_minimum then
+  if v_due < v_settings.max_expiry_minimum then
     return true;
   end if;
   -- due <= fraction * (due + others), solved for others: the count stops there, so it costs as much as what is due.
-  v_fraction := v_settings.breaker_fraction::numeric;
+  v_fraction := v_settings.max_expiry_fraction::numeric;
   v_enough := ceil(v_due * (1 - v_fraction) / v_fraction)::bigint;
   select count(*) into v_others from (
     select 1 from public.session_mappings as s
@@ -131,13 +131,13 @@ begin
 end;
 $$;
 
-revoke execute on function private.expiry_allowed(boolean) from public, anon, authenticated;
-grant execute on function private.expiry_allowed(boolean) to service_role;
+revoke execute on function acontext_sessions.expiry_allowed(boolean) from public, anon, authenticated;
+grant execute on function acontext_sessions.expiry_allowed(boolean) to service_role;
 
-comment on function private.expiry_allowed(boolean) is
-  'The breaker: false when so large a share of all active sessions would expire that a mistake is likelier than disuse.';
+comment on function acontext_sessions.expiry_allowed(boolean) is
+  'The expiry limit: false when so large a share of all active sessions would expire that a mistake is likelier than disuse.';
 
-create function public.queue_due_sessions(p_run_id uuid, p_limit integer)
+create function public.acontext_queue_due_sessions(p_run_id uuid, p_limit integer)
 returns jsonb
 language plpgsql
 volatile
@@ -145,22 +145,22 @@ security invoker
 set search_path = ''
 as $$
 declare
-  v_now timestamptz := private.clock();
-  v_settings private.settings;
-  v_run private.cleanup_runs;
+  v_now timestamptz := acontext_sessions.clock();
+  v_settings acontext_sessions.settings;
+  v_run acontext_sessions.runs;
   v_ids uuid[];
   v_stale integer;
   v_expired integer := 0;
   v_restamped boolean;
 begin
-  select r.* into v_run from private.cleanup_runs as r where r.id = p_run_id for update;
+  select r.* into v_run from acontext_sessions.runs as r where r.id = p_run_id for update;
   if not found then
     raise sqlstate 'PT404' using message = 'Cannot queue due sessions: no such run';
   end if;
-  -- Until it is through, old stamps tell neither the breaker nor this step what has expired.
-  v_restamped := not v_run.expires_sessions or private.restamp_sessions(2000);
+  -- Until it is through, old stamps tell neither the expiry limit nor this step what has expired.
+  v_restamped := not v_run.expires_sessions or acontext_sessions.restamp_sessions(2000);
   -- After it, because it may have waited for a change.
-  select s.* into v_settings from private.settings as s;
+  select s.* into v_settings from acontext_sessions.settings as s;
 
   with due as materialized (
     select s.id, s.user_id, s.acontext_session_id, s.acontext_disk_id
@@ -173,7 +173,7 @@ begin
     for update skip locked
   ),
   queued as (
-    insert into private.deletion_queue (
+    insert into acontext_sessions.deletion_queue (
       id, origin_id, reason, user_id, acontext_session_id, acontext_disk_id, requested_at, next_attempt_at
     )
     select d.id, d.id, 'stale', d.user_id, d.acontext_session_id, d.acontext_disk_id, v_now, v_now
@@ -186,8 +186,8 @@ begin
 
   if v_run.expires_sessions and v_restamped then
     if v_run.expiry_allowed is null then
-      v_run.expiry_allowed := private.expiry_allowed(v_run.force);
-      update private.cleanup_runs as r
+      v_run.expiry_allowed := acontext_sessions.expiry_allowed(v_run.force);
+      update acontext_sessions.runs as r
       set expiry_allowed = v_run.expiry_allowed where r.id = p_run_id;
     end if;
     if v_run.expiry_allowed then
@@ -202,7 +202,7 @@ begin
         for update skip locked
       ),
       queued as (
-        insert into private.deletion_queue (
+        insert into acontext_sessions.deletion_queue (
           id, origin_id, reason, user_id, acontext_session_id, acontext_disk_id, requested_at, next_attempt_at
         )
         select d.id, d.id, 'expired', d.user_id, d.acontext_session_id, d.acontext_disk_id,
@@ -216,25 +216,25 @@ begin
     end if;
   end if;
 
-  update private.cleanup_runs as r
+  update acontext_sessions.runs as r
   set expired = r.expired + v_expired, stale = r.stale + v_stale
   where r.id = p_run_id;
   return jsonb_build_object(
     'expired', v_expired,
     'stale', v_stale,
-    'breaker', v_run.expires_sessions and v_restamped and not v_run.expiry_allowed,
+    'tooManyExpiring', v_run.expires_sessions and v_restamped and not v_run.expiry_allowed,
     'more', v_expired >= p_limit or v_stale >= p_limit or not v_restamped
   );
 end;
 $$;
 
-revoke execute on function public.queue_due_sessions(uuid, integer) from public, anon, authenticated;
-grant execute on function public.queue_due_sessions(uuid, integer) to service_role;
+revoke execute on function public.acontext_queue_due_sessions(uuid, integer) from public, anon, authenticated;
+grant execute on function public.acontext_queue_due_sessions(uuid, integer) to service_role;
 
-comment on function public.queue_due_sessions(uuid, integer) is
+comment on function public.acontext_queue_due_sessions(uuid, integer) is
   'One bounded step of a run: moves stale and expired sessions into the deletion queue. After a change of session_ttl nothing expires before all sessions have been restamped. Raises PT404 for an unknown run.';
 
-create function private.count_queued(p_limit integer)
+create function acontext_sessions.count_queued(p_limit integer)
 returns integer
 language sql
 stable
@@ -242,17 +242,17 @@ security invoker
 set search_path = ''
 as $$
   select count(*)::integer from (
-    select 1 from private.deletion_queue as q
-    where q.next_attempt_at <= private.clock() limit p_limit
+    select 1 from acontext_sessions.deletion_queue as q
+    where q.next_attempt_at <= acontext_sessions.clock() limit p_limit
   ) as c;
 $$;
 
-revoke execute on function private.count_queued(integer) from public, anon, authenticated;
-grant execute on function private.count_queued(integer) to service_role;
+revoke execute on function acontext_sessions.count_queued(integer) from public, anon, authenticated;
+grant execute on function acontext_sessions.count_queued(integer) to service_role;
 
-comment on function private.count_queued(integer) is 'Deletions that are due, counted up to p_limit.';
+comment on function acontext_sessions.count_queued(integer) is 'Deletions that are due, counted up to p_limit.';
 
-create function private.count_expired(p_limit integer)
+create function acontext_sessions.count_expired(p_limit integer)
 returns integer
 language sql
 stable
@@ -261,17 +261,17 @@ set search_path = ''
 as $$
   select count(*)::integer from (
     select 1 from public.session_mappings as s
-    where s.status = 'active' and s.expires_at <= private.clock() limit p_limit
+    where s.status = 'active' and s.expires_at <= acontext_sessions.clock() limit p_limit
   ) as c;
 $$;
 
-revoke execute on function private.count_expired(integer) from public, anon, authenticated;
-grant execute on function private.count_expired(integer) to service_role;
+revoke execute on function acontext_sessions.count_expired(integer) from public, anon, authenticated;
+grant execute on function acontext_sessions.count_expired(integer) to service_role;
 
-comment on function private.count_expired(integer) is
+comment on function acontext_sessions.count_expired(integer) is
   'Active sessions past their expiry, counted up to p_limit.';
 
-create function private.count_stale(p_limit integer)
+create function acontext_sessions.count_stale(p_limit integer)
 returns integer
 language sql
 stable
@@ -281,20 +281,20 @@ as $$
   select count(*)::integer from (
     select 1
     from public.session_mappings as s
-    cross join private.settings as t
+    cross join acontext_sessions.settings as t
     where s.status = 'provisioning'
-      and s.last_activity_at <= private.clock() - t.provisioning_timeout
+      and s.last_activity_at <= acontext_sessions.clock() - t.provisioning_timeout
     limit p_limit
   ) as c;
 $$;
 
-revoke execute on function private.count_stale(integer) from public, anon, authenticated;
-grant execute on function private.count_stale(integer) to service_role;
+revoke execute on function acontext_sessions.count_stale(integer) from public, anon, authenticated;
+grant execute on function acontext_sessions.count_stale(integer) to service_role;
 
-comment on function private.count_stale(integer) is
+comment on function acontext_sessions.count_stale(integer) is
   'Sessions that nobody finished making, counted up to p_limit.';
 
-create function public.preview_cleanup(p_limit integer, p_force boolean)
+create function public.acontext_preview_sweep(p_limit integer, p_force boolean)
 returns jsonb
 language sql
 stable
@@ -302,15 +302,15 @@ security invoker
 set search_path = ''
 as $$
   select jsonb_build_object(
-    'queued', private.count_queued(p_limit),
-    'expired', private.count_expired(p_limit),
-    'stale', private.count_stale(p_limit),
-    'breaker', not private.expiry_allowed(p_force)
+    'queued', acontext_sessions.count_queued(p_limit),
+    'expired', acontext_sessions.count_expired(p_limit),
+    'stale', acontext_sessions.count_stale(p_limit),
+    'tooManyExpiring', not acontext_sessions.expiry_allowed(p_force)
   );
 $$;
 
-revoke execute on function public.preview_cleanup(integer, boolean) from public, anon, authenticated;
-grant execute on function public.preview_cleanup(integer, boolean) to service_role;
+revoke execute on function public.acontext_preview_sweep(integer, boolean) from public, anon, authenticated;
+grant execute on function public.acontext_preview_sweep(integer, boolean) to service_role;
 
-comment on function public.preview_cleanup(integer, boolean) is
+comment on function public.acontext_preview_sweep(integer, boolean) is
   'What a run would do now, changing nothing. Each count stops at p_limit.';

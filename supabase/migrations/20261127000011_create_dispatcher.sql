@@ -1,7 +1,7 @@
 -- Purpose: ending a run, and calling the cleanup function through pg_net when, and only when, something is due.
--- Risk: reads two Vault secrets, project_url and cleanup_secret_key; without them nothing is called and a run says so.
+-- Risk: reads two Vault secrets, acontext_sessions_project_url and acontext_sessions_secret_key; without them nothing is called and a run says so.
 
-create function private.count_due(p_expires_sessions boolean, p_force boolean, p_limit integer)
+create function acontext_sessions.count_due(p_expires_sessions boolean, p_force boolean, p_limit integer)
 returns integer
 language sql
 stable
@@ -10,28 +10,90 @@ set search_path = ''
 as $$
   select least(
     p_limit,
-    private.count_queued(p_limit)
-      + private.count_stale(p_limit)
+    acontext_sessions.count_queued(p_limit)
+      + acontext_sessions.count_stale(p_limit)
       + case
           when not p_expires_sessions then 0
           -- How many are due is not known before all have their new expiry; that is work for a run, too.
-          when (select t.after_id is not null from private.restamp_state as t) then 1
-          when private.expiry_allowed(p_force) then private.count_expired(p_limit)
+          when (select t.after_id is not null from acontext_sessions.restamp_state as t) then 1
+          when acontext_sessions.expiry_allowed(p_force) then acontext_sessions.count_expired(p_limit)
           else 0
         end
   );
 $$;
 
-revoke execute on function private.count_due(boolean, boolean, integer)
+revoke execute on function acontext_sessions.count_due(boolean, boolean, integer)
   from public, anon, authenticated;
-grant execute on function private.count_due(boolean, boolean, integer) to service_role;
+grant execute on function acontext_sessions.count_due(boolean, boolean, integer) to service_role;
 
-comment on function private.count_due(boolean, boolean, integer) is
+comment on function acontext_sessions.count_due(boolean, boolean, integer) is
   'How much a run would find to do now, counted up to p_limit.';
 
+create function acontext_sessions.usable_project_url(p_value text)
+returns text
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  select substring(rtrim(btrim(p_value, E' \t\r\n'), '/') from '^https?://[^/?#@[:space:]]+(?:/[^?#[:space:]]*)?$');
+$$;
+
+revoke execute on function acontext_sessions.usable_project_url(text) from public, anon, authenticated;
+
+comment on function acontext_sessions.usable_project_url(text) is
+  'The URL without the blanks around it and slashes at its end; null when pg_net would refuse it.';
+
+create function acontext_sessions.usable_secret_key(p_value text)
+returns text
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  -- A line break within would end the header. "env(NAME)" is what config.toml has, for a variable that was not set.
+  select substring(btrim(p_value, E' \t\r\n') from '^(?!env\()[!-~]+$');
+$$;
+
+revoke execute on function acontext_sessions.usable_secret_key(text) from public, anon, authenticated;
+
+comment on function acontext_sessions.usable_secret_key(text) is
+  'The key without the blanks around it; null when it cannot stand in a header.';
+
+create function acontext_sessions.worker_secrets(
+  out project_url text,
+  out secret_key text,
+  out unusable text[]
+)
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  v_url text;
+  v_key text;
+begin
+  select d.decrypted_secret into v_url from vault.decrypted_secrets as d where d.name = 'acontext_sessions_project_url';
+  select d.decrypted_secret into v_key
+  from vault.decrypted_secrets as d where d.name = 'acontext_sessions_secret_key';
+  project_url := acontext_sessions.usable_project_url(v_url);
+  secret_key := acontext_sessions.usable_secret_key(v_key);
+  unusable := array_remove(array[
+    case when v_url is not null and project_url is null then 'acontext_sessions_project_url' end,
+    case when v_key is not null and secret_key is null then 'acontext_sessions_secret_key' end
+  ], null);
+end;
+$$;
+
+revoke execute on function acontext_sessions.worker_secrets() from public, anon, authenticated;
+
+comment on function acontext_sessions.worker_secrets() is
+  'Where and with which key cleanup-sessions is called, from Vault. Each is null when it is missing or unusable; unusable names the latter.';
+
 -- Security definer: only its owner may read Vault.
-create function private.call_worker(
-  p_trigger private.run_trigger,
+create function acontext_sessions.call_worker(
+  p_trigger acontext_sessions.run_trigger,
   p_expires_sessions boolean,
   p_force boolean,
   p_body jsonb
@@ -43,33 +105,31 @@ security definer
 set search_path = ''
 as $$
 declare
-  v_now timestamptz := private.clock();
+  v_now timestamptz := acontext_sessions.clock();
   v_run_id uuid := gen_random_uuid();
   v_url text;
   v_key text;
 begin
-  select d.decrypted_secret into v_url from vault.decrypted_secrets as d where d.name = 'project_url';
-  select d.decrypted_secret into v_key
-  from vault.decrypted_secrets as d where d.name = 'cleanup_secret_key';
+  select w.project_url, w.secret_key into v_url, v_key from acontext_sessions.worker_secrets() as w;
   if v_url is null or v_key is null then
-    insert into private.cleanup_runs (
+    insert into acontext_sessions.runs (
       id, trigger, status, expires_sessions, force, requested_at, finished_at, stop_reason
     )
     select v_run_id, p_trigger, 'finished', p_expires_sessions, p_force, v_now, v_now, 'not_configured'
     where not exists (
-      select 1 from private.cleanup_runs as r
+      select 1 from acontext_sessions.runs as r
       where r.stop_reason = 'not_configured' and r.requested_at > v_now - interval '1 hour'
     );
     return false;
   end if;
 
-  insert into private.cleanup_runs (
+  insert into acontext_sessions.runs (
     id, trigger, status, expires_sessions, force, requested_at, request_id
   )
   values (
     v_run_id, p_trigger, 'requested', p_expires_sessions, p_force, v_now,
     net.http_post(
-      url := rtrim(v_url, '/') || '/functions/v1/cleanup-sessions',
+      url := v_url || '/functions/v1/cleanup-sessions',
       body := jsonb_build_object('runId', v_run_id) || p_body,
       headers := jsonb_build_object('Content-Type', 'application/json', 'apikey', v_key),
       timeout_milliseconds := 10000
@@ -79,13 +139,13 @@ begin
 end;
 $$;
 
-revoke execute on function private.call_worker(private.run_trigger, boolean, boolean, jsonb)
+revoke execute on function acontext_sessions.call_worker(acontext_sessions.run_trigger, boolean, boolean, jsonb)
   from public, anon, authenticated;
 
-comment on function private.call_worker(private.run_trigger, boolean, boolean, jsonb) is
-  'Asks pg_net to call the cleanup function once this transaction commits. False, and a finished run that says so, when Vault lacks a secret.';
+comment on function acontext_sessions.call_worker(acontext_sessions.run_trigger, boolean, boolean, jsonb) is
+  'Asks pg_net to call the cleanup function once this transaction commits. False, and a finished run that says so, when Vault lacks a usable secret.';
 
-create function private.expiry_is_unfinished()
+create function acontext_sessions.expiry_is_unfinished()
 returns boolean
 language sql
 stable
@@ -94,25 +154,25 @@ set search_path = ''
 as $$
   select coalesce((
     select case
-      when r.status = 'finished' then r.stop_reason not in ('empty', 'breaker', 'disabled', 'not_configured')
-      else coalesce(r.started_at, r.requested_at) <= private.clock() - interval '7 minutes'
+      when r.status = 'finished' then r.stop_reason not in ('empty', 'too_many_expiring', 'disabled', 'not_configured')
+      else coalesce(r.started_at, r.requested_at) <= acontext_sessions.clock() - interval '7 minutes'
     end
-    from private.cleanup_runs as r
+    from acontext_sessions.runs as r
     where r.expires_sessions and r.trigger in ('nightly', 'chain', 'retry')
-      and r.requested_at > private.clock() - interval '1 day'
+      and r.requested_at > acontext_sessions.clock() - interval '1 day'
     order by r.requested_at desc
     limit 1
   ), false);
 $$;
 
-revoke execute on function private.expiry_is_unfinished() from public, anon, authenticated;
+revoke execute on function acontext_sessions.expiry_is_unfinished() from public, anon, authenticated;
 
-comment on function private.expiry_is_unfinished() is
+comment on function acontext_sessions.expiry_is_unfinished() is
   'Whether the last scheduled run that expires sessions was interrupted, so that the next retry goes on with it instead of waiting for the night.';
 
 -- Security definer: workers end their run by asking for the next, and may not call themselves.
-create function private.dispatch_cleanup(
-  p_trigger private.run_trigger,
+create function acontext_sessions.dispatch_sweep(
+  p_trigger acontext_sessions.run_trigger,
   p_expires_sessions boolean,
   p_force boolean
 )
@@ -123,8 +183,8 @@ security definer
 set search_path = ''
 as $$
 declare
-  v_now timestamptz := private.clock();
-  v_settings private.settings;
+  v_now timestamptz := acontext_sessions.clock();
+  v_settings acontext_sessions.settings;
   v_expires_sessions boolean;
   v_due integer;
   v_busy integer;
@@ -132,16 +192,16 @@ declare
 begin
   -- A new session_ttl reaches all sessions soon, not only when the next run expires some.
   if p_trigger = 'retry' then
-    perform private.restamp_sessions(2000);
+    perform acontext_sessions.restamp_sessions(2000);
   end if;
-  select s.* into v_settings from private.settings as s;
+  select s.* into v_settings from acontext_sessions.settings as s;
   if not v_settings.cleanup_enabled then
     return 0;
   end if;
 
   -- A wrong key, a missing function or an unreachable address: the call is over and nobody works. Were it none of these and
   -- only slow, the worker finds its run finished and leaves the work to the next.
-  update private.cleanup_runs as r
+  update acontext_sessions.runs as r
   set status = 'finished',
     finished_at = v_now,
     stop_reason = 'not_delivered',
@@ -154,19 +214,19 @@ begin
     and (a.status_code is null or a.status_code not between 200 and 299);
 
   v_expires_sessions := p_expires_sessions
-    or (p_trigger = 'retry' and private.expiry_is_unfinished());
-  v_due := private.count_due(
+    or (p_trigger = 'retry' and acontext_sessions.expiry_is_unfinished());
+  v_due := acontext_sessions.count_due(
     v_expires_sessions, p_force, v_settings.max_workers * v_settings.max_per_run
   );
-  -- A tripped breaker hides what would expire; a run has to say so.
-  if v_due = 0 and not (v_expires_sessions and not private.expiry_allowed(p_force)) then
+  -- The expiry limit hides what would expire; a run has to say so.
+  if v_due = 0 and not (v_expires_sessions and not acontext_sessions.expiry_allowed(p_force)) then
     return 0;
   end if;
 
   -- One dispatcher decides at a time. A run that has not reported for this long is not coming back.
-  perform pg_advisory_xact_lock(hashtextextended('dispatch_cleanup', 0));
+  perform pg_advisory_xact_lock(hashtextextended('dispatch_sweep', 0));
   select count(*)::integer into v_busy
-  from private.cleanup_runs as r
+  from acontext_sessions.runs as r
   where r.status <> 'finished' and r.trigger <> 'reconcile'
     and coalesce(r.started_at, r.requested_at) > v_now - interval '7 minutes';
   v_wanted := least(
@@ -178,7 +238,7 @@ begin
   end if;
 
   for v_worker in 1..v_wanted loop
-    if not private.call_worker(
+    if not acontext_sessions.call_worker(
       p_trigger, v_expires_sessions, p_force, '{"background": true}'
     ) then
       return 0;
@@ -188,15 +248,15 @@ begin
 end;
 $$;
 
-revoke execute on function private.dispatch_cleanup(private.run_trigger, boolean, boolean)
+revoke execute on function acontext_sessions.dispatch_sweep(acontext_sessions.run_trigger, boolean, boolean)
   from public, anon, authenticated;
-grant execute on function private.dispatch_cleanup(private.run_trigger, boolean, boolean)
+grant execute on function acontext_sessions.dispatch_sweep(acontext_sessions.run_trigger, boolean, boolean)
   to service_role;
 
-comment on function private.dispatch_cleanup(private.run_trigger, boolean, boolean) is
+comment on function acontext_sessions.dispatch_sweep(acontext_sessions.run_trigger, boolean, boolean) is
   'Calls as many background workers as the backlog needs and answers how many. Nothing due: no call.';
 
-create function public.finish_cleanup_run(p_run_id uuid, p_result jsonb)
+create function public.acontext_finish_sweep(p_run_id uuid, p_result jsonb)
 returns jsonb
 language plpgsql
 volatile
@@ -204,14 +264,14 @@ security invoker
 set search_path = ''
 as $$
 declare
-  v_run private.cleanup_runs;
+  v_run acontext_sessions.runs;
   v_got_on boolean;
   v_remaining integer;
   v_dispatched integer := 0;
 begin
-  update private.cleanup_runs as r
+  update acontext_sessions.runs as r
   set status = 'finished',
-    finished_at = private.clock(),
+    finished_at = acontext_sessions.clock(),
     total = coalesce((p_result ->> 'total')::integer, 0),
     deleted = coalesce((p_result ->> 'deleted')::integer, 0),
     failed = coalesce((p_result ->> 'failed')::integer, 0),
@@ -225,19 +285,19 @@ begin
   end if;
 
   v_got_on := v_run.total > v_run.deferred or v_run.expired + v_run.stale > 0
-    or exists (select 1 from private.restamp_state as t where t.moved_at >= v_run.started_at);
-  v_remaining := private.count_due(v_run.expires_sessions, v_run.force, 100000);
+    or exists (select 1 from acontext_sessions.restamp_state as t where t.moved_at >= v_run.started_at);
+  v_remaining := acontext_sessions.count_due(v_run.expires_sessions, v_run.force, 100000);
   if v_remaining > 0 and v_got_on and v_run.trigger <> 'manual'
     and v_run.stop_reason in ('limit', 'time_budget', 'shutdown')
   then
-    v_dispatched := private.dispatch_cleanup('chain', v_run.expires_sessions, v_run.force);
+    v_dispatched := acontext_sessions.dispatch_sweep('chain', v_run.expires_sessions, v_run.force);
   end if;
   return jsonb_build_object('remaining', v_remaining, 'dispatched', v_dispatched);
 end;
 $$;
 
-revoke execute on function public.finish_cleanup_run(uuid, jsonb) from public, anon, authenticated;
-grant execute on function public.finish_cleanup_run(uuid, jsonb) to service_role;
+revoke execute on function public.acontext_finish_sweep(uuid, jsonb) from public, anon, authenticated;
+grant execute on function public.acontext_finish_sweep(uuid, jsonb) to service_role;
 
-comment on function public.finish_cleanup_run(uuid, jsonb) is
+comment on function public.acontext_finish_sweep(uuid, jsonb) is
   'Ends a run once; a scheduled run that got on and leaves work behind calls the next. Answers what is still due, counted up to 100,000.';

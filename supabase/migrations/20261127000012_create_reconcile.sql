@@ -1,11 +1,11 @@
 -- Purpose: what the search for remote resources that no session knows needs from the database.
 -- Risk: none; new table and functions.
 
-create type private.reconcile_phase as enum ('sessions', 'labels', 'uncertain');
+create type acontext_sessions.reconcile_phase as enum ('sessions', 'labels', 'uncertain');
 
-create table private.reconcile_state (
+create table acontext_sessions.reconcile_state (
   only_row boolean primary key default true,
-  phase private.reconcile_phase not null default 'sessions',
+  phase acontext_sessions.reconcile_phase not null default 'sessions',
   page_cursor text,
   pass_started_at timestamptz,
   pass_finished_at timestamptz,
@@ -14,32 +14,32 @@ create table private.reconcile_state (
   pass_unknown integer not null default 0,
   run_id uuid,
   run_until timestamptz,
-  watched_since timestamptz not null default private.clock(),
+  watched_since timestamptz not null default acontext_sessions.clock(),
   moved_at timestamptz,
   constraint reconcile_state_has_one_row check (only_row)
 );
 
-comment on table private.reconcile_state is
+comment on table acontext_sessions.reconcile_state is
   'Where the walk over Acontext''s lists stands, and which run holds it: exactly one row.';
-comment on column private.reconcile_state.reconciled_until is
+comment on column acontext_sessions.reconcile_state.reconciled_until is
   'Whatever sessions that were gone by then left behind has been found. Their receipts, which keep their ids from being used again, stay at least until then.';
-comment on column private.reconcile_state.pass_unknown is
+comment on column acontext_sessions.reconcile_state.pass_unknown is
   'Queued by this pass so far. However many runs a pass takes, together they queue no more than the share that one may.';
-comment on column private.reconcile_state.watched_since is
+comment on column acontext_sessions.reconcile_state.watched_since is
   'A pass that never ended is overdue counted from here.';
-comment on column private.reconcile_state.moved_at is 'When phase or page_cursor last changed.';
+comment on column acontext_sessions.reconcile_state.moved_at is 'When phase or page_cursor last changed.';
 
-insert into private.reconcile_state default values;
+insert into acontext_sessions.reconcile_state default values;
 
-grant select, update on private.reconcile_state to service_role;
+grant select, update on acontext_sessions.reconcile_state to service_role;
 
 create trigger set_moved_at
-  before update on private.reconcile_state
+  before update on acontext_sessions.reconcile_state
   for each row
   when ((old.phase, old.page_cursor) is distinct from (new.phase, new.page_cursor))
-  execute function private.set_moved_at();
+  execute function acontext_sessions.set_moved_at();
 
-create function public.start_reconcile_run(p_run_id uuid, p_hold_seconds integer)
+create function public.acontext_start_reconcile(p_run_id uuid, p_hold_seconds integer)
 returns jsonb
 language plpgsql
 volatile
@@ -47,10 +47,10 @@ security invoker
 set search_path = ''
 as $$
 declare
-  v_now timestamptz := private.clock();
-  v_state private.reconcile_state;
+  v_now timestamptz := acontext_sessions.clock();
+  v_state acontext_sessions.reconcile_state;
 begin
-  insert into private.cleanup_runs as r (id, trigger, status, expires_sessions, requested_at, started_at)
+  insert into acontext_sessions.runs as r (id, trigger, status, expires_sessions, requested_at, started_at)
   values (p_run_id, 'reconcile', 'running', false, v_now, v_now)
   on conflict (id) do update
     set status = 'running', started_at = v_now
@@ -59,14 +59,14 @@ begin
     return jsonb_build_object('outcome', 'duplicate');
   end if;
 
-  if not (select s.cleanup_enabled from private.settings as s) then
-    update private.cleanup_runs as r
+  if not (select s.cleanup_enabled from acontext_sessions.settings as s) then
+    update acontext_sessions.runs as r
     set status = 'finished', finished_at = v_now, stop_reason = 'disabled'
     where r.id = p_run_id;
     return jsonb_build_object('outcome', 'disabled');
   end if;
 
-  update private.reconcile_state as t
+  update acontext_sessions.reconcile_state as t
   set run_id = p_run_id,
     run_until = v_now + make_interval(secs => p_hold_seconds),
     pass_started_at = case
@@ -81,7 +81,7 @@ begin
   where t.run_until is null or t.run_until <= v_now
   returning t.* into v_state;
   if not found then
-    update private.cleanup_runs as r
+    update acontext_sessions.runs as r
     set status = 'finished', finished_at = v_now, stop_reason = 'busy'
     where r.id = p_run_id;
     return jsonb_build_object('outcome', 'busy');
@@ -96,13 +96,13 @@ begin
 end;
 $$;
 
-revoke execute on function public.start_reconcile_run(uuid, integer) from public, anon, authenticated;
-grant execute on function public.start_reconcile_run(uuid, integer) to service_role;
+revoke execute on function public.acontext_start_reconcile(uuid, integer) from public, anon, authenticated;
+grant execute on function public.acontext_start_reconcile(uuid, integer) to service_role;
 
-comment on function public.start_reconcile_run(uuid, integer) is
+comment on function public.acontext_start_reconcile(uuid, integer) is
   'Starts a reconcile run where the last one stopped; only one runs at a time. Outcomes: started, duplicate, disabled, busy.';
 
-create function public.find_unknown_sessions(p_items jsonb)
+create function public.acontext_find_unknown_sessions(p_items jsonb)
 returns jsonb
 language sql
 stable
@@ -111,8 +111,8 @@ set search_path = ''
 as $$
   select coalesce(jsonb_agg(i.id order by i.id), '[]')
   from jsonb_to_recordset(p_items) as i (id uuid, "originId" uuid, "createdAt" timestamptz)
-  cross join private.settings as t
-  where i."createdAt" <= private.clock() - t.orphan_grace
+  cross join acontext_sessions.settings as t
+  where i."createdAt" <= acontext_sessions.clock() - t.orphan_grace
     and not exists (
       select 1 from public.session_mappings as s where s.acontext_session_id = i.id
     )
@@ -121,17 +121,17 @@ as $$
       select 1 from public.session_mappings as s where s.id = i."originId" and s.status <> 'active'
     )
     and not exists (
-      select 1 from private.deletion_queue as q where q.acontext_session_id = i.id
+      select 1 from acontext_sessions.deletion_queue as q where q.acontext_session_id = i.id
     );
 $$;
 
-revoke execute on function public.find_unknown_sessions(jsonb) from public, anon, authenticated;
-grant execute on function public.find_unknown_sessions(jsonb) to service_role;
+revoke execute on function public.acontext_find_unknown_sessions(jsonb) from public, anon, authenticated;
+grant execute on function public.acontext_find_unknown_sessions(jsonb) to service_role;
 
-comment on function public.find_unknown_sessions(jsonb) is
+comment on function public.acontext_find_unknown_sessions(jsonb) is
   'Which of these remote sessions ([{id, originId, createdAt}]) nobody knows and are past the grace period: their ids.';
 
-create function public.find_unknown_disks(p_items jsonb)
+create function public.acontext_find_unknown_disks(p_items jsonb)
 returns jsonb
 language sql
 stable
@@ -140,8 +140,8 @@ set search_path = ''
 as $$
   select coalesce(jsonb_agg(i.id order by i.id), '[]')
   from jsonb_to_recordset(p_items) as i (id uuid, "originId" uuid, "createdAt" timestamptz)
-  cross join private.settings as t
-  where i."createdAt" <= private.clock() - t.orphan_grace
+  cross join acontext_sessions.settings as t
+  where i."createdAt" <= acontext_sessions.clock() - t.orphan_grace
     and not exists (
       select 1 from public.session_mappings as s where s.acontext_disk_id = i.id
     )
@@ -149,17 +149,17 @@ as $$
       select 1 from public.session_mappings as s where s.id = i."originId" and s.status <> 'active'
     )
     and not exists (
-      select 1 from private.deletion_queue as q where q.acontext_disk_id = i.id
+      select 1 from acontext_sessions.deletion_queue as q where q.acontext_disk_id = i.id
     );
 $$;
 
-revoke execute on function public.find_unknown_disks(jsonb) from public, anon, authenticated;
-grant execute on function public.find_unknown_disks(jsonb) to service_role;
+revoke execute on function public.acontext_find_unknown_disks(jsonb) from public, anon, authenticated;
+grant execute on function public.acontext_find_unknown_disks(jsonb) to service_role;
 
-comment on function public.find_unknown_disks(jsonb) is
+comment on function public.acontext_find_unknown_disks(jsonb) is
   'Which of these disks ([{id, originId, createdAt}]) nobody knows and are past the grace period: their ids.';
 
-create function public.find_unknown_labels(p_items jsonb)
+create function public.acontext_find_unknown_labels(p_items jsonb)
 returns jsonb
 language sql
 stable
@@ -168,19 +168,19 @@ set search_path = ''
 as $$
   select coalesce(jsonb_agg(i."originId" order by i."originId"), '[]')
   from jsonb_to_recordset(p_items) as i ("originId" uuid, "createdAt" timestamptz)
-  cross join private.settings as t
-  where i."createdAt" <= private.clock() - t.orphan_grace
+  cross join acontext_sessions.settings as t
+  where i."createdAt" <= acontext_sessions.clock() - t.orphan_grace
     and not exists (select 1 from public.session_mappings as s where s.id = i."originId")
-    and not exists (select 1 from private.deletion_queue as q where q.origin_id = i."originId");
+    and not exists (select 1 from acontext_sessions.deletion_queue as q where q.origin_id = i."originId");
 $$;
 
-revoke execute on function public.find_unknown_labels(jsonb) from public, anon, authenticated;
-grant execute on function public.find_unknown_labels(jsonb) to service_role;
+revoke execute on function public.acontext_find_unknown_labels(jsonb) from public, anon, authenticated;
+grant execute on function public.acontext_find_unknown_labels(jsonb) to service_role;
 
-comment on function public.find_unknown_labels(jsonb) is
+comment on function public.acontext_find_unknown_labels(jsonb) is
   'Which of these labels ([{originId, createdAt}]) belong to no session and are past the grace period: their session ids.';
 
-create function public.list_uncertain_sessions(p_after uuid, p_limit integer)
+create function public.acontext_list_uncertain_sessions(p_after uuid, p_limit integer)
 returns jsonb
 language sql
 stable
@@ -190,27 +190,27 @@ as $$
   select coalesce(jsonb_agg(c.session_id order by c.session_id), '[]')
   from (
     select u.session_id
-    from private.uncertain_sessions as u
+    from acontext_sessions.uncertain_sessions as u
     join public.session_mappings as s on s.id = u.session_id
-    cross join private.settings as t
+    cross join acontext_sessions.settings as t
     where u.session_id > p_after
       -- A request may land up to a grace period late, and its disk has to be past the grace period too.
-      and u.since <= private.clock() - 2 * t.orphan_grace
+      and u.since <= acontext_sessions.clock() - 2 * t.orphan_grace
       and s.status = 'active'
     order by u.session_id
     limit p_limit
   ) as c;
 $$;
 
-revoke execute on function public.list_uncertain_sessions(uuid, integer) from public, anon, authenticated;
-grant execute on function public.list_uncertain_sessions(uuid, integer) to service_role;
+revoke execute on function public.acontext_list_uncertain_sessions(uuid, integer) from public, anon, authenticated;
+grant execute on function public.acontext_list_uncertain_sessions(uuid, integer) to service_role;
 
-comment on function public.list_uncertain_sessions(uuid, integer) is
+comment on function public.acontext_list_uncertain_sessions(uuid, integer) is
   'Active sessions, by id after p_after, that may have a second disk and were made so long ago that it would be found.';
 
-create function public.save_reconcile_progress(
+create function public.acontext_save_reconcile_progress(
   p_run_id uuid,
-  p_phase private.reconcile_phase,
+  p_phase acontext_sessions.reconcile_phase,
   p_sessions jsonb,
   p_disks jsonb,
   p_checked uuid[],
@@ -226,11 +226,11 @@ security invoker
 set search_path = ''
 as $$
 declare
-  v_now timestamptz := private.clock();
+  v_now timestamptz := acontext_sessions.clock();
   v_queued integer := 0;
   v_item record;
 begin
-  perform 1 from private.reconcile_state as t where t.run_id = p_run_id for update;
+  perform 1 from acontext_sessions.reconcile_state as t where t.run_id = p_run_id for update;
   if not found then
     return jsonb_build_object('outcome', 'lost', 'queued', 0);
   end if;
@@ -243,27 +243,27 @@ begin
       select 'session' as kind, s.id, s."originId"
       from jsonb_to_recordset(p_sessions) as s (id uuid, "originId" uuid)
       where s.id in (
-        select u::uuid from jsonb_array_elements_text(public.find_unknown_sessions(p_sessions)) as u
+        select u::uuid from jsonb_array_elements_text(public.acontext_find_unknown_sessions(p_sessions)) as u
       )
       union all
       select 'disk', d.id, d."originId"
       from jsonb_to_recordset(p_disks) as d (id uuid, "originId" uuid)
       where d.id in (
-        select u::uuid from jsonb_array_elements_text(public.find_unknown_disks(p_disks)) as u
+        select u::uuid from jsonb_array_elements_text(public.acontext_find_unknown_disks(p_disks)) as u
       )
     ) as i
     group by i."originId"
     order by i."originId"
   loop
     v_queued := v_queued
-      + private.queue_orphans(v_item.origin_id, v_item.session_ids, v_item.disk_ids, null);
+      + acontext_sessions.queue_orphans(v_item.origin_id, v_item.session_ids, v_item.disk_ids, null);
   end loop;
 
-  -- As in list_uncertain_sessions: whom a new doubt concerns was not looked into for that.
-  delete from private.uncertain_sessions as u
+  -- As in acontext_list_uncertain_sessions: whom a new doubt concerns was not looked into for that.
+  delete from acontext_sessions.uncertain_sessions as u
   where u.session_id = any (p_checked)
-    and u.since <= v_now - 2 * (select s.orphan_grace from private.settings as s);
-  update private.reconcile_state as t
+    and u.since <= v_now - 2 * (select s.orphan_grace from acontext_sessions.settings as s);
+  update acontext_sessions.reconcile_state as t
   set phase = p_phase,
     page_cursor = p_cursor,
     pass_seen = t.pass_seen + p_seen,
@@ -271,7 +271,7 @@ begin
     pass_finished_at = case when p_finished then v_now else t.pass_finished_at end,
     -- A request may land up to a grace period late, and what it made has to be past the grace period to be found.
     reconciled_until = case
-      when p_finished then t.pass_started_at - 2 * (select s.orphan_grace from private.settings as s)
+      when p_finished then t.pass_started_at - 2 * (select s.orphan_grace from acontext_sessions.settings as s)
       else t.reconciled_until
     end
   where t.run_id = p_run_id;
@@ -279,16 +279,16 @@ begin
 end;
 $$;
 
-revoke execute on function public.save_reconcile_progress(uuid, private.reconcile_phase, jsonb, jsonb, uuid[], boolean, text, integer, integer)
+revoke execute on function public.acontext_save_reconcile_progress(uuid, acontext_sessions.reconcile_phase, jsonb, jsonb, uuid[], boolean, text, integer, integer)
   from public, anon, authenticated;
-grant execute on function public.save_reconcile_progress(uuid, private.reconcile_phase, jsonb, jsonb, uuid[], boolean, text, integer, integer)
+grant execute on function public.acontext_save_reconcile_progress(uuid, acontext_sessions.reconcile_phase, jsonb, jsonb, uuid[], boolean, text, integer, integer)
   to service_role;
 
-comment on function public.save_reconcile_progress(uuid, private.reconcile_phase, jsonb, jsonb, uuid[], boolean, text, integer, integer) is
+comment on function public.acontext_save_reconcile_progress(uuid, acontext_sessions.reconcile_phase, jsonb, jsonb, uuid[], boolean, text, integer, integer) is
   'Queues what is still unknown of these resources ([{id, originId, createdAt}]) and moves the walk on, in one step. Outcomes: saved, lost.';
 
--- Security definer: it calls through Vault, like dispatch_cleanup.
-create function private.dispatch_reconcile()
+-- Security definer: it calls through Vault, like dispatch_sweep.
+create function acontext_sessions.dispatch_reconcile()
 returns boolean
 language plpgsql
 volatile
@@ -296,19 +296,19 @@ security definer
 set search_path = ''
 as $$
 begin
-  if not (select s.cleanup_enabled from private.settings as s) then
+  if not (select s.cleanup_enabled from acontext_sessions.settings as s) then
     return false;
   end if;
-  return private.call_worker('reconcile', false, false, '{"background": true, "task": "reconcile"}');
+  return acontext_sessions.call_worker('reconcile', false, false, '{"background": true, "task": "reconcile"}');
 end;
 $$;
 
-revoke execute on function private.dispatch_reconcile() from public, anon, authenticated;
-grant execute on function private.dispatch_reconcile() to service_role;
+revoke execute on function acontext_sessions.dispatch_reconcile() from public, anon, authenticated;
+grant execute on function acontext_sessions.dispatch_reconcile() to service_role;
 
-comment on function private.dispatch_reconcile() is 'Calls one background reconcile run.';
+comment on function acontext_sessions.dispatch_reconcile() is 'Calls one background reconcile run.';
 
-create function public.finish_reconcile_run(p_run_id uuid, p_result jsonb)
+create function public.acontext_finish_reconcile(p_run_id uuid, p_result jsonb)
 returns jsonb
 language plpgsql
 volatile
@@ -316,12 +316,12 @@ security invoker
 set search_path = ''
 as $$
 declare
-  v_now timestamptz := private.clock();
-  v_run private.cleanup_runs;
+  v_now timestamptz := acontext_sessions.clock();
+  v_run acontext_sessions.runs;
   v_got_on boolean;
   v_dispatched integer := 0;
 begin
-  update private.cleanup_runs as r
+  update acontext_sessions.runs as r
   set status = 'finished',
     finished_at = v_now,
     total = coalesce((p_result ->> 'unknown')::integer, 0),
@@ -334,13 +334,13 @@ begin
   end if;
   v_got_on := coalesce((p_result ->> 'queued')::integer, 0) > 0
     or coalesce((p_result ->> 'labelsRemoved')::integer, 0) > 0
-    or exists (select 1 from private.reconcile_state as t where t.moved_at >= v_run.started_at);
-  update private.reconcile_state as t
+    or exists (select 1 from acontext_sessions.reconcile_state as t where t.moved_at >= v_run.started_at);
+  update acontext_sessions.reconcile_state as t
   set run_id = null, run_until = null
   where t.run_id = p_run_id;
   -- A scheduled pass goes on until it is through; one that a person started does not run away.
   if v_got_on and v_run.request_id is not null and v_run.stop_reason in ('limit', 'time_budget', 'shutdown')
-    and private.dispatch_reconcile()
+    and acontext_sessions.dispatch_reconcile()
   then
     v_dispatched := 1;
   end if;
@@ -348,8 +348,8 @@ begin
 end;
 $$;
 
-revoke execute on function public.finish_reconcile_run(uuid, jsonb) from public, anon, authenticated;
-grant execute on function public.finish_reconcile_run(uuid, jsonb) to service_role;
+revoke execute on function public.acontext_finish_reconcile(uuid, jsonb) from public, anon, authenticated;
+grant execute on function public.acontext_finish_reconcile(uuid, jsonb) to service_role;
 
-comment on function public.finish_reconcile_run(uuid, jsonb) is
+comment on function public.acontext_finish_reconcile(uuid, jsonb) is
   'Ends a reconcile run once and lets go of the walk; a scheduled run that got on and stopped early calls the next.';

@@ -1,7 +1,7 @@
 -- Purpose: everything that tells whether the cleanup works, in one call that costs the same at a million sessions.
 -- Risk: two small partial indexes are built; a column is added to the one row of reconcile_state.
 
-create function private.longest_pause(p_schedule text)
+create function acontext_sessions.longest_pause(p_schedule text)
 returns interval
 language sql
 immutable
@@ -24,13 +24,13 @@ as $$
   ) as f;
 $$;
 
-revoke execute on function private.longest_pause(text) from public, anon, authenticated;
-grant execute on function private.longest_pause(text) to service_role;
+revoke execute on function acontext_sessions.longest_pause(text) from public, anon, authenticated;
+grant execute on function acontext_sessions.longest_pause(text) to service_role;
 
-comment on function private.longest_pause(text) is
+comment on function acontext_sessions.longest_pause(text) is
   'How long a cron schedule lets one wait at most, roughly and with some time to spare: an hour, a day, a week, a month or a year.';
 
-create function private.estimated_rows(p_relation text)
+create function acontext_sessions.estimated_rows(p_relation text)
 returns bigint
 language sql
 stable
@@ -40,13 +40,13 @@ as $$
   select greatest(0, c.reltuples)::bigint from pg_catalog.pg_class as c where c.oid = p_relation::regclass;
 $$;
 
-revoke execute on function private.estimated_rows(text) from public, anon, authenticated;
-grant execute on function private.estimated_rows(text) to service_role;
+revoke execute on function acontext_sessions.estimated_rows(text) from public, anon, authenticated;
+grant execute on function acontext_sessions.estimated_rows(text) to service_role;
 
-comment on function private.estimated_rows(text) is
+comment on function acontext_sessions.estimated_rows(text) is
   'Rows of a table, or entries of a partial index, as of the last analyze.';
 
-create function private.capped_count(p_counted bigint, p_cap bigint, p_estimate bigint)
+create function acontext_sessions.capped_count(p_counted bigint, p_cap bigint, p_estimate bigint)
 returns jsonb
 language sql
 immutable
@@ -59,29 +59,29 @@ as $$
   );
 $$;
 
-revoke execute on function private.capped_count(bigint, bigint, bigint) from public, anon, authenticated;
-grant execute on function private.capped_count(bigint, bigint, bigint) to service_role;
+revoke execute on function acontext_sessions.capped_count(bigint, bigint, bigint) from public, anon, authenticated;
+grant execute on function acontext_sessions.capped_count(bigint, bigint, bigint) to service_role;
 
-comment on function private.capped_count(bigint, bigint, bigint) is
+comment on function acontext_sessions.capped_count(bigint, bigint, bigint) is
   'A count that was stopped just above p_cap: exact up to there, above that the estimate, or without one (0) the least it can be.';
 
-create function private.seconds_since(p_time timestamptz)
+create function acontext_sessions.seconds_since(p_time timestamptz)
 returns bigint
 language sql
 stable
 security invoker
 set search_path = ''
 as $$
-  select extract(epoch from private.clock() - p_time)::bigint;
+  select extract(epoch from acontext_sessions.clock() - p_time)::bigint;
 $$;
 
-revoke execute on function private.seconds_since(timestamptz) from public, anon, authenticated;
-grant execute on function private.seconds_since(timestamptz) to service_role;
+revoke execute on function acontext_sessions.seconds_since(timestamptz) from public, anon, authenticated;
+grant execute on function acontext_sessions.seconds_since(timestamptz) to service_role;
 
-comment on function private.seconds_since(timestamptz) is 'Whole seconds from a time until now.';
+comment on function acontext_sessions.seconds_since(timestamptz) is 'Whole seconds from a time until now.';
 
--- Security definer: the API's roles may not look into Vault, cron and pg_net. It answers no secret.
-create function private.platform_facts()
+-- Security definer: the API's roles may read neither cron nor the history of migrations.
+create function acontext_sessions.platform_facts()
 returns jsonb
 language plpgsql
 stable
@@ -89,18 +89,19 @@ security definer
 set search_path = ''
 as $$
 declare
-  v_project_url text;
-  v_has_key boolean;
+  v_vault jsonb;
   v_jobs jsonb;
   v_migration text;
   -- The CLI makes it; whoever applies migrations in another way has none.
   v_history regclass := to_regclass('supabase_migrations.schema_migrations');
 begin
-  select d.decrypted_secret into v_project_url
-  from vault.decrypted_secrets as d where d.name = 'project_url';
-  select exists (
-    select 1 from vault.secrets as s where s.name = 'cleanup_secret_key'
-  ) into v_has_key;
+  -- An unusable value is never shown: it may be a key that was put in the wrong place.
+  select jsonb_build_object(
+    'projectUrl', w.project_url,
+    'secretKey', w.secret_key is not null,
+    'unusable', to_jsonb(w.unusable)
+  ) into v_vault
+  from acontext_sessions.worker_secrets() as w;
 
   select jsonb_agg(
     jsonb_build_object(
@@ -129,22 +130,18 @@ begin
     execute format('select max(version) from %s', v_history) into v_migration;
   end if;
 
-  return jsonb_build_object(
-    'vault', jsonb_build_object('projectUrl', v_project_url, 'secretKey', v_has_key),
-    'jobs', v_jobs,
-    'migration', v_migration
-  );
+  return jsonb_build_object('vault', v_vault, 'jobs', v_jobs, 'migration', v_migration);
 end;
 $$;
 
-revoke execute on function private.platform_facts() from public, anon, authenticated;
-grant execute on function private.platform_facts() to service_role;
+revoke execute on function acontext_sessions.platform_facts() from public, anon, authenticated;
+grant execute on function acontext_sessions.platform_facts() to service_role;
 
-comment on function private.platform_facts() is
-  'What health tells of the platform: whether Vault has the secrets, the cron jobs, the newest migration.';
+comment on function acontext_sessions.platform_facts() is
+  'What health tells of the platform: whether Vault has usable secrets, the cron jobs, the newest migration.';
 
 -- Security definer: the API's roles may not read pg_net's answers.
-create function private.last_call()
+create function acontext_sessions.last_call()
 returns jsonb
 language sql
 stable
@@ -160,23 +157,23 @@ as $$
       when r.status <> 'requested' then null
       when a.id is not null and (a.status_code is null or a.status_code not between 200 and 299)
         then coalesce('http_' || a.status_code, case when a.timed_out then 'timeout' else 'unreachable' end)
-      when r.requested_at <= private.clock() - interval '7 minutes' then 'no_answer'
+      when r.requested_at <= acontext_sessions.clock() - interval '7 minutes' then 'no_answer'
     end
   )
-  from private.cleanup_runs as r
+  from acontext_sessions.runs as r
   left join net._http_response as a on a.id = r.request_id
   where r.request_id is not null
   order by r.requested_at desc, r.id
   limit 1;
 $$;
 
-revoke execute on function private.last_call() from public, anon, authenticated;
-grant execute on function private.last_call() to service_role;
+revoke execute on function acontext_sessions.last_call() from public, anon, authenticated;
+grant execute on function acontext_sessions.last_call() to service_role;
 
-comment on function private.last_call() is
+comment on function acontext_sessions.last_call() is
   'The last run that was called through pg_net, and what is wrong with its call: http_401, unreachable, timeout, no_answer or null.';
 
-create function private.run_view(p_run private.cleanup_runs)
+create function acontext_sessions.run_view(p_run acontext_sessions.runs)
 returns jsonb
 language sql
 stable
@@ -201,12 +198,12 @@ as $$
   );
 $$;
 
-revoke execute on function private.run_view(private.cleanup_runs) from public, anon, authenticated;
-grant execute on function private.run_view(private.cleanup_runs) to service_role;
+revoke execute on function acontext_sessions.run_view(acontext_sessions.runs) from public, anon, authenticated;
+grant execute on function acontext_sessions.run_view(acontext_sessions.runs) to service_role;
 
-comment on function private.run_view(private.cleanup_runs) is 'A run in the shape in which it is answered.';
+comment on function acontext_sessions.run_view(acontext_sessions.runs) is 'A run in the shape in which it is answered.';
 
-create function private.session_counts()
+create function acontext_sessions.session_counts()
 returns jsonb
 language sql
 stable
@@ -215,62 +212,62 @@ set search_path = ''
 as $$
   -- Without an order the planner may scan the table, past all that has another status.
   select jsonb_build_object(
-    'active', private.capped_count(
+    'active', acontext_sessions.capped_count(
       (select count(*) from (
         select 1 from public.session_mappings as s
         where s.status = 'active' order by s.expires_at limit 10001
       ) as c),
       10000,
-      private.estimated_rows('public.session_mappings_by_expiry')
+      acontext_sessions.estimated_rows('public.session_mappings_by_expiry')
     ),
-    'provisioning', private.capped_count(
+    'provisioning', acontext_sessions.capped_count(
       (select count(*) from (
         select 1 from public.session_mappings as s
         where s.status = 'provisioning' order by s.last_activity_at limit 10001
       ) as c),
       10000,
-      private.estimated_rows('public.session_mappings_provisioning')
+      acontext_sessions.estimated_rows('public.session_mappings_provisioning')
     ),
     -- Each has an entry in the queue under its own id; orphans have one under an id of their own.
-    'deleting', private.capped_count(
+    'deleting', acontext_sessions.capped_count(
       (select count(*) from (
-        select 1 from private.deletion_queue as q where q.reason <> 'orphan' limit 10001
+        select 1 from acontext_sessions.deletion_queue as q where q.reason <> 'orphan' limit 10001
       ) as c),
       10000,
-      private.estimated_rows('private.deletion_queue')
+      acontext_sessions.estimated_rows('acontext_sessions.deletion_queue')
     )
   );
 $$;
 
-revoke execute on function private.session_counts() from public, anon, authenticated;
-grant execute on function private.session_counts() to service_role;
+revoke execute on function acontext_sessions.session_counts() from public, anon, authenticated;
+grant execute on function acontext_sessions.session_counts() to service_role;
 
-comment on function private.session_counts() is 'Sessions by status; above 10,000 an estimate.';
+comment on function acontext_sessions.session_counts() is 'Sessions by status; above 10,000 an estimate.';
 
-create function private.queue_facts()
+create function acontext_sessions.queue_facts()
 returns jsonb
 language sql
 stable
 security invoker
 set search_path = ''
 as $$
-  with t as materialized (select private.clock() as now)
+  with t as materialized (select acontext_sessions.clock() as now)
   select jsonb_build_object(
-    'entries', private.capped_count(
-      (select count(*) from (select 1 from private.deletion_queue limit 10001) as c),
+    'entries', acontext_sessions.capped_count(
+      (select count(*) from (select 1 from acontext_sessions.deletion_queue limit 10001) as c),
       10000,
-      private.estimated_rows('private.deletion_queue')
+      acontext_sessions.estimated_rows('acontext_sessions.deletion_queue')
     ),
     -- No statistics tell these; an index does, in its order and with the time read once.
-    'due', private.capped_count(
+    'due', acontext_sessions.capped_count(
       (select count(*) from (
-        select 1 from private.deletion_queue as q
+        select 1 from acontext_sessions.deletion_queue as q
         where q.next_attempt_at <= (select t.now from t) order by q.next_attempt_at limit 100001
       ) as c),
       100000,
       0
     ),
-    'expired', private.capped_count(
+    'expired', acontext_sessions.capped_count(
       (select count(*) from (
         select 1 from public.session_mappings as s
         where s.status = 'active' and s.expires_at <= (select t.now from t)
@@ -279,37 +276,37 @@ as $$
       100000,
       0
     ),
-    'stuck', private.capped_count(
+    'stuck', acontext_sessions.capped_count(
       (select count(*) from (
-        select 1 from private.deletion_queue as q where q.attempts >= 10 limit 10001
+        select 1 from acontext_sessions.deletion_queue as q where q.attempts >= 10 limit 10001
       ) as c),
       10000,
-      private.estimated_rows('private.deletion_queue_stuck')
+      acontext_sessions.estimated_rows('acontext_sessions.deletion_queue_stuck')
     ),
     'dueForSeconds', (
-      select private.seconds_since(q.next_attempt_at) from private.deletion_queue as q
-      where q.next_attempt_at <= private.clock() order by q.next_attempt_at limit 1
+      select acontext_sessions.seconds_since(q.next_attempt_at) from acontext_sessions.deletion_queue as q
+      where q.next_attempt_at <= acontext_sessions.clock() order by q.next_attempt_at limit 1
     ),
     'expiredForSeconds', (
-      select private.seconds_since(s.expires_at) from public.session_mappings as s
-      where s.status = 'active' and s.expires_at <= private.clock() order by s.expires_at limit 1
+      select acontext_sessions.seconds_since(s.expires_at) from public.session_mappings as s
+      where s.status = 'active' and s.expires_at <= acontext_sessions.clock() order by s.expires_at limit 1
     ),
     'oldestSeconds', (
-      select private.seconds_since(min(o.requested_at))
+      select acontext_sessions.seconds_since(min(o.requested_at))
       from (
-        select q.requested_at from private.deletion_queue as q order by q.next_attempt_at limit 10000
+        select q.requested_at from acontext_sessions.deletion_queue as q order by q.next_attempt_at limit 10000
       ) as o
     )
   );
 $$;
 
-revoke execute on function private.queue_facts() from public, anon, authenticated;
-grant execute on function private.queue_facts() to service_role;
+revoke execute on function acontext_sessions.queue_facts() from public, anon, authenticated;
+grant execute on function acontext_sessions.queue_facts() to service_role;
 
-comment on function private.queue_facts() is
+comment on function acontext_sessions.queue_facts() is
   'The backlog: how much (what is due is counted up to 100,000), for how long due, how old. The oldest is looked for among the 10,000 that are due first.';
 
-create function private.run_facts(p_runs integer)
+create function acontext_sessions.run_facts(p_runs integer)
 returns jsonb
 language sql
 stable
@@ -318,44 +315,44 @@ set search_path = ''
 as $$
   select jsonb_build_object(
     'recent', coalesce((
-      select jsonb_agg(private.run_view(r.*::private.cleanup_runs) order by r.requested_at desc, r.id)
+      select jsonb_agg(acontext_sessions.run_view(r.*::acontext_sessions.runs) order by r.requested_at desc, r.id)
       from (
-        select c.* from private.cleanup_runs as c order by c.requested_at desc, c.id limit least(greatest(p_runs, 0), 100)
+        select c.* from acontext_sessions.runs as c order by c.requested_at desc, c.id limit least(greatest(p_runs, 0), 100)
       ) as r
     ), '[]'),
     'lastSuccessSeconds', (
-      select private.seconds_since(r.finished_at) from private.cleanup_runs as r
+      select acontext_sessions.seconds_since(r.finished_at) from acontext_sessions.runs as r
       where r.trigger <> 'reconcile' and r.stop_reason in ('empty', 'limit', 'time_budget', 'shutdown')
       order by r.requested_at desc limit 1
     ),
     'lastFinished', (
-      select r.stop_reason from private.cleanup_runs as r
+      select r.stop_reason from acontext_sessions.runs as r
       where r.status = 'finished'
         and r.stop_reason not in ('disabled', 'not_configured', 'not_delivered', 'busy', 'lost')
       order by r.requested_at desc limit 1
     ),
     'lastExpiry', (
-      select r.stop_reason from private.cleanup_runs as r
+      select r.stop_reason from acontext_sessions.runs as r
       where r.trigger <> 'reconcile' and r.expires_sessions and r.status = 'finished'
         and r.stop_reason not in ('disabled', 'not_configured', 'not_delivered')
       order by r.requested_at desc limit 1
     ),
     'lastReconcile', (
-      select r.stop_reason from private.cleanup_runs as r
+      select r.stop_reason from acontext_sessions.runs as r
       where r.trigger = 'reconcile' and r.status = 'finished'
         and r.stop_reason not in ('disabled', 'not_configured', 'not_delivered', 'busy')
       order by r.requested_at desc limit 1
     ),
-    'lastCall', private.last_call()
+    'lastCall', acontext_sessions.last_call()
   );
 $$;
 
-revoke execute on function private.run_facts(integer) from public, anon, authenticated;
-grant execute on function private.run_facts(integer) to service_role;
+revoke execute on function acontext_sessions.run_facts(integer) from public, anon, authenticated;
+grant execute on function acontext_sessions.run_facts(integer) to service_role;
 
-comment on function private.run_facts(integer) is 'The last runs, and how the last of each kind ended.';
+comment on function acontext_sessions.run_facts(integer) is 'The last runs, and how the last of each kind ended.';
 
-create function public.session_health(p_runs integer)
+create function public.acontext_session_health(p_runs integer)
 returns jsonb
 language sql
 stable
@@ -363,48 +360,48 @@ security invoker
 set search_path = ''
 as $$
   select jsonb_build_object(
-    'time', private.clock(),
-    'sessions', private.session_counts(),
-    'queue', private.queue_facts(),
-    'runs', private.run_facts(p_runs),
+    'time', acontext_sessions.clock(),
+    'sessions', acontext_sessions.session_counts(),
+    'queue', acontext_sessions.queue_facts(),
+    'runs', acontext_sessions.run_facts(p_runs),
     'reconcile', (
       select jsonb_build_object(
         'phase', t.phase,
         'startedAt', t.pass_started_at,
         'finishedAt', t.pass_finished_at,
-        'running', coalesce(t.run_until > private.clock(), false),
-        'quietForSeconds', private.seconds_since(coalesce(t.pass_finished_at, t.watched_since)),
+        'running', coalesce(t.run_until > acontext_sessions.clock(), false),
+        'quietForSeconds', acontext_sessions.seconds_since(coalesce(t.pass_finished_at, t.watched_since)),
         'seen', t.pass_seen,
         'unknown', t.pass_unknown
-      ) from private.reconcile_state as t
+      ) from acontext_sessions.reconcile_state as t
     ),
-    'unproven', private.capped_count(
+    'unproven', acontext_sessions.capped_count(
       (select count(*) from (
-        select 1 from private.deletion_log as l
+        select 1 from acontext_sessions.deletion_log as l
         where l.session_proof = 'unproven' or l.disk_proof = 'unproven' limit 10001
       ) as c),
       10000,
-      private.estimated_rows('private.deletion_log_unproven')
+      acontext_sessions.estimated_rows('acontext_sessions.deletion_log_unproven')
     ),
     'settings', to_jsonb(s) - 'only_row',
     'pauses', jsonb_build_object(
-      'cleanup', extract(epoch from private.longest_pause(s.cleanup_schedule))::bigint,
-      'retry', extract(epoch from private.longest_pause(s.retry_schedule))::bigint,
-      'reconcile', extract(epoch from private.longest_pause(s.reconcile_schedule))::bigint
+      'cleanup', extract(epoch from acontext_sessions.longest_pause(s.cleanup_schedule))::bigint,
+      'retry', extract(epoch from acontext_sessions.longest_pause(s.retry_schedule))::bigint,
+      'reconcile', extract(epoch from acontext_sessions.longest_pause(s.reconcile_schedule))::bigint
     ),
     'settingsLog', coalesce((
       select jsonb_agg(
         jsonb_build_object('at', l.changed_at, 'by', l.changed_by, 'old', l.old, 'new', l.new)
         order by l.log_id desc
       )
-      from (select g.* from private.settings_log as g order by g.log_id desc limit 10) as l
+      from (select g.* from acontext_sessions.settings_log as g order by g.log_id desc limit 10) as l
     ), '[]')
-  ) || private.platform_facts()
-  from private.settings as s;
+  ) || acontext_sessions.platform_facts()
+  from acontext_sessions.settings as s;
 $$;
 
-revoke execute on function public.session_health(integer) from public, anon, authenticated;
-grant execute on function public.session_health(integer) to service_role;
+revoke execute on function public.acontext_session_health(integer) from public, anon, authenticated;
+grant execute on function public.acontext_session_health(integer) to service_role;
 
-comment on function public.session_health(integer) is
+comment on function public.acontext_session_health(integer) is
   'The facts from which session-health judges, with the last p_runs runs (at most 100). Counts above 10,000, of what is due above 100,000, are estimates and say so.';

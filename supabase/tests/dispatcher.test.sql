@@ -2,7 +2,7 @@
 begin;
 \ir helpers/arrange.psql
 select no_plan();
-delete from vault.secrets where name in ('project_url', 'cleanup_secret_key');
+delete from vault.secrets where name in ('acontext_sessions_project_url', 'acontext_sessions_secret_key');
 create temporary table seen as select q.id from net.http_request_queue as q;
 
 create temporary view calls as
@@ -13,43 +13,43 @@ create function tests.forget() returns void language plpgsql
 as $$
 begin
   insert into seen select q.id from net.http_request_queue as q;
-  delete from private.cleanup_runs where true;
+  delete from acontext_sessions.runs where true;
 end;
 $$;
 create function tests.fill_queue(p_count integer) returns void language sql
 as $$
-  delete from private.deletion_queue where session_gone_at is not null and disk_gone_at is not null;
-  insert into private.deletion_queue (
+  delete from acontext_sessions.deletion_queue where session_gone_at is not null and disk_gone_at is not null;
+  insert into acontext_sessions.deletion_queue (
     id, origin_id, reason, session_gone_at, session_proof, disk_gone_at, disk_proof
   )
-  select gen_random_uuid(), gen_random_uuid(), 'orphan', private.clock(), 'absent', private.clock(), 'absent'
+  select gen_random_uuid(), gen_random_uuid(), 'orphan', acontext_sessions.clock(), 'absent', acontext_sessions.clock(), 'absent'
   from generate_series(1, p_count) as n;
 $$;
 
 -- Vault not configured
-select is(private.dispatch_cleanup('nightly', true, false), 0, 'nothing due: nothing is dispatched');
-select is_empty('select 1 from private.cleanup_runs', 'and there is no run, not even without Vault');
+select is(acontext_sessions.dispatch_sweep('nightly', true, false), 0, 'nothing due: nothing is dispatched');
+select is_empty('select 1 from acontext_sessions.runs', 'and there is no run, not even without Vault');
 select tests.fill_queue(1);
-select is(private.dispatch_cleanup('nightly', true, false), 0, 'without Vault nothing can be dispatched');
+select is(acontext_sessions.dispatch_sweep('nightly', true, false), 0, 'without Vault nothing can be dispatched');
 select results_eq(
-  'select trigger::text, status::text, stop_reason from private.cleanup_runs',
+  'select trigger::text, status::text, stop_reason from acontext_sessions.runs',
   $$values ('nightly', 'finished', 'not_configured')$$, 'a failed run says so'
 );
-select private.dispatch_cleanup('retry', false, false);
-select is((select count(*)::integer from private.cleanup_runs), 1, 'once an hour, not at every try');
+select acontext_sessions.dispatch_sweep('retry', false, false);
+select is((select count(*)::integer from acontext_sessions.runs), 1, 'once an hour, not at every try');
 select tests.pass(interval '1 hour');
-select private.dispatch_cleanup('retry', false, false);
-select is((select count(*)::integer from private.cleanup_runs), 2, 'an hour later it says so again');
-select vault.create_secret('https://abc.supabase.co/', 'project_url');
+select acontext_sessions.dispatch_sweep('retry', false, false);
+select is((select count(*)::integer from acontext_sessions.runs), 2, 'an hour later it says so again');
+select vault.create_secret('https://abc.supabase.co/', 'acontext_sessions_project_url');
 select tests.pass(interval '1 hour');
-select is(private.dispatch_cleanup('retry', false, false), 0, 'with half of Vault nothing is dispatched either');
+select is(acontext_sessions.dispatch_sweep('retry', false, false), 0, 'with half of Vault nothing is dispatched either');
 select is_empty('select 1 from calls', 'nobody was called');
 
 -- One call
-select vault.create_secret('sb_secret_of_this_test', 'cleanup_secret_key');
+select vault.create_secret('sb_secret_of_this_test', 'acontext_sessions_secret_key');
 select tests.forget();
 set local role service_role;
-select is(private.dispatch_cleanup('nightly', true, false), 1, 'one due deletion needs one worker');
+select is(acontext_sessions.dispatch_sweep('nightly', true, false), 1, 'one due deletion needs one worker');
 reset role;
 select results_eq(
   'select method::text, url, headers, timeout_milliseconds from calls',
@@ -59,31 +59,31 @@ select results_eq(
 );
 select results_eq(
   'select body from calls',
-  $$select jsonb_build_object('runId', r.id, 'background', true) from private.cleanup_runs as r$$,
+  $$select jsonb_build_object('runId', r.id, 'background', true) from acontext_sessions.runs as r$$,
   'it asks for background work on the recorded run'
 );
 select results_eq(
-  'select trigger::text, status::text, expires_sessions, force, request_id from private.cleanup_runs',
+  'select trigger::text, status::text, expires_sessions, force, request_id from acontext_sessions.runs',
   $$select 'nightly', 'requested', true, false, id from calls$$, 'the run names its request'
 );
 select is_empty(
   $$select 1 from calls where url like '%sb_secret%' or body::text like '%sb_secret%'$$,
   'the key is in neither url nor body'
 );
-select is(private.dispatch_cleanup('nightly', true, false), 0, 'while it is under way no second one is called');
+select is(acontext_sessions.dispatch_sweep('nightly', true, false), 0, 'while it is under way no second one is called');
 select tests.pass(interval '6 minutes 59 seconds');
-select is(private.dispatch_cleanup('retry', false, false), 0, 'for seven minutes');
+select is(acontext_sessions.dispatch_sweep('retry', false, false), 0, 'for seven minutes');
 select tests.pass(interval '1 second');
-select is(private.dispatch_cleanup('retry', false, false), 1, 'after that the call counts as lost and is replaced');
+select is(acontext_sessions.dispatch_sweep('retry', false, false), 1, 'after that the call counts as lost and is replaced');
 
 -- As many as the backlog needs
-update private.settings set max_per_run = 10, max_workers = 4;
+update acontext_sessions.settings set max_per_run = 10, max_workers = 4;
 create function tests.dispatched(p_due integer) returns integer language plpgsql
 as $$
 begin
   perform tests.forget();
   perform tests.fill_queue(p_due);
-  return private.dispatch_cleanup('nightly', true, false);
+  return acontext_sessions.dispatch_sweep('nightly', true, false);
 end;
 $$;
 select results_eq(
@@ -93,32 +93,32 @@ select results_eq(
 );
 select is((select count(*)::integer from calls), 4, 'each by a call of its own');
 select is((select count(distinct body ->> 'runId')::integer from calls), 4, 'each with a run of its own');
-update private.cleanup_runs set status = 'finished', stop_reason = 'limit'
-where id = (select r.id from private.cleanup_runs as r limit 1);
-select is(private.dispatch_cleanup('retry', false, false), 1, 'only those are called that are missing');
+update acontext_sessions.runs set status = 'finished', stop_reason = 'limit'
+where id = (select r.id from acontext_sessions.runs as r limit 1);
+select is(acontext_sessions.dispatch_sweep('retry', false, false), 1, 'only those are called that are missing');
 
 -- What counts as due
 select tests.dispatched(0);
 select tests.make_active(1);
 select tests.pass(interval '29 days 23 hours');
-select is(private.dispatch_cleanup('nightly', true, false), 0, 'a session that has not expired is not due');
+select is(acontext_sessions.dispatch_sweep('nightly', true, false), 0, 'a session that has not expired is not due');
 select tests.pass(interval '1 hour');
-select is(private.dispatch_cleanup('retry', false, false), 0, 'retry runs do not expire sessions, so one is not due for them');
-select is(private.dispatch_cleanup('nightly', true, false), 1, 'an expired session is due for the nightly run');
+select is(acontext_sessions.dispatch_sweep('retry', false, false), 0, 'retry runs do not expire sessions, so one is not due for them');
+select is(acontext_sessions.dispatch_sweep('nightly', true, false), 1, 'an expired session is due for the nightly run');
 select tests.forget();
 select tests.request_deletion(1);
-select is(private.dispatch_cleanup('nightly', true, false), 0, 'a leased deletion is not due');
+select is(acontext_sessions.dispatch_sweep('nightly', true, false), 0, 'a leased deletion is not due');
 select tests.pass(interval '80 seconds');
-select is(private.dispatch_cleanup('retry', false, false), 1, 'an abandoned one is');
+select is(acontext_sessions.dispatch_sweep('retry', false, false), 1, 'an abandoned one is');
 select tests.claim();
 select tests.settle(tests.settlement(1, 'deleted', 'deleted'));
 select tests.forget();
 select tests.begin(2);
 select tests.pass(interval '9 minutes 59 seconds');
-select is(private.dispatch_cleanup('retry', false, false), 0, 'a session that is being made is not due');
+select is(acontext_sessions.dispatch_sweep('retry', false, false), 0, 'a session that is being made is not due');
 select tests.pass(interval '1 second');
-select is(private.dispatch_cleanup('retry', false, false), 1, 'a stale one is, for retry runs too');
-select is(private.count_due(true, false, 100), 1, 'what is due is counted');
+select is(acontext_sessions.dispatch_sweep('retry', false, false), 1, 'a stale one is, for retry runs too');
+select is(acontext_sessions.count_due(true, false, 100), 1, 'what is due is counted');
 select tests.forget();
 select tests.queue(2);
 select tests.claim();
@@ -127,53 +127,53 @@ select tests.settle(tests.settlement(2, 'absent', 'absent'));
 -- A night that was interrupted
 select tests.make_active(3);
 select tests.pass(interval '31 days');
-select private.dispatch_cleanup('nightly', true, false);
-update private.cleanup_runs set status = 'finished', stop_reason = 'outage';
-select is(private.dispatch_cleanup('retry', false, false), 1, 'a retry goes on with an expiry that an outage interrupted');
+select acontext_sessions.dispatch_sweep('nightly', true, false);
+update acontext_sessions.runs set status = 'finished', stop_reason = 'outage';
+select is(acontext_sessions.dispatch_sweep('retry', false, false), 1, 'a retry goes on with an expiry that an outage interrupted');
 select is(
-  (select expires_sessions from private.cleanup_runs where trigger = 'retry'), true,
+  (select expires_sessions from acontext_sessions.runs where trigger = 'retry'), true,
   'and expires sessions, as the night would have done'
 );
-update private.cleanup_runs set status = 'finished', stop_reason = 'empty' where trigger = 'retry';
+update acontext_sessions.runs set status = 'finished', stop_reason = 'empty' where trigger = 'retry';
 select tests.pass(interval '1 minute');
-select is(private.dispatch_cleanup('retry', false, false), 0, 'once one has come to the end, retries expire nothing again');
+select is(acontext_sessions.dispatch_sweep('retry', false, false), 0, 'once one has come to the end, retries expire nothing again');
 select tests.forget();
-insert into private.cleanup_runs (id, trigger, status, requested_at, stop_reason)
-values (gen_random_uuid(), 'manual', 'finished', private.clock(), 'limit');
-select is(private.dispatch_cleanup('retry', false, false), 0, 'and what an operator limited by hand is not gone on with');
+insert into acontext_sessions.runs (id, trigger, status, requested_at, stop_reason)
+values (gen_random_uuid(), 'manual', 'finished', acontext_sessions.clock(), 'limit');
+select is(acontext_sessions.dispatch_sweep('retry', false, false), 0, 'and what an operator limited by hand is not gone on with');
 select tests.forget();
 select tests.queue(3);
 select tests.claim();
 select tests.settle(tests.settlement(3, 'absent', 'absent'));
 
--- The breaker
-update private.settings set breaker_minimum = 2;
+-- The expiry limit
+update acontext_sessions.settings set max_expiry_minimum = 2;
 select tests.make_active(n) from generate_series(11, 12) as n;
 select tests.pass(interval '31 days');
 select is(
-  private.dispatch_cleanup('nightly', true, false), 1, 'a tripped breaker is worth a run, which says so'
+  acontext_sessions.dispatch_sweep('nightly', true, false), 1, 'an exceeded expiry limit is worth a run, which says so'
 );
 select tests.forget();
-select is(private.dispatch_cleanup('retry', false, false), 0, 'but no retry');
-select is(private.count_due(true, false, 100), 0, 'what the breaker holds back is not due');
-select is(private.count_due(true, true, 100), 2, 'unless forced');
+select is(acontext_sessions.dispatch_sweep('retry', false, false), 0, 'but no retry');
+select is(acontext_sessions.count_due(true, false, 100), 0, 'what the expiry limit holds back is not due');
+select is(acontext_sessions.count_due(true, true, 100), 2, 'unless forced');
 
 -- Not enabled
-update private.settings set cleanup_enabled = false, breaker_minimum = 100;
-select is(private.dispatch_cleanup('nightly', true, false), 0, 'not enabled: nothing is dispatched');
-select is(private.dispatch_reconcile(), false, 'nor a reconcile');
+update acontext_sessions.settings set cleanup_enabled = false, max_expiry_minimum = 100;
+select is(acontext_sessions.dispatch_sweep('nightly', true, false), 0, 'not enabled: nothing is dispatched');
+select is(acontext_sessions.dispatch_reconcile(), false, 'nor a reconcile');
 select is_empty('select 1 from calls', 'nobody was called');
-select is_empty('select 1 from private.cleanup_runs', 'and no run was recorded');
+select is_empty('select 1 from acontext_sessions.runs', 'and no run was recorded');
 
 -- Reconcile
-update private.settings set cleanup_enabled = true;
-select is(private.dispatch_reconcile(), true, 'reconcile is dispatched whether or not something is due');
+update acontext_sessions.settings set cleanup_enabled = true;
+select is(acontext_sessions.dispatch_reconcile(), true, 'reconcile is dispatched whether or not something is due');
 select results_eq(
   'select body - ''runId'', headers ->> ''apikey'', timeout_milliseconds from calls',
   $$values ('{"background": true, "task": "reconcile"}'::jsonb, 'sb_secret_of_this_test', 10000)$$,
   'by the same kind of call'
 );
-select is(private.dispatch_cleanup('nightly', true, false), 1, 'and takes no worker from the cleanup');
+select is(acontext_sessions.dispatch_sweep('nightly', true, false), 1, 'and takes no worker from the cleanup');
 
 select * from finish();
 rollback;

@@ -14,12 +14,12 @@ select is_empty(
       p.oid, r.oid, fatal_errors := false, other_warnings := true, extra_warnings := true,
       performance_warnings := true, security_warnings := true
     ) as f
-    where p.pronamespace in ('public'::regnamespace, 'private'::regnamespace)$$,
+    where p.pronamespace in ('public'::regnamespace, 'acontext_sessions'::regnamespace)$$,
   'no error and no warning'
 );
 select cmp_ok(
   (select count(*)::integer from pg_proc as p join pg_language as l on l.oid = p.prolang
-   where l.lanname = 'plpgsql' and p.pronamespace in ('public'::regnamespace, 'private'::regnamespace)),
+   where l.lanname = 'plpgsql' and p.pronamespace in ('public'::regnamespace, 'acontext_sessions'::regnamespace)),
   '>=', 20, 'the check looked at our functions'
 );
 

@@ -41,14 +41,14 @@ select throws_ok(
   'Cannot truncate "session_mappings": the ids of remote resources would be lost', 'truncate of the sessions raises'
 );
 select throws_ok(
-  'truncate private.deletion_queue', '23514',
+  'truncate acontext_sessions.deletion_queue', '23514',
   'Cannot truncate "deletion_queue": the ids of remote resources would be lost', 'truncate of the queue raises'
 );
 select throws_ok(
-  'truncate public.session_mappings, private.deletion_queue cascade', '23514', null, 'so does both at once'
+  'truncate public.session_mappings, acontext_sessions.deletion_queue cascade', '23514', null, 'so does both at once'
 );
 select is((select count(*)::integer from public.session_mappings), 12, 'all sessions are still there');
-select is((select count(*)::integer from private.deletion_queue), 3, 'all queue entries are still there');
+select is((select count(*)::integer from acontext_sessions.deletion_queue), 3, 'all queue entries are still there');
 
 -- Re-binding
 select throws_ok(
@@ -118,19 +118,19 @@ select is(tests.status(21), null, 'nothing was inserted');
 
 -- The queue
 select throws_ok(
-  'delete from private.deletion_queue where id = tests.session(1)', '23514',
+  'delete from acontext_sessions.deletion_queue where id = tests.session(1)', '23514',
   'Cannot remove "5e550000-0000-4000-8000-000000000001" from the deletion queue: its remote resources are not proven gone',
   'a queue entry cannot be removed'
 );
 set local role service_role;
 select throws_ok(
-  'delete from private.deletion_queue where id = tests.session(1)', '23514',
+  'delete from acontext_sessions.deletion_queue where id = tests.session(1)', '23514',
   'Cannot remove "5e550000-0000-4000-8000-000000000001" from the deletion queue: its remote resources are not proven gone',
   'nor by the service role'
 );
 reset role;
 select throws_ok(
-  format('update private.deletion_queue set %s = %s where id = tests.session(1)', c.name, c.value), '23514',
+  format('update acontext_sessions.deletion_queue set %s = %s where id = tests.session(1)', c.name, c.value), '23514',
   'Cannot change "5e550000-0000-4000-8000-000000000001" in the deletion queue: its ids are bound for life',
   format('a queue entry''s %s cannot be set to %s', c.name, c.value)
 )
@@ -164,11 +164,11 @@ select tests.settle(tests.settlement(5, p_session => 'deleted'));
 select lives_ok('delete from public.session_mappings where id = tests.session(5)', 'a half-deleted row may be deleted');
 select is(tests.status(5), 'deleting', 'it stays until the other resource is proven gone');
 select throws_ok(
-  'delete from private.deletion_queue where id = tests.session(5)', '23514', null, 'and so does its queue entry'
+  'delete from acontext_sessions.deletion_queue where id = tests.session(5)', '23514', null, 'and so does its queue entry'
 );
 
 -- Deleting a user. Session 12 is being deleted already, within a grace period.
-update private.settings set deletion_grace = '1 day';
+update acontext_sessions.settings set deletion_grace = '1 day';
 select tests.request_deletion(12, tests.bob());
 select is(tests.due_in(12), interval '1 day', 'a requested deletion waits for the grace period');
 select lives_ok('delete from auth.users where id = tests.bob()', 'a user may be deleted');
@@ -180,7 +180,7 @@ select results_eq(
   'the sessions of a deleted user stay, without owner, as deleting'
 );
 select results_eq(
-  $$select id, reason::text, user_id from private.deletion_queue
+  $$select id, reason::text, user_id from acontext_sessions.deletion_queue
     where id in (tests.session(11), tests.session(12)) order by id$$,
   $$values (tests.session(11), 'user_deleted', tests.bob()), (tests.session(12), 'user_deleted', tests.bob())$$,
   'they are queued with the reason, and with whose they were'
@@ -202,7 +202,7 @@ select is(
 );
 select is_empty(
   $$select s.id from public.session_mappings as s
-    where not exists (select 1 from private.deletion_queue as q where q.id = s.id
+    where not exists (select 1 from acontext_sessions.deletion_queue as q where q.id = s.id
       and (q.acontext_session_id, q.acontext_disk_id)
         is not distinct from (s.acontext_session_id, s.acontext_disk_id))$$,
   'every one of them is queued with its remote ids'

@@ -1,4 +1,4 @@
--- begin_message and settle_message: one message for one key, whatever happens in between.
+-- acontext_begin_message and acontext_settle_message: one message for one key, whatever happens in between.
 begin;
 \ir helpers/arrange.psql
 select no_plan();
@@ -12,7 +12,7 @@ create function pg_temp.begin(
 returns jsonb
 language sql
 as $$
-  select public.begin_message(
+  select public.acontext_begin_message(
     p_user_id, tests.session(p_number), tests.lease(p_lease), 60,
     encode(sha256(p_key::bytea), 'hex'), encode(sha256(p_body::bytea), 'hex')
   )
@@ -24,9 +24,9 @@ create function pg_temp.settle(
 returns jsonb
 language sql
 as $$
-  select public.settle_message(
+  select public.acontext_settle_message(
     tests.session(p_number), p_result, tests.lease(p_lease), encode(sha256('k'::bytea), 'hex'),
-    tests.disk(p_message), case when p_message is not null then private.clock() end
+    tests.disk(p_message), case when p_message is not null then acontext_sessions.clock() end
   )
 $$;
 
@@ -52,7 +52,7 @@ select is(pg_temp.begin(2, 2) ->> 'outcome', 'started', 'the key in another sess
 select is(pg_temp.settle(1, 'stored', p_message => 7), '{"active": true}'::jsonb, 'the outcome is recorded');
 select is(
   pg_temp.begin(1, 3),
-  jsonb_build_object('outcome', 'stored', 'message', jsonb_build_object('id', tests.disk(7), 'createdAt', private.clock())),
+  jsonb_build_object('outcome', 'stored', 'message', jsonb_build_object('id', tests.disk(7), 'createdAt', acontext_sessions.clock())),
   'a repeated call gets the message'
 );
 select is(pg_temp.begin(1, 3, p_body => 'c'), '{"outcome": "mismatch"}'::jsonb, 'a stored key keeps its body');
@@ -68,7 +68,7 @@ select tests.pass(interval '1 second');
 select is(pg_temp.begin(3, 2) ->> 'outcome', 'resumed', 'then one call does, and is told to look first');
 select is(
   pg_temp.begin(3, 2) ->> 'mark',
-  (select mark::text from private.message_keys where session_id = tests.session(3)),
+  (select mark::text from acontext_sessions.message_keys where session_id = tests.session(3)),
   'by the mark of the first attempt'
 );
 select is(pg_temp.begin(3, 3) ->> 'outcome', 'busy', 'and only one');
@@ -97,14 +97,14 @@ select is(pg_temp.count(4), 0, 'nothing is taken back twice');
 select is(pg_temp.begin(4, 4, p_body => 'c') ->> 'outcome', 'resumed', 'what was unknown once is looked for ever after');
 
 -- Without a key
-select public.use_session(tests.alice(), tests.session(5), true, 1);
+select public.acontext_use_session(tests.alice(), tests.session(5), true, 1);
 select is(
-  public.settle_message(tests.session(5), 'refused'), '{"active": true}'::jsonb, 'a message without a key can be taken back'
+  public.acontext_settle_message(tests.session(5), 'refused'), '{"active": true}'::jsonb, 'a message without a key can be taken back'
 );
 select is(pg_temp.count(5), 0, 'and is');
-select public.settle_message(tests.session(5), 'refused');
+select public.acontext_settle_message(tests.session(5), 'refused');
 select is(pg_temp.count(5), 0, 'the count is never negative');
-select is(public.settle_message(tests.session(99), 'refused'), '{"active": false}'::jsonb, 'a session may be gone by then');
+select is(public.acontext_settle_message(tests.session(99), 'refused'), '{"active": false}'::jsonb, 'a session may be gone by then');
 
 -- Sessions that cannot be used
 select is(pg_temp.begin(6, p_user_id => tests.bob()), '{"outcome": "not_found"}'::jsonb, 'another user finds nothing');
@@ -116,22 +116,22 @@ select is(pg_temp.settle(6, 'failed'), '{"active": false}'::jsonb, 'and whoever 
 select tests.pass(interval '31 days');
 select is(pg_temp.begin(7), '{"outcome": "expired"}'::jsonb, 'an expired session takes none');
 select is_empty(
-  $$select k.session_id from private.message_keys as k where k.session_id = tests.session(7)$$,
+  $$select k.session_id from acontext_sessions.message_keys as k where k.session_id = tests.session(7)$$,
   'and leaves no record'
 );
 reset role;
 
 -- Their end
 delete from cron.job_run_details where true;
-insert into private.message_keys (session_id, key_hash, body_hash, lease_id, leased_until, created_at)
-select tests.session(9), repeat(n::text, 64), repeat('a', 64), tests.lease(1), private.clock(), private.clock() - t.age
+insert into acontext_sessions.message_keys (session_id, key_hash, body_hash, lease_id, leased_until, created_at)
+select tests.session(9), repeat(n::text, 64), repeat('a', 64), tests.lease(1), acontext_sessions.clock(), acontext_sessions.clock() - t.age
 from (values (1, interval '2 days 1 second'), (2, interval '2 days'), (3, interval '0')) as t (n, age);
-select private.purge_cleanup_history();
+select acontext_sessions.purge_history();
 select results_eq(
-  'select left(key_hash, 1) from private.message_keys order by 1', array['2', '3'], 'keys are kept for two days'
+  'select left(key_hash, 1) from acontext_sessions.message_keys order by 1', array['2', '3'], 'keys are kept for two days'
 );
 select throws_ok(
-  $$insert into private.message_keys (session_id, key_hash, body_hash, lease_id, leased_until)
+  $$insert into acontext_sessions.message_keys (session_id, key_hash, body_hash, lease_id, leased_until)
     values (tests.session(9), 'a key', repeat('a', 64), tests.lease(1), now())$$,
   '23514', null, 'a key itself is never stored, only its hash'
 );
@@ -142,7 +142,7 @@ select tests.claim();
 select tests.settle(tests.settlement(9, 'deleted', 'deleted'));
 reset role;
 select is_empty(
-  $$select k.key_hash from private.message_keys as k where k.session_id = tests.session(9)$$,
+  $$select k.key_hash from acontext_sessions.message_keys as k where k.session_id = tests.session(9)$$,
   'a session takes its keys with it'
 );
 

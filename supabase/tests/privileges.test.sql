@@ -6,19 +6,19 @@ select no_plan();
 create temporary view our_tables as
 select c.oid, n.nspname || '.' || c.relname as name
 from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
-where n.nspname in ('public', 'private') and c.relkind in ('r', 'p', 'v', 'm');
+where n.nspname in ('public', 'acontext_sessions') and c.relkind in ('r', 'p', 'v', 'm');
 
 create temporary view our_functions as
 select p.oid, n.nspname as schema, p.oid::regprocedure::text as name, p.proacl, p.prosecdef, p.proconfig
 from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace
-where n.nspname in ('public', 'private');
+where n.nspname in ('public', 'acontext_sessions');
 
 select bag_eq(
   'select name from our_tables',
   array[
-    'public.session_mappings', 'private.settings', 'private.deletion_queue', 'private.deletion_log',
-    'private.provisioning_leases', 'private.uncertain_sessions', 'private.cleanup_runs', 'private.reconcile_state',
-    'private.settings_log', 'private.message_keys', 'private.restamp_state'
+    'public.session_mappings', 'acontext_sessions.settings', 'acontext_sessions.deletion_queue', 'acontext_sessions.deletion_log',
+    'acontext_sessions.provisioning_leases', 'acontext_sessions.uncertain_sessions', 'acontext_sessions.runs', 'acontext_sessions.reconcile_state',
+    'acontext_sessions.settings_log', 'acontext_sessions.message_keys', 'acontext_sessions.restamp_state'
   ],
   'the privilege tests below know every table'
 );
@@ -48,9 +48,9 @@ select policy_cmd_is(
 -- Schemas
 select schema_privs_are('public', 'anon', array['USAGE']);
 select schema_privs_are('public', 'authenticated', array['USAGE']);
-select schema_privs_are('private', 'anon', '{}'::text[]);
-select schema_privs_are('private', 'authenticated', '{}'::text[]);
-select schema_privs_are('private', 'service_role', array['USAGE']);
+select schema_privs_are('acontext_sessions', 'anon', '{}'::text[]);
+select schema_privs_are('acontext_sessions', 'authenticated', '{}'::text[]);
+select schema_privs_are('acontext_sessions', 'service_role', array['USAGE']);
 
 -- Tables
 select table_privs_are('public', 'session_mappings', 'anon', '{}'::text[]);
@@ -58,27 +58,27 @@ select table_privs_are('public', 'session_mappings', 'authenticated', array['SEL
 select table_privs_are(
   'public', 'session_mappings', 'service_role', array['SELECT', 'INSERT', 'UPDATE', 'DELETE']
 );
-select table_privs_are('private', t.name, r.name, '{}'::text[], r.name || ' has no right on private.' || t.name)
+select table_privs_are('acontext_sessions', t.name, r.name, '{}'::text[], r.name || ' has no right on private.' || t.name)
 from unnest(array[
-  'settings', 'deletion_queue', 'deletion_log', 'provisioning_leases', 'uncertain_sessions', 'cleanup_runs',
+  'settings', 'deletion_queue', 'deletion_log', 'provisioning_leases', 'uncertain_sessions', 'runs',
   'reconcile_state', 'settings_log', 'restamp_state'
 ]) as t (name)
 cross join unnest(array['anon', 'authenticated']) as r (name);
-select table_privs_are('private', 'settings', 'service_role', array['SELECT']);
-select table_privs_are('private', 'settings_log', 'service_role', array['SELECT']);
+select table_privs_are('acontext_sessions', 'settings', 'service_role', array['SELECT']);
+select table_privs_are('acontext_sessions', 'settings_log', 'service_role', array['SELECT']);
 select table_privs_are(
-  'private', 'deletion_queue', 'service_role', array['SELECT', 'INSERT', 'UPDATE', 'DELETE']
+  'acontext_sessions', 'deletion_queue', 'service_role', array['SELECT', 'INSERT', 'UPDATE', 'DELETE']
 );
-select table_privs_are('private', 'deletion_log', 'service_role', array['SELECT', 'INSERT']);
+select table_privs_are('acontext_sessions', 'deletion_log', 'service_role', array['SELECT', 'INSERT']);
 select table_privs_are(
-  'private', 'provisioning_leases', 'service_role', array['SELECT', 'INSERT', 'UPDATE', 'DELETE']
+  'acontext_sessions', 'provisioning_leases', 'service_role', array['SELECT', 'INSERT', 'UPDATE', 'DELETE']
 );
 select table_privs_are(
-  'private', 'uncertain_sessions', 'service_role', array['SELECT', 'INSERT', 'UPDATE', 'DELETE']
+  'acontext_sessions', 'uncertain_sessions', 'service_role', array['SELECT', 'INSERT', 'UPDATE', 'DELETE']
 );
-select table_privs_are('private', 'reconcile_state', 'service_role', array['SELECT', 'UPDATE']);
-select table_privs_are('private', 'restamp_state', 'service_role', array['SELECT', 'UPDATE']);
-select table_privs_are('private', 'cleanup_runs', 'service_role', array['SELECT', 'INSERT', 'UPDATE']);
+select table_privs_are('acontext_sessions', 'reconcile_state', 'service_role', array['SELECT', 'UPDATE']);
+select table_privs_are('acontext_sessions', 'restamp_state', 'service_role', array['SELECT', 'UPDATE']);
+select table_privs_are('acontext_sessions', 'runs', 'service_role', array['SELECT', 'INSERT', 'UPDATE']);
 
 -- Columns
 select bag_eq(
@@ -124,11 +124,12 @@ select bag_eq(
 );
 select bag_eq(
   $$select name from our_functions
-    where schema = 'private' and not has_function_privilege('service_role', oid, 'EXECUTE')$$,
+    where schema = 'acontext_sessions' and not has_function_privilege('service_role', oid, 'EXECUTE')$$,
   $$select p.oid::regprocedure::text from pg_proc as p
-    where p.pronamespace = 'private'::regnamespace
+    where p.pronamespace = 'acontext_sessions'::regnamespace
       and (p.prorettype = 'trigger'::regtype or p.proname in (
-        'call_worker', 'expiry_is_unfinished', 'purge_cleanup_history', 'schedule_job', 'schedule_jobs'
+        'call_worker', 'expiry_is_unfinished', 'purge_history', 'schedule_job', 'schedule_jobs',
+        'usable_project_url', 'usable_secret_key', 'worker_secrets'
       ))$$,
   'the service role may execute every private function but the triggers and what only definers and cron jobs use'
 );
@@ -137,23 +138,23 @@ select is_empty(
   'every function fixes an empty search path'
 );
 select is_empty(
-  $$select name from our_functions where prosecdef and schema <> 'private'$$,
+  $$select name from our_functions where prosecdef and schema <> 'acontext_sessions'$$,
   'no function of an exposed schema is security definer'
 );
 select bag_eq(
   'select name from our_functions where prosecdef',
   array[
-    'private.stamp_session()', 'private.guard_session_change()', 'private.follow_session_status()',
-    'private.guard_session_delete()', 'private.guard_queue_change()', 'private.apply_settings(jsonb)',
-    'private.dispatch_cleanup(private.run_trigger,boolean,boolean)', 'private.dispatch_reconcile()',
-    'private.call_worker(private.run_trigger,boolean,boolean,jsonb)', 'private.platform_facts()',
-    'private.last_call()'
+    'acontext_sessions.stamp_session()', 'acontext_sessions.guard_session_change()', 'acontext_sessions.follow_session_status()',
+    'acontext_sessions.guard_session_delete()', 'acontext_sessions.guard_queue_change()', 'acontext_sessions.apply_settings(jsonb)',
+    'acontext_sessions.dispatch_sweep(acontext_sessions.run_trigger,boolean,boolean)', 'acontext_sessions.dispatch_reconcile()',
+    'acontext_sessions.call_worker(acontext_sessions.run_trigger,boolean,boolean,jsonb)', 'acontext_sessions.platform_facts()',
+    'acontext_sessions.last_call()', 'acontext_sessions.store_worker_secrets(text,text)'
   ],
   'the functions that run with the owner''s rights are the known ones'
 );
 select is_empty(
   $$select name from our_functions where obj_description(oid, 'pg_proc') is null
-      and name not in ('private.clock()', 'private.jitter()')$$,
+      and name not in ('acontext_sessions.clock()', 'acontext_sessions.random()')$$,
   'every function says what it is for'
 );
 create function public.made_later() returns integer language sql set search_path = '' as 'select 1';
@@ -165,40 +166,40 @@ select is_empty(
 -- A call as each role, past the catalog
 set local role anon;
 select throws_ok(
-  'select public.claim_deletions(tests.lease(1), 1, 80)', '42501', 'permission denied for function claim_deletions',
+  'select public.acontext_claim_deletions(tests.lease(1), 1, 80)', '42501', 'permission denied for function acontext_claim_deletions',
   'anon cannot claim deletions'
 );
 select throws_ok(
-  'select 1 from private.settings', '42501', 'permission denied for schema private', 'anon cannot read settings'
+  'select 1 from acontext_sessions.settings', '42501', 'permission denied for schema acontext_sessions', 'anon cannot read settings'
 );
 set local role authenticated;
 select throws_ok(
-  'select public.request_session_deletion(tests.alice(), tests.session(1), tests.lease(1), 80)',
-  '42501', 'permission denied for function request_session_deletion', 'authenticated cannot act for another user'
+  'select public.acontext_request_session_deletion(tests.alice(), tests.session(1), tests.lease(1), 80)',
+  '42501', 'permission denied for function acontext_request_session_deletion', 'authenticated cannot act for another user'
 );
 select throws_ok(
-  'select public.configure_cleanup(''{}'')', '42501', 'permission denied for function configure_cleanup',
+  'select public.acontext_configure_cleanup(''{}'')', '42501', 'permission denied for function acontext_configure_cleanup',
   'authenticated cannot change settings'
 );
 select throws_ok(
-  'select 1 from private.deletion_log', '42501', 'permission denied for schema private',
+  'select 1 from acontext_sessions.deletion_log', '42501', 'permission denied for schema acontext_sessions',
   'authenticated cannot read receipts'
 );
 set local role service_role;
 select throws_ok(
-  'update private.settings set max_workers = 1', '42501', 'permission denied for table settings',
-  'the service role cannot change settings past configure_cleanup'
+  'update acontext_sessions.settings set max_workers = 1', '42501', 'permission denied for table settings',
+  'the service role cannot change settings past acontext_configure_cleanup'
 );
 select throws_ok(
-  'delete from private.deletion_log', '42501', 'permission denied for table deletion_log',
+  'delete from acontext_sessions.deletion_log', '42501', 'permission denied for table deletion_log',
   'the service role cannot remove receipts'
 );
 select throws_ok(
-  'update private.deletion_log set attempts = 0', '42501', 'permission denied for table deletion_log',
+  'update acontext_sessions.deletion_log set attempts = 0', '42501', 'permission denied for table deletion_log',
   'the service role cannot change receipts'
 );
 select throws_ok(
-  'select private.purge_cleanup_history()', '42501', 'permission denied for function purge_cleanup_history',
+  'select acontext_sessions.purge_history()', '42501', 'permission denied for function purge_history',
   'the service role cannot purge'
 );
 reset role;

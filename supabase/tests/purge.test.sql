@@ -2,56 +2,56 @@
 begin;
 \ir helpers/arrange.psql
 select no_plan();
-delete from private.cleanup_runs where true;
+delete from acontext_sessions.runs where true;
 delete from cron.job_run_details where true;
 
-insert into private.deletion_log (
+insert into acontext_sessions.deletion_log (
   id, origin_id, reason, session_proof, session_gone_at, disk_proof, disk_gone_at, attempts, requested_at, finished_at
 )
 select tests.session(n), tests.session(n), 'requested', 'deleted', t.at, 'deleted', t.at, 0, t.at, t.at
 from (values
-  (1, private.clock() - interval '90 days 1 second'), (2, private.clock() - interval '90 days'), (3, private.clock())
+  (1, acontext_sessions.clock() - interval '90 days 1 second'), (2, acontext_sessions.clock() - interval '90 days'), (3, acontext_sessions.clock())
 ) as t (n, at);
-insert into private.cleanup_runs (id, trigger, status, requested_at, stop_reason)
+insert into acontext_sessions.runs (id, trigger, status, requested_at, stop_reason)
 select tests.run(n), 'nightly', 'finished', t.at, 'empty'
 from (values
-  (1, private.clock() - interval '90 days 1 second'), (2, private.clock() - interval '90 days'), (3, private.clock())
+  (1, acontext_sessions.clock() - interval '90 days 1 second'), (2, acontext_sessions.clock() - interval '90 days'), (3, acontext_sessions.clock())
 ) as t (n, at);
-insert into private.cleanup_runs (id, trigger, status, requested_at)
-values (tests.run(4), 'nightly', 'requested', private.clock() - interval '91 days');
+insert into acontext_sessions.runs (id, trigger, status, requested_at)
+values (tests.run(4), 'nightly', 'requested', acontext_sessions.clock() - interval '91 days');
 insert into cron.job_run_details (runid, jobid, command, username, start_time, end_time)
 select -d.runid, d.jobid, d.command, 'postgres', d.started, d.ended
 from (values
-  (1, -1, 'select private.dispatch_cleanup(''nightly'', true, false)', private.clock() - interval '8 days',
-    private.clock() - interval '7 days 1 second'),
-  (2, -1, 'select private.dispatch_cleanup(''retry'', false, false)', private.clock() - interval '8 days', null),
-  (3, -2, 'select private.purge_cleanup_history()', private.clock() - interval '8 days',
-    private.clock() - interval '7 days 1 second'),
-  (4, -2, 'select private.dispatch_reconcile()', private.clock() - interval '7 days', private.clock() - interval '7 days'),
-  (5, -3, 'select public.somebody_elses_job()', private.clock() - interval '8 days', private.clock() - interval '8 days')
+  (1, -1, 'select acontext_sessions.dispatch_sweep(''nightly'', true, false)', acontext_sessions.clock() - interval '8 days',
+    acontext_sessions.clock() - interval '7 days 1 second'),
+  (2, -1, 'select acontext_sessions.dispatch_sweep(''retry'', false, false)', acontext_sessions.clock() - interval '8 days', null),
+  (3, -2, 'select acontext_sessions.purge_history()', acontext_sessions.clock() - interval '8 days',
+    acontext_sessions.clock() - interval '7 days 1 second'),
+  (4, -2, 'select acontext_sessions.dispatch_reconcile()', acontext_sessions.clock() - interval '7 days', acontext_sessions.clock() - interval '7 days'),
+  (5, -3, 'select public.somebody_elses_job()', acontext_sessions.clock() - interval '8 days', acontext_sessions.clock() - interval '8 days')
 ) as d (runid, jobid, command, started, ended);
 
-select is(private.purge_cleanup_history(), 5, 'a purge answers how much it removed');
-update private.reconcile_state set reconciled_until = private.clock() - interval '90 days 1 second';
-select is(private.purge_cleanup_history(), 0, 'a receipt stays until reconcile is past it');
-update private.reconcile_state set reconciled_until = private.clock();
-select is(private.purge_cleanup_history(), 1, 'and goes then');
+select is(acontext_sessions.purge_history(), 5, 'a purge answers how much it removed');
+update acontext_sessions.reconcile_state set reconciled_until = acontext_sessions.clock() - interval '90 days 1 second';
+select is(acontext_sessions.purge_history(), 0, 'a receipt stays until reconcile is past it');
+update acontext_sessions.reconcile_state set reconciled_until = acontext_sessions.clock();
+select is(acontext_sessions.purge_history(), 1, 'and goes then');
 select results_eq(
-  'select id from private.deletion_log order by id', array[tests.session(2), tests.session(3)],
+  'select id from acontext_sessions.deletion_log order by id', array[tests.session(2), tests.session(3)],
   'receipts are kept for log_retention'
 );
 select results_eq(
-  'select id from private.cleanup_runs order by id', array[tests.run(2), tests.run(3)],
+  'select id from acontext_sessions.runs order by id', array[tests.run(2), tests.run(3)],
   'runs are kept for log_retention; those that never ended go too'
 );
 select results_eq(
   'select runid from cron.job_run_details order by runid desc', array[-4, -5]::bigint[],
   'our cron history is kept for a week, also of jobs that were made anew and of runs without an end; that of others is left alone'
 );
-select is(private.purge_cleanup_history(), 0, 'a second purge finds nothing');
-update private.settings set log_retention = interval '1 day';
-select is(private.purge_cleanup_history(), 2, 'log_retention decides');
-select is((select count(*)::integer from private.deletion_log), 1, 'what is younger stays');
+select is(acontext_sessions.purge_history(), 0, 'a second purge finds nothing');
+update acontext_sessions.settings set log_retention = interval '1 day';
+select is(acontext_sessions.purge_history(), 2, 'log_retention decides');
+select is((select count(*)::integer from acontext_sessions.deletion_log), 1, 'what is younger stays');
 
 select * from finish();
 rollback;

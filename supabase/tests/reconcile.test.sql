@@ -6,24 +6,24 @@ select no_plan();
 create function tests.item(p_id uuid, p_origin integer, p_age interval default interval '1 hour')
 returns jsonb language sql
 as $$
-  select jsonb_build_object('id', p_id, 'originId', tests.session(p_origin), 'createdAt', private.clock() - p_age)
+  select jsonb_build_object('id', p_id, 'originId', tests.session(p_origin), 'createdAt', acontext_sessions.clock() - p_age)
 $$;
 create function tests.unknown_disk(p_disk integer, p_origin integer, p_age interval default interval '1 hour')
 returns boolean language sql
 as $$
-  select public.find_unknown_disks(jsonb_build_array(tests.item(tests.disk(p_disk), p_origin, p_age)))
+  select public.acontext_find_unknown_disks(jsonb_build_array(tests.item(tests.disk(p_disk), p_origin, p_age)))
     = jsonb_build_array(tests.disk(p_disk))
 $$;
 create function tests.unknown_session(p_id uuid, p_origin integer, p_age interval default interval '1 hour')
 returns boolean language sql
 as $$
-  select public.find_unknown_sessions(jsonb_build_array(tests.item(p_id, p_origin, p_age)))
+  select public.acontext_find_unknown_sessions(jsonb_build_array(tests.item(p_id, p_origin, p_age)))
     = jsonb_build_array(p_id)
 $$;
 create function tests.save(p_run integer, p_sessions jsonb, p_disks jsonb, p_checked uuid[] default '{}')
 returns jsonb language sql
 as $$
-  select public.save_reconcile_progress(
+  select public.acontext_save_reconcile_progress(
     tests.run(p_run), 'labels', p_sessions, p_disks, p_checked, false, 'next', 50, 2
   )
 $$;
@@ -53,9 +53,9 @@ select ok(not tests.unknown_session(tests.session(2), 2), 'one that is being mad
 select ok(not tests.unknown_session(tests.session(3), 3), 'one in the queue is known');
 select ok(not tests.unknown_session(tests.session(4), 4), 'one whose id the queue will look for is known');
 select ok(tests.unknown_session(tests.session(99), 99), 'one without a row is unknown');
-select is(public.find_unknown_disks('[]'), '[]'::jsonb, 'nothing seen, nothing unknown');
+select is(public.acontext_find_unknown_disks('[]'), '[]'::jsonb, 'nothing seen, nothing unknown');
 select is(
-  public.find_unknown_labels(jsonb_build_array(
+  public.acontext_find_unknown_labels(jsonb_build_array(
     tests.item(null, 1), tests.item(null, 2), tests.item(null, 3), tests.item(null, 98),
     tests.item(null, 97, interval '59 minutes')
   )),
@@ -64,28 +64,28 @@ select is(
 
 -- Runs
 select is(
-  public.start_reconcile_run(tests.run(1), 60), 
+  public.acontext_start_reconcile(tests.run(1), 60), 
   '{"outcome": "started", "phase": "sessions", "cursor": null, "seen": 0, "unknown": 0}'::jsonb,
   'a run starts where the last one stopped'
 );
 select is(
-  public.start_reconcile_run(tests.run(1), 60), '{"outcome": "duplicate"}'::jsonb, 'delivered twice, it starts once'
+  public.acontext_start_reconcile(tests.run(1), 60), '{"outcome": "duplicate"}'::jsonb, 'delivered twice, it starts once'
 );
 select is(
-  public.start_reconcile_run(tests.run(2), 60), '{"outcome": "busy"}'::jsonb, 'another one finds it at work'
+  public.acontext_start_reconcile(tests.run(2), 60), '{"outcome": "busy"}'::jsonb, 'another one finds it at work'
 );
 select is(
-  (select stop_reason from private.cleanup_runs where id = tests.run(2)), 'busy', 'and says so'
+  (select stop_reason from acontext_sessions.runs where id = tests.run(2)), 'busy', 'and says so'
 );
 
-select public.configure_cleanup('{"cleanup_enabled": false}');
+select public.acontext_configure_cleanup('{"cleanup_enabled": false}');
 select is(
-  public.start_reconcile_run(tests.run(9), 60), '{"outcome": "disabled"}'::jsonb, 'a disabled cleanup walks nowhere'
+  public.acontext_start_reconcile(tests.run(9), 60), '{"outcome": "disabled"}'::jsonb, 'a disabled cleanup walks nowhere'
 );
 select is(
-  (select stop_reason from private.cleanup_runs where id = tests.run(9)), 'disabled', 'and says so as well'
+  (select stop_reason from acontext_sessions.runs where id = tests.run(9)), 'disabled', 'and says so as well'
 );
-select public.configure_cleanup('{"cleanup_enabled": true}');
+select public.acontext_configure_cleanup('{"cleanup_enabled": true}');
 
 -- Saving
 select is(
@@ -96,7 +96,7 @@ select is(
   '{"outcome": "saved", "queued": 3}'::jsonb, 'what is unknown is queued, what a session holds is not'
 );
 select bag_eq(
-  $$select reason::text, origin_id, acontext_session_id, acontext_disk_id from private.deletion_queue
+  $$select reason::text, origin_id, acontext_session_id, acontext_disk_id from acontext_sessions.deletion_queue
     where id not in (tests.session(3), tests.session(4))$$,
   $$values ('orphan', tests.session(1), null::uuid, tests.disk(101)), ('orphan', tests.session(99), null, tests.disk(105)),
     ('orphan', tests.session(99), tests.session(99), null)$$,
@@ -104,7 +104,7 @@ select bag_eq(
 );
 select is(tests.status(1), 'active', 'the session with the second disk lives on');
 select is(
-  (select (phase, page_cursor)::text from private.reconcile_state), '(labels,next)', 'the place is saved in the same step'
+  (select (phase, page_cursor)::text from acontext_sessions.reconcile_state), '(labels,next)', 'the place is saved in the same step'
 );
 select is(
   tests.save(1, '[]', jsonb_build_array(tests.item(tests.disk(101), 1))), '{"outcome": "saved", "queued": 0}'::jsonb,
@@ -112,7 +112,7 @@ select is(
 );
 select tests.pass(interval '60 seconds');
 select is(
-  public.start_reconcile_run(tests.run(3), 60), 
+  public.acontext_start_reconcile(tests.run(3), 60), 
   '{"outcome": "started", "phase": "labels", "cursor": "next", "seen": 100, "unknown": 4}'::jsonb,
   'a run that does not end loses the walk; the next learns what the pass has come across'
 );
@@ -121,37 +121,37 @@ select is(
   'what it reports after that changes nothing'
 );
 select is_empty(
-  'select 1 from private.deletion_queue where acontext_disk_id = tests.disk(106)', 'and queues nothing'
+  'select 1 from acontext_sessions.deletion_queue where acontext_disk_id = tests.disk(106)', 'and queues nothing'
 );
 
 -- Uncertain sessions
 reset role;
-insert into private.uncertain_sessions (session_id, since)
+insert into acontext_sessions.uncertain_sessions (session_id, since)
 values
-  (tests.session(1), private.clock() - interval '1 hour 59 minutes'), (tests.session(2), private.clock() - interval '1 day');
+  (tests.session(1), acontext_sessions.clock() - interval '1 hour 59 minutes'), (tests.session(2), acontext_sessions.clock() - interval '1 day');
 set local role service_role;
 select is(
-  public.list_uncertain_sessions('00000000-0000-0000-0000-000000000000', 10), '[]'::jsonb,
+  public.acontext_list_uncertain_sessions('00000000-0000-0000-0000-000000000000', 10), '[]'::jsonb,
   'a second disk may land late, and has to be old enough to be found: so long nobody looks'
 );
 select tests.pass(interval '1 minute');
 select is(
-  public.list_uncertain_sessions('00000000-0000-0000-0000-000000000000', 10), jsonb_build_array(tests.session(1)),
+  public.acontext_list_uncertain_sessions('00000000-0000-0000-0000-000000000000', 10), jsonb_build_array(tests.session(1)),
   'then active sessions that may have one are listed'
 );
-select is(public.list_uncertain_sessions(tests.session(1), 10), '[]'::jsonb, 'page by page');
+select is(public.acontext_list_uncertain_sessions(tests.session(1), 10), '[]'::jsonb, 'page by page');
 select tests.save(3, '[]', '[]', array[tests.session(1)]);
 select is(
-  public.list_uncertain_sessions('00000000-0000-0000-0000-000000000000', 10), '[]'::jsonb,
+  public.acontext_list_uncertain_sessions('00000000-0000-0000-0000-000000000000', 10), '[]'::jsonb,
   'those that were looked at are certain'
 );
 
 -- Uncertain sessions that are deleted and restored
 reset role;
 select tests.make_active(5);
-insert into private.uncertain_sessions (session_id, since) values (tests.session(5), private.clock() - interval '1 day');
+insert into acontext_sessions.uncertain_sessions (session_id, since) values (tests.session(5), acontext_sessions.clock() - interval '1 day');
 create function tests.in_doubt(p_number integer) returns boolean language sql
-as $$ select exists (select 1 from private.uncertain_sessions as u where u.session_id = tests.session(p_number)) $$;
+as $$ select exists (select 1 from acontext_sessions.uncertain_sessions as u where u.session_id = tests.session(p_number)) $$;
 grant execute on all functions in schema tests to service_role;
 set local role service_role;
 select tests.queue(5);
@@ -160,13 +160,13 @@ select ok(
 );
 select tests.save(3, '[]', '[]', array[tests.session(5)]);
 select ok(not tests.in_doubt(5), 'so a run that looked meanwhile finds nothing, and is satisfied');
-select public.restore_session(tests.alice(), tests.session(5));
+select public.acontext_restore_session(tests.alice(), tests.session(5));
 select ok(tests.in_doubt(5), 'the restored session is in doubt');
 select tests.save(3, '[]', '[]', array[tests.session(5)]);
 select ok(tests.in_doubt(5), 'and stays so, whatever a run found before');
 select tests.pass(interval '2 hours');
 select ok(
-  public.list_uncertain_sessions('00000000-0000-0000-0000-000000000000', 10) ? tests.session(5)::text,
+  public.acontext_list_uncertain_sessions('00000000-0000-0000-0000-000000000000', 10) ? tests.session(5)::text,
   'it is looked into in its time'
 );
 select ok(tests.unknown_disk(107, 5), 'which finds the second disk');
@@ -175,34 +175,34 @@ select ok(not tests.in_doubt(5), 'and ends the doubt');
 
 -- Finishing
 select is(
-  public.finish_reconcile_run(tests.run(3), '{"unknown": 3, "stopReason": "empty"}'), '{"dispatched": 0}'::jsonb,
+  public.acontext_finish_reconcile(tests.run(3), '{"unknown": 3, "stopReason": "empty"}'), '{"dispatched": 0}'::jsonb,
   'a run ends'
 );
 select is(
-  (select (status, stop_reason, total)::text from private.cleanup_runs where id = tests.run(3)), '(finished,empty,3)',
+  (select (status, stop_reason, total)::text from acontext_sessions.runs where id = tests.run(3)), '(finished,empty,3)',
   'with its result'
 );
 select is(
-  public.start_reconcile_run(tests.run(4), 60) ->> 'outcome', 'started', 'and lets go of the walk at once'
+  public.acontext_start_reconcile(tests.run(4), 60) ->> 'outcome', 'started', 'and lets go of the walk at once'
 );
-select public.save_reconcile_progress(tests.run(4), 'sessions', '[]', '[]', '{}', true);
+select public.acontext_save_reconcile_progress(tests.run(4), 'sessions', '[]', '[]', '{}', true);
 select ok(
-  (select pass_finished_at = private.clock() and page_cursor is null from private.reconcile_state), 'a pass ends'
+  (select pass_finished_at = acontext_sessions.clock() and page_cursor is null from acontext_sessions.reconcile_state), 'a pass ends'
 );
-select public.finish_reconcile_run(tests.run(4), '{"stopReason": "complete"}');
+select public.acontext_finish_reconcile(tests.run(4), '{"stopReason": "complete"}');
 select is(
-  public.start_reconcile_run(tests.run(5), 60),
+  public.acontext_start_reconcile(tests.run(5), 60),
   '{"outcome": "started", "phase": "sessions", "cursor": null, "seen": 0, "unknown": 0}'::jsonb,
   'and the next begins with nothing seen'
 );
 reset role;
 
 -- Chaining
-select vault.create_secret('http://127.0.0.1:1', 'project_url') where not exists (
-  select 1 from vault.secrets where name = 'project_url'
+select vault.create_secret('http://127.0.0.1:1', 'acontext_sessions_project_url') where not exists (
+  select 1 from vault.secrets where name = 'acontext_sessions_project_url'
 );
-select vault.create_secret('sb_secret_test', 'cleanup_secret_key') where not exists (
-  select 1 from vault.secrets where name = 'cleanup_secret_key'
+select vault.create_secret('sb_secret_test', 'acontext_sessions_secret_key') where not exists (
+  select 1 from vault.secrets where name = 'acontext_sessions_secret_key'
 );
 -- Starts a run that pg_net carried, lets it do its part, and answers whether its end calls the next.
 create function tests.chained(p_number integer, p_result jsonb, p_moves boolean default false)
@@ -210,16 +210,16 @@ returns boolean language plpgsql
 as $$
 begin
   perform tests.pass(interval '10 minutes');
-  insert into private.cleanup_runs (id, trigger, status, expires_sessions, request_id)
+  insert into acontext_sessions.runs (id, trigger, status, expires_sessions, request_id)
   values (tests.run(p_number), 'reconcile', 'requested', false, p_number);
-  perform public.start_reconcile_run(tests.run(p_number), 60);
+  perform public.acontext_start_reconcile(tests.run(p_number), 60);
   if p_moves then
     perform tests.save(p_number, '[]', '[]');
   else
-    perform public.save_reconcile_progress(tests.run(p_number), t.phase, '[]', '[]', '{}', false, t.page_cursor)
-    from private.reconcile_state as t;
+    perform public.acontext_save_reconcile_progress(tests.run(p_number), t.phase, '[]', '[]', '{}', false, t.page_cursor)
+    from acontext_sessions.reconcile_state as t;
   end if;
-  return public.finish_reconcile_run(tests.run(p_number), p_result) = '{"dispatched": 1}';
+  return public.acontext_finish_reconcile(tests.run(p_number), p_result) = '{"dispatched": 1}';
 end;
 $$;
 select ok(not tests.chained(11, '{"stopReason": "time_budget"}'), 'a run that did not get on calls nobody');

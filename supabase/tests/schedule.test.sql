@@ -7,10 +7,10 @@ select bag_eq(
   $$select jobname::text, schedule, command, username::text, active from cron.job
     where jobname like 'acontext-sessions-%'$$,
   $$values
-    ('acontext-sessions-cleanup', '0 0 * * *', 'select private.dispatch_cleanup(''nightly'', true, false)', 'postgres', true),
-    ('acontext-sessions-retry', '*/5 * * * *', 'select private.dispatch_cleanup(''retry'', false, false)', 'postgres', true),
-    ('acontext-sessions-reconcile', '0 4 * * 0', 'select private.dispatch_reconcile()', 'postgres', true),
-    ('acontext-sessions-purge', '17 3 * * *', 'select private.purge_cleanup_history()', 'postgres', true)$$,
+    ('acontext-sessions-cleanup', '0 0 * * *', 'select acontext_sessions.dispatch_sweep(''nightly'', true, false)', 'postgres', true),
+    ('acontext-sessions-retry', '*/5 * * * *', 'select acontext_sessions.dispatch_sweep(''retry'', false, false)', 'postgres', true),
+    ('acontext-sessions-reconcile', '0 4 * * 0', 'select acontext_sessions.dispatch_reconcile()', 'postgres', true),
+    ('acontext-sessions-purge', '17 3 * * *', 'select acontext_sessions.purge_history()', 'postgres', true)$$,
   'the cron jobs are there'
 );
 select is_empty(
@@ -21,7 +21,7 @@ select lives_ok(
   format('explain %s', command), 'the command of ' || jobname || ' names functions that exist'
 )
 from cron.job where jobname like 'acontext-sessions-%';
-select private.schedule_jobs();
+select acontext_sessions.schedule_jobs();
 select is(
   (select count(*)::integer from cron.job where jobname like 'acontext-sessions-%'), 4,
   'scheduling again makes no second job'

@@ -1,23 +1,23 @@
--- begin_session, activate_session, release_session: every outcome.
+-- acontext_begin_session, acontext_activate_session, acontext_release_session: every outcome.
 begin;
 \ir helpers/arrange.psql
 select no_plan();
 set local role service_role;
 
--- begin_session
+-- acontext_begin_session
 select is(
-  public.begin_session(tests.alice(), tests.session(1), tests.lease(1), 60, '{"a": 1}', false, 'Trip', 3600),
+  public.acontext_begin_session(tests.alice(), tests.session(1), tests.lease(1), 60, '{"a": 1}', false, 'Trip', 3600),
   jsonb_build_object('outcome', 'started', 'session', jsonb_build_object(
     'id', tests.session(1), 'status', 'provisioning', 'title', 'Trip', 'metadata', '{"a": 1}'::jsonb, 'pinned', false,
     'ttl', 3600, 'messageCount', 0, 'acontextSessionId', null, 'acontextDiskId', null,
-    'createdAt', private.clock(), 'updatedAt', private.clock(), 'lastActivityAt', private.clock(),
-    'expiresAt', private.clock() + interval '1 hour'
+    'createdAt', acontext_sessions.clock(), 'updatedAt', acontext_sessions.clock(), 'lastActivityAt', acontext_sessions.clock(),
+    'expiresAt', acontext_sessions.clock() + interval '1 hour'
   )),
-  'begin_session writes the intent and answers the session'
+  'acontext_begin_session writes the intent and answers the session'
 );
 select is(tests.status(1), 'provisioning', 'the row is there before anything remote is');
 select results_eq(
-  'select session_id, lease_id, leased_until - private.clock() from private.provisioning_leases',
+  'select session_id, lease_id, leased_until - acontext_sessions.clock() from acontext_sessions.provisioning_leases',
   $$values (tests.session(1), tests.lease(1), interval '60 seconds')$$,
   'its making is leased to the caller'
 );
@@ -29,12 +29,12 @@ select tests.pass(interval '20 seconds');
 select is(
   tests.begin(1, p_lease => 2), '{"outcome": "busy", "retryAfterMs": 40000}'::jsonb, 'and learns for how long'
 );
-select is((select lease_id from private.provisioning_leases), tests.lease(1), 'the lease is still the first caller''s');
+select is((select lease_id from acontext_sessions.provisioning_leases), tests.lease(1), 'the lease is still the first caller''s');
 select is(tests.begin(1, tests.bob()), '{"outcome": "not_found"}'::jsonb, 'somebody else''s id is not found');
 select tests.pass(interval '40 seconds');
 select is(tests.begin(1, p_lease => 2) ->> 'outcome', 'resumed', 'after the lease anybody who owns the id resumes');
 select is(
-  (select lease_id from private.provisioning_leases), tests.lease(2), 'the lease is the second caller''s now'
+  (select lease_id from acontext_sessions.provisioning_leases), tests.lease(2), 'the lease is the second caller''s now'
 );
 select is(
   (select (title, ttl)::text from public.session_mappings), ('Trip', interval '1 hour')::text,
@@ -44,7 +44,7 @@ select is(
   tests.begin(2, p_lease_seconds => 3600) ->> 'outcome', 'started', 'a caller may ask for a longer lease'
 );
 select is(
-  (select leased_until - private.clock() from private.provisioning_leases where session_id = tests.session(2)),
+  (select leased_until - acontext_sessions.clock() from acontext_sessions.provisioning_leases where session_id = tests.session(2)),
   interval '2 minutes', 'but gets two minutes at most: less than any provisioning_timeout'
 );
 select is(
@@ -53,17 +53,17 @@ select is(
 );
 select is(tests.status(3), null, 'and leaves no row');
 
--- activate_session
+-- acontext_activate_session
 select isnt_empty(
-  'select 1 from private.uncertain_sessions where session_id = tests.session(1)',
+  'select 1 from acontext_sessions.uncertain_sessions where session_id = tests.session(1)',
   'a session that was resumed may have a second disk'
 );
-delete from private.uncertain_sessions where session_id = tests.session(1);
+delete from acontext_sessions.uncertain_sessions where session_id = tests.session(1);
 select is(
   tests.activate(1, 1), '{"outcome": "lease_lost"}'::jsonb, 'a caller that lost its lease binds nothing'
 );
 select isnt_empty(
-  'select 1 from private.uncertain_sessions where session_id = tests.session(1)',
+  'select 1 from acontext_sessions.uncertain_sessions where session_id = tests.session(1)',
   'and leaves the session to be looked into'
 );
 select is(tests.status(1), 'provisioning', 'the session is still being made by the other');
@@ -73,20 +73,20 @@ select is(
   jsonb_build_object('outcome', 'active', 'session', jsonb_build_object(
     'id', tests.session(1), 'status', 'active', 'title', 'Trip', 'pinned', false, 'ttl', 3600, 'messageCount', 0,
     'acontextSessionId', tests.session(1), 'acontextDiskId', tests.disk(1),
-    'createdAt', private.clock() - interval '70 seconds', 'updatedAt', private.clock(),
-    'lastActivityAt', private.clock(), 'expiresAt', private.clock() + interval '1 hour'
+    'createdAt', acontext_sessions.clock() - interval '70 seconds', 'updatedAt', acontext_sessions.clock(),
+    'lastActivityAt', acontext_sessions.clock(), 'expiresAt', acontext_sessions.clock() + interval '1 hour'
   )),
-  'activate_session binds both resources and starts the lifetime'
+  'acontext_activate_session binds both resources and starts the lifetime'
 );
 select is_empty(
-  'select 1 from private.provisioning_leases where session_id = tests.session(1)', 'the lease is given back'
+  'select 1 from acontext_sessions.provisioning_leases where session_id = tests.session(1)', 'the lease is given back'
 );
 select is(tests.begin(1) ->> 'outcome', 'existing', 'a repeated create gets the existing session');
 select is(tests.begin(1, tests.bob()) ->> 'outcome', 'not_found', 'but not for somebody else');
 
 -- A slower caller with other resources
 select is(
-  public.activate_session(
+  public.acontext_activate_session(
     tests.session(1), tests.lease(1), tests.session(1), tests.disk(101), array[tests.session(102)],
     array[tests.disk(1), tests.disk(103)], false
   ) ->> 'outcome',
@@ -99,7 +99,7 @@ select is(
 );
 select bag_eq(
   $$select reason::text, origin_id, user_id, acontext_session_id, acontext_disk_id, session_proof::text, disk_proof::text
-    from private.deletion_queue$$,
+    from acontext_sessions.deletion_queue$$,
   $$values
     ('orphan', tests.session(1), tests.alice(), null::uuid, tests.disk(101), 'absent', null),
     ('orphan', tests.session(1), tests.alice(), null, tests.disk(103), 'absent', null),
@@ -108,36 +108,36 @@ select bag_eq(
 );
 set local role service_role;
 select lives_ok(
-  $$select public.activate_session(tests.session(1), tests.lease(1), tests.session(1), tests.disk(101), '{}', '{}', false)$$,
+  $$select public.acontext_activate_session(tests.session(1), tests.lease(1), tests.session(1), tests.disk(101), '{}', '{}', false)$$,
   'telling it twice'
 );
-select is((select count(*)::integer from private.deletion_queue), 3, 'queues nothing twice');
+select is((select count(*)::integer from acontext_sessions.deletion_queue), 3, 'queues nothing twice');
 
 -- Surplus of the caller that wins
 select tests.begin(4);
 select is(
-  public.activate_session(
+  public.acontext_activate_session(
     tests.session(4), tests.lease(1), tests.session(4), tests.disk(4), null, array[tests.disk(104)], false
   ) ->> 'outcome',
   'active', 'surplus resources do not stand in the way'
 );
 select is(
-  (select origin_id from private.deletion_queue where acontext_disk_id = tests.disk(104)), tests.session(4),
+  (select origin_id from acontext_sessions.deletion_queue where acontext_disk_id = tests.disk(104)), tests.session(4),
   'they are queued'
 );
 
 -- Resources that are taken
 select tests.begin(5);
 select is(
-  public.activate_session(tests.session(5), tests.lease(1), tests.session(5), tests.disk(1), '{}', '{}', false),
+  public.acontext_activate_session(tests.session(5), tests.lease(1), tests.session(5), tests.disk(1), '{}', '{}', false),
   '{"outcome": "taken"}'::jsonb, 'a disk that another session holds is not bound'
 );
 select is(
-  public.activate_session(tests.session(5), tests.lease(1), tests.session(1), tests.disk(5), '{}', '{}', false),
+  public.acontext_activate_session(tests.session(5), tests.lease(1), tests.session(1), tests.disk(5), '{}', '{}', false),
   '{"outcome": "taken"}'::jsonb, 'nor is a remote session that another session holds'
 );
 select is(
-  public.activate_session(tests.session(5), tests.lease(1), tests.session(5), tests.disk(104), '{}', '{}', false),
+  public.acontext_activate_session(tests.session(5), tests.lease(1), tests.session(5), tests.disk(104), '{}', '{}', false),
   '{"outcome": "taken"}'::jsonb, 'nor is a disk that is queued for deletion'
 );
 select is(tests.status(5), 'provisioning', 'the session stays to be made');
@@ -164,11 +164,11 @@ select is(
   tests.due_in(7), interval '60 seconds', 'the deletion still waits for the caller that holds the lease'
 );
 select is(
-  public.activate_session(tests.session(7), tests.lease(2), tests.session(7), tests.disk(107), '{}', '{}', false),
+  public.acontext_activate_session(tests.session(7), tests.lease(2), tests.session(7), tests.disk(107), '{}', '{}', false),
   '{"outcome": "deleting"}'::jsonb, 'the other tells too'
 );
 select is(
-  (select origin_id from private.deletion_queue where acontext_disk_id = tests.disk(107)), tests.session(7),
+  (select origin_id from acontext_sessions.deletion_queue where acontext_disk_id = tests.disk(107)), tests.session(7),
   'and its disk is queued beside'
 );
 
@@ -179,11 +179,11 @@ select tests.begin(12, p_lease => 2);
 select tests.request_deletion(12);
 select tests.activate(12, 1);
 select lives_ok(
-  $$select public.release_session(tests.session(12), tests.lease(2), '{}', array[tests.disk(112)])$$,
+  $$select public.acontext_release_session(tests.session(12), tests.lease(2), '{}', array[tests.disk(112)])$$,
   'a caller that fails tells what it made'
 );
 select is(
-  (select (origin_id, reason)::text from private.deletion_queue where acontext_disk_id = tests.disk(112)),
+  (select (origin_id, reason)::text from acontext_sessions.deletion_queue where acontext_disk_id = tests.disk(112)),
   (tests.session(12), 'orphan')::text, 'which is queued beside what is named already'
 );
 
@@ -210,7 +210,7 @@ select tests.claim();
 select tests.settle(tests.settlement(11, p_session => 'absent', p_error => 'disk: timeout'));
 select is(tests.activate(11), '{"outcome": "deleting"}'::jsonb, 'its maker wakes up between the two');
 select is(
-  (select (session_gone_at, session_proof, disk_gone_at)::text from private.deletion_queue
+  (select (session_gone_at, session_proof, disk_gone_at)::text from acontext_sessions.deletion_queue
    where id = tests.session(11)),
   (null::timestamptz, null::text, null::timestamptz)::text, 'what was proven before it came to be is proven no more'
 );
@@ -224,38 +224,38 @@ select tests.settle(tests.settlement(9, 'absent', 'absent'));
 select is(tests.status(9), null, 'a half-made session is proven gone');
 select is(tests.activate(9), '{"outcome": "deleting"}'::jsonb, 'its maker wakes up after that');
 select bag_eq(
-  $$select acontext_session_id, acontext_disk_id from private.deletion_queue where origin_id = tests.session(9)$$,
+  $$select acontext_session_id, acontext_disk_id from acontext_sessions.deletion_queue where origin_id = tests.session(9)$$,
   $$values (tests.session(9), null::uuid), (null, tests.disk(9))$$,
   'and what it made is queued on its own'
 );
 select is(tests.begin(9), '{"outcome": "deleted"}'::jsonb, 'the id of a deleted session never lives again');
 select is(tests.begin(9, tests.bob()), '{"outcome": "not_found"}'::jsonb, 'for anybody');
 
--- release_session
+-- acontext_release_session
 select tests.begin(10);
 select lives_ok(
-  'select public.release_session(tests.session(10), tests.lease(9))', 'a lease is released by its holder only'
+  'select public.acontext_release_session(tests.session(10), tests.lease(9))', 'a lease is released by its holder only'
 );
 select is(tests.begin(10, p_lease => 2) ->> 'outcome', 'busy', 'another lease id changes nothing');
-select lives_ok('select public.release_session(tests.session(10), tests.lease(1))', 'the holder releases');
+select lives_ok('select public.acontext_release_session(tests.session(10), tests.lease(1))', 'the holder releases');
 select is(tests.begin(10, p_lease => 2) ->> 'outcome', 'resumed', 'and a repeated call resumes at once');
-select public.release_session(tests.session(10), tests.lease(2), array[tests.session(10)], array[tests.disk(10)]);
+select public.acontext_release_session(tests.session(10), tests.lease(2), array[tests.session(10)], array[tests.disk(10)]);
 select is(
-  (select count(*)::integer from private.deletion_queue where origin_id = tests.session(10)), 0,
+  (select count(*)::integer from acontext_sessions.deletion_queue where origin_id = tests.session(10)), 0,
   'what a half-made session has is left to whoever makes it next'
 );
 select is(tests.begin(10, p_lease => 3) ->> 'outcome', 'resumed', 'who resumes at once');
 select tests.request_deletion(10);
-select public.release_session(tests.session(10), tests.lease(3), '{}', array[tests.disk(10)]);
+select public.acontext_release_session(tests.session(10), tests.lease(3), '{}', array[tests.disk(10)]);
 select is(
-  (select (acontext_session_id, acontext_disk_id)::text from private.deletion_queue where id = tests.session(10)),
+  (select (acontext_session_id, acontext_disk_id)::text from acontext_sessions.deletion_queue where id = tests.session(10)),
   (null::uuid, tests.disk(10))::text, 'its deletion is told of the half that was made'
 );
 
 -- The quota
 reset role;
 select tests.make_active(n, tests.bob()) from generate_series(31, 32) as n;
-update private.settings set max_sessions_per_user = 2;
+update acontext_sessions.settings set max_sessions_per_user = 2;
 set local role service_role;
 select is(
   tests.begin(33, tests.bob()), '{"outcome": "quota_exceeded", "limit": 2}'::jsonb,
@@ -270,7 +270,7 @@ reset role;
 
 -- Ids of orphans
 select is_empty(
-  $$select 1 from private.deletion_queue where reason = 'orphan'
+  $$select 1 from acontext_sessions.deletion_queue where reason = 'orphan'
       and id = md5('orphan:' || coalesce(acontext_session_id, acontext_disk_id))::uuid$$,
   'the id of an orphan''s entry cannot be foretold, so no client can choose it for a session'
 );

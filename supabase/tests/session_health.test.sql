@@ -1,24 +1,24 @@
--- session_health: counts, the backlog and its age, how the last runs ended, what the platform says.
+-- acontext_session_health: counts, the backlog and its age, how the last runs ended, what the platform says.
 begin;
 \ir helpers/arrange.psql
 select no_plan();
-delete from private.cleanup_runs where true;
-update private.reconcile_state set watched_since = private.clock() where only_row;
+delete from acontext_sessions.runs where true;
+update acontext_sessions.reconcile_state set watched_since = acontext_sessions.clock() where only_row;
 
 create function tests.health(variadic p_path text[]) returns jsonb language sql
-as $$ select public.session_health(10) #> p_path $$;
+as $$ select public.acontext_session_health(10) #> p_path $$;
 grant execute on function tests.health(text[]) to service_role;
 create function tests.run_ended(
-  p_number integer, p_stop_reason text, p_trigger private.run_trigger default 'nightly',
+  p_number integer, p_stop_reason text, p_trigger acontext_sessions.run_trigger default 'nightly',
   p_expires_sessions boolean default true
 ) returns void language sql
 as $$
-  insert into private.cleanup_runs (
+  insert into acontext_sessions.runs (
     id, trigger, status, expires_sessions, requested_at, started_at, finished_at, stop_reason
   )
   values (
-    tests.run(p_number), p_trigger, 'finished', p_expires_sessions, private.clock(), private.clock(),
-    private.clock(), p_stop_reason
+    tests.run(p_number), p_trigger, 'finished', p_expires_sessions, acontext_sessions.clock(), acontext_sessions.clock(),
+    acontext_sessions.clock(), p_stop_reason
   )
 $$;
 
@@ -54,7 +54,7 @@ select is(
   array['2', '1', '2', '2']::jsonb[], 'sessions are counted by status'
 );
 select tests.pass(interval '10 minutes');
-update private.deletion_queue set attempts = 10, next_attempt_at = private.clock() + interval '1 hour'
+update acontext_sessions.deletion_queue set attempts = 10, next_attempt_at = acontext_sessions.clock() + interval '1 hour'
 where id = tests.session(1);
 select is(
   tests.health('queue') - array['entries', 'expired'],
@@ -73,7 +73,7 @@ select tests.run_ended(1, 'empty');
 select tests.pass(interval '1 minute');
 select tests.run_ended(2, 'outage', 'retry', false);
 select tests.pass(interval '1 minute');
-select tests.run_ended(3, 'breaker');
+select tests.run_ended(3, 'too_many_expiring');
 select tests.pass(interval '1 minute');
 select tests.run_ended(4, 'too_many_unknown', 'reconcile', false);
 select tests.pass(interval '1 minute');
@@ -81,19 +81,19 @@ select tests.run_ended(5, 'not_configured');
 select tests.run_ended(6, 'busy', 'reconcile', false);
 select is(
   tests.health('runs') - 'recent',
-  '{"lastSuccessSeconds": 240, "lastFinished": "too_many_unknown", "lastExpiry": "breaker",
+  '{"lastSuccessSeconds": 240, "lastFinished": "too_many_unknown", "lastExpiry": "too_many_expiring",
     "lastReconcile": "too_many_unknown", "lastCall": null}'::jsonb,
   'the last run of each kind is told; those that did not run do not count'
 );
 select is(jsonb_array_length(tests.health('runs', 'recent')), 6, 'recent runs are listed');
-select is(jsonb_array_length(public.session_health(2) #> '{runs,recent}'), 2, 'as many as asked for');
+select is(jsonb_array_length(public.acontext_session_health(2) #> '{runs,recent}'), 2, 'as many as asked for');
 
 -- The last call
 create function tests.call_answered(p_number integer, p_status integer, p_timed_out boolean default false)
 returns void language sql
 as $$
-  insert into private.cleanup_runs (id, trigger, status, requested_at, request_id)
-  values (tests.run(p_number), 'retry', 'requested', private.clock(), p_number);
+  insert into acontext_sessions.runs (id, trigger, status, requested_at, request_id)
+  values (tests.run(p_number), 'retry', 'requested', acontext_sessions.clock(), p_number);
   insert into net._http_response (id, status_code, timed_out)
   select p_number, p_status, p_timed_out where p_status is distinct from 0
 $$;
@@ -120,13 +120,13 @@ select is(
   tests.health('reconcile', 'quietForSeconds'), to_jsonb(extract(epoch from interval '31 days 25 minutes')::bigint),
   'the pause is counted from the upgrade'
 );
-update private.reconcile_state set pass_finished_at = private.clock() - interval '1 hour' where only_row;
+update acontext_sessions.reconcile_state set pass_finished_at = acontext_sessions.clock() - interval '1 hour' where only_row;
 select is(tests.health('reconcile', 'quietForSeconds'), '3600'::jsonb, 'and then from the last pass');
-insert into private.deletion_log (
+insert into acontext_sessions.deletion_log (
   id, origin_id, reason, session_proof, session_gone_at, disk_proof, disk_gone_at, attempts, requested_at
 )
-select tests.session(n), tests.session(n), 'requested', 'deleted', private.clock(), p.proof::private.deletion_proof,
-  private.clock(), 1, private.clock()
+select tests.session(n), tests.session(n), 'requested', 'deleted', acontext_sessions.clock(), p.proof::acontext_sessions.deletion_proof,
+  acontext_sessions.clock(), 1, acontext_sessions.clock()
 from (values (91, 'absent'), (92, 'unproven')) as p (n, proof);
 select is(tests.health('unproven', 'count'), '1'::jsonb, 'receipts without a proof are counted');
 
@@ -139,7 +139,7 @@ select is(
 select cron.unschedule('acontext-sessions-retry');
 select cron.alter_job(j.jobid, active => false) from cron.job as j where j.jobname = 'acontext-sessions-purge';
 insert into cron.job_run_details (runid, jobid, command, username, status, start_time, end_time)
-select v.runid, j.jobid, j.command, 'postgres', v.status, private.clock(), private.clock()
+select v.runid, j.jobid, j.command, 'postgres', v.status, acontext_sessions.clock(), acontext_sessions.clock()
 from cron.job as j, (values (2000000001, 'succeeded'), (2000000002, 'failed'), (2000000003, 'running')) as v (runid, status)
 where j.jobname = 'acontext-sessions-cleanup';
 select is(
@@ -153,12 +153,14 @@ select is(
 
 select ok((tests.health('vault', 'secretKey'))::boolean, 'Vault has the key');
 select ok(tests.health('vault', 'projectUrl') #>> '{}' like 'http://127.0.0.1:%', 'Vault has the address');
-select unalike(public.session_health(10)::text, '%sb_secret_%', 'no key is told');
-delete from vault.secrets where name in ('project_url', 'cleanup_secret_key');
-select is(tests.health('vault'), '{"projectUrl": null, "secretKey": false}'::jsonb, 'what Vault lacks is told');
+select unalike(public.acontext_session_health(10)::text, '%sb_secret_%', 'no key is told');
+delete from vault.secrets where name in ('acontext_sessions_project_url', 'acontext_sessions_secret_key');
+select is(
+  tests.health('vault'), '{"projectUrl": null, "secretKey": false, "unusable": []}'::jsonb, 'what Vault lacks is told'
+);
 select matches(tests.health('migration') #>> '{}', '^202611\d{8}$', 'the newest migration is told');
 select is(tests.health('settings', 'max_workers'), '4'::jsonb, 'settings are told');
-select public.configure_cleanup('{"max_workers": 8}');
+select public.acontext_configure_cleanup('{"max_workers": 8}');
 select is(
   tests.health('settingsLog', '0') - 'at',
   jsonb_build_object('by', session_user, 'old', '{"max_workers": 4}'::jsonb, 'new', '{"max_workers": 8}'::jsonb),
@@ -166,7 +168,7 @@ select is(
 );
 
 -- The pauses that schedules make
-select is(private.longest_pause(p.schedule), p.pause::interval, p.schedule || ' pauses for ' || p.pause)
+select is(acontext_sessions.longest_pause(p.schedule), p.pause::interval, p.schedule || ' pauses for ' || p.pause)
 from (values
   ('*/5 * * * *', '65 minutes'), ('* * * * *', '65 minutes'), ('10 seconds', '65 minutes'), ('@hourly', '65 minutes'),
   ('0 0 * * *', '26 hours'), ('0 */2 * * *', '26 hours'), ('@daily', '26 hours'), ('0 4 * * 0', '8 days'),
@@ -174,8 +176,8 @@ from (values
 ) as p (schedule, pause);
 
 -- Above 10,000 counts are estimates
-insert into private.deletion_queue (id, origin_id, reason, next_attempt_at)
-select gen_random_uuid(), gen_random_uuid(), 'orphan', private.clock() from generate_series(1, 10050);
+insert into acontext_sessions.deletion_queue (id, origin_id, reason, next_attempt_at)
+select gen_random_uuid(), gen_random_uuid(), 'orphan', acontext_sessions.clock() from generate_series(1, 10050);
 select is(
   tests.health('queue', 'entries'), '{"count": 10001, "estimated": true}'::jsonb,
   'without statistics the estimate is the least it can be'
@@ -183,7 +185,7 @@ select is(
 select is(
   tests.health('queue', 'due'), '{"count": 10052, "estimated": false}'::jsonb, 'what is due is counted further'
 );
-analyze private.deletion_queue;
+analyze acontext_sessions.deletion_queue;
 select is(
   tests.health('queue', 'entries'), '{"count": 10052, "estimated": true}'::jsonb, 'with statistics it is theirs'
 );

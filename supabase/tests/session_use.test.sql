@@ -1,4 +1,4 @@
--- use_session: every outcome, throttled touching, and that a use within the granularity writes nothing indexed.
+-- acontext_use_session: every outcome, throttled touching, and that a use within the granularity writes nothing indexed.
 begin;
 \ir helpers/arrange.psql
 select no_plan();
@@ -13,13 +13,13 @@ create function pg_temp.use(
 )
 returns jsonb
 language sql
-as $$ select public.use_session(p_user_id, tests.session(p_number), p_touch, p_new_messages) $$;
+as $$ select public.acontext_use_session(p_user_id, tests.session(p_number), p_touch, p_new_messages) $$;
 
 create function pg_temp.seen(p_number integer)
 returns text
 language sql
 as $$
-  select (s.message_count, private.clock() - s.last_activity_at, s.expires_at - private.clock())::text
+  select (s.message_count, acontext_sessions.clock() - s.last_activity_at, s.expires_at - acontext_sessions.clock())::text
   from public.session_mappings as s where s.id = tests.session(p_number)
 $$;
 
@@ -57,7 +57,7 @@ select is(
 );
 select is(
   (select updated_at from public.session_mappings where id = tests.session(1)),
-  private.clock() - interval '60 seconds', 'a use is no edit'
+  acontext_sessions.clock() - interval '60 seconds', 'a use is no edit'
 );
 
 -- The lifetime of session 6 is as long as the granularity and would have ended by now

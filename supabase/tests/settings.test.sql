@@ -1,11 +1,11 @@
--- configure_cleanup: what it accepts, what it refuses, and what follows from a change.
+-- acontext_configure_cleanup: what it accepts, what it refuses, and what follows from a change.
 begin;
 \ir helpers/arrange.psql
 select no_plan();
-create temporary table before as select s.* from private.settings as s;
+create temporary table before as select s.* from acontext_sessions.settings as s;
 grant select on before to service_role;
 create function tests.unchanged() returns boolean language sql
-as $$ select (select s from private.settings as s) = (select b::text::private.settings from before as b) $$;
+as $$ select (select s from acontext_sessions.settings as s) = (select b::text::acontext_sessions.settings from before as b) $$;
 create function tests.schedule(p_job text) returns text language sql security definer
 as $$ select j.schedule from cron.job as j where j.jobname = 'acontext-sessions-' || p_job $$;
 grant execute on all functions in schema tests to service_role;
@@ -19,7 +19,7 @@ select tests.queue(4);
 -- Refused
 set local role service_role;
 select throws_ok(
-  format('select public.configure_cleanup(%L)', c.changes), 'PT400', 'Cannot change settings: ' || c.problem,
+  format('select public.acontext_configure_cleanup(%L)', c.changes), 'PT400', 'Cannot change settings: ' || c.problem,
   c.changes || ' is refused'
 )
 from (values
@@ -47,24 +47,24 @@ from (values
   ('{"concurrency": 129}', 'new row for relation "settings" violates check constraint "concurrency_in_range"'),
   ('{"max_sessions_per_user": 0}',
     'new row for relation "settings" violates check constraint "max_sessions_per_user_positive"'),
-  ('{"breaker_fraction": 0}',
-    'new row for relation "settings" violates check constraint "breaker_fraction_in_range"'),
-  ('{"breaker_fraction": 1.01}',
-    'new row for relation "settings" violates check constraint "breaker_fraction_in_range"'),
-  ('{"breaker_fraction": "NaN"}',
-    'new row for relation "settings" violates check constraint "breaker_fraction_in_range"'),
-  ('{"breaker_minimum": 0}',
-    'new row for relation "settings" violates check constraint "breaker_minimum_in_range"'),
+  ('{"max_expiry_fraction": 0}',
+    'new row for relation "settings" violates check constraint "max_expiry_fraction_in_range"'),
+  ('{"max_expiry_fraction": 1.01}',
+    'new row for relation "settings" violates check constraint "max_expiry_fraction_in_range"'),
+  ('{"max_expiry_fraction": "NaN"}',
+    'new row for relation "settings" violates check constraint "max_expiry_fraction_in_range"'),
+  ('{"max_expiry_minimum": 0}',
+    'new row for relation "settings" violates check constraint "max_expiry_minimum_in_range"'),
   ('{"log_retention": "1 hour"}',
     'new row for relation "settings" violates check constraint "log_retention_in_range"'),
   ('{"max_workers": null}',
     'null value in column "max_workers" of relation "settings" violates not-null constraint')
 ) as c (changes, problem);
 select throws_ok(
-  'select public.configure_cleanup(null)', 'PT400', 'Cannot change settings: not a JSON object', 'null is refused'
+  'select public.acontext_configure_cleanup(null)', 'PT400', 'Cannot change settings: not a JSON object', 'null is refused'
 );
 select throws_like(
-  format('select public.configure_cleanup(%L)', jsonb_build_object(s.setting, t.text)),
+  format('select public.acontext_configure_cleanup(%L)', jsonb_build_object(s.setting, t.text)),
   'Cannot change settings: %', format('%s "%s" is refused', s.setting, t.text)
 )
 from unnest(array['cleanup_schedule', 'retry_schedule', 'reconcile_schedule']) as s (setting)
@@ -81,30 +81,30 @@ set local role service_role;
 -- Accepted
 select tests.pass(interval '1 hour');
 select is(
-  public.configure_cleanup('{}') ->> 'session_ttl', '30 days', 'no change answers all settings'
+  public.acontext_configure_cleanup('{}') ->> 'session_ttl', '30 days', 'no change answers all settings'
 );
 select is(
-  public.configure_cleanup('{"max_workers": 8, "max_sessions_per_user": 50}') - 'updated_at',
+  public.acontext_configure_cleanup('{"max_workers": 8, "max_sessions_per_user": 50}') - 'updated_at',
   (select to_jsonb(b) - array['only_row', 'updated_at'] || '{"max_workers": 8, "max_sessions_per_user": 50}'
    from before as b),
   'a change answers all settings'
 );
 select is(
-  (select (max_workers, max_sessions_per_user, concurrency, updated_at)::text from private.settings),
-  (8, 50, 16, private.clock())::text, 'it is stored, the others are kept'
+  (select (max_workers, max_sessions_per_user, concurrency, updated_at)::text from acontext_sessions.settings),
+  (8, 50, 16, acontext_sessions.clock())::text, 'it is stored, the others are kept'
 );
 select is(
-  public.configure_cleanup('{"max_sessions_per_user": null}') -> 'max_sessions_per_user', 'null'::jsonb,
+  public.acontext_configure_cleanup('{"max_sessions_per_user": null}') -> 'max_sessions_per_user', 'null'::jsonb,
   'the quota can be lifted'
 );
 select lives_ok(
-  $$select public.configure_cleanup('{"session_ttl": "10 years", "deletion_grace": "1 year", "breaker_fraction": 1,
+  $$select public.acontext_configure_cleanup('{"session_ttl": "10 years", "deletion_grace": "1 year", "max_expiry_fraction": 1,
     "provisioning_timeout": "3 minutes", "touch_granularity": "0", "log_retention": "10 years"}')$$,
   'the ends of the ranges are accepted'
 );
 
 -- A change of the lifetime
-select public.configure_cleanup('{"session_ttl": "7 days"}');
+select public.acontext_configure_cleanup('{"session_ttl": "7 days"}');
 reset role;
 select results_eq(
   $$select id, expires_at - last_activity_at from public.session_mappings
@@ -118,18 +118,18 @@ select is(
 );
 select tests.make_active(5);
 select is(
-  (select expires_at - private.clock() from public.session_mappings where id = tests.session(5)), interval '7 days',
+  (select expires_at - acontext_sessions.clock() from public.session_mappings where id = tests.session(5)), interval '7 days',
   'new sessions get it too'
 );
 select is(
-  public.restore_session(tests.alice(), tests.session(4)) #>> '{session,expiresAt}',
-  to_jsonb(private.clock() + interval '7 days') #>> '{}', 'and restored ones'
+  public.acontext_restore_session(tests.alice(), tests.session(4)) #>> '{session,expiresAt}',
+  to_jsonb(acontext_sessions.clock() + interval '7 days') #>> '{}', 'and restored ones'
 );
 
 -- A change of the schedule
 create temporary table jobs as select j.jobid, j.jobname from cron.job as j;
 set local role service_role;
-select public.configure_cleanup(
+select public.acontext_configure_cleanup(
   '{"cleanup_schedule": "30 2 * * *", "retry_schedule": "*/2 * * * *", "reconcile_schedule": "0 5 * * 1"}'
 );
 select is(
@@ -142,13 +142,13 @@ select is(
   'they still belong to postgres, and there are no others'
 );
 select cron.alter_job(j.jobid, active => false) from cron.job as j where j.jobname like 'acontext-sessions-%';
-select public.configure_cleanup('{}');
+select public.acontext_configure_cleanup('{}');
 select is(
   (select count(*)::integer from cron.job where jobname like 'acontext-sessions-%' and active), 4,
   'any change brings deactivated jobs back'
 );
 select cron.unschedule('acontext-sessions-cleanup');
-select public.configure_cleanup('{}');
+select public.acontext_configure_cleanup('{}');
 select is(tests.schedule('cleanup'), '30 2 * * *', 'and removed ones');
 
 select * from finish();

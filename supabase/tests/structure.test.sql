@@ -3,53 +3,53 @@ begin;
 \ir helpers/arrange.psql
 select no_plan();
 
-select enum_has_labels('public', 'session_status', array['provisioning', 'active', 'deleting']);
+select enum_has_labels('public', 'acontext_session_status', array['provisioning', 'active', 'deleting']);
 select enum_has_labels(
-  'private', 'deletion_reason', array['requested', 'expired', 'user_deleted', 'stale', 'orphan']
+  'acontext_sessions', 'deletion_reason', array['requested', 'expired', 'user_deleted', 'stale', 'orphan']
 );
-select enum_has_labels('private', 'deletion_proof', array['deleted', 'absent', 'unproven']);
-select enum_has_labels('private', 'reconcile_phase', array['sessions', 'labels', 'uncertain']);
-select enum_has_labels('private', 'run_status', array['requested', 'running', 'finished']);
-select enum_has_labels('private', 'run_trigger', array['nightly', 'retry', 'chain', 'manual', 'reconcile']);
+select enum_has_labels('acontext_sessions', 'deletion_proof', array['deleted', 'absent', 'unproven']);
+select enum_has_labels('acontext_sessions', 'reconcile_phase', array['sessions', 'labels', 'uncertain']);
+select enum_has_labels('acontext_sessions', 'run_status', array['requested', 'running', 'finished']);
+select enum_has_labels('acontext_sessions', 'run_trigger', array['nightly', 'retry', 'chain', 'manual', 'reconcile']);
 
 select columns_are('public', 'session_mappings', array[
   'id', 'user_id', 'status', 'title', 'metadata', 'pinned', 'ttl', 'message_count', 'acontext_session_id',
   'acontext_disk_id', 'created_at', 'updated_at', 'last_activity_at', 'expires_at'
 ]);
-select columns_are('private', 'deletion_queue', array[
+select columns_are('acontext_sessions', 'deletion_queue', array[
   'id', 'origin_id', 'reason', 'user_id', 'acontext_session_id', 'acontext_disk_id', 'requested_at', 'attempts',
   'next_attempt_at', 'first_claimed_at', 'lease_id', 'leased_until', 'session_gone_at', 'session_proof',
   'disk_gone_at', 'disk_proof', 'last_error'
 ]);
-select columns_are('private', 'deletion_log', array[
+select columns_are('acontext_sessions', 'deletion_log', array[
   'log_id', 'id', 'origin_id', 'reason', 'user_id', 'acontext_session_id', 'acontext_disk_id', 'session_proof',
   'session_gone_at', 'disk_proof', 'disk_gone_at', 'attempts', 'requested_at', 'finished_at'
 ]);
-select columns_are('private', 'provisioning_leases', array['session_id', 'lease_id', 'leased_until']);
-select columns_are('private', 'message_keys', array[
+select columns_are('acontext_sessions', 'provisioning_leases', array['session_id', 'lease_id', 'leased_until']);
+select columns_are('acontext_sessions', 'message_keys', array[
   'session_id', 'key_hash', 'body_hash', 'mark', 'lease_id', 'leased_until', 'attempts', 'counted', 'message_id',
   'message_created_at', 'created_at'
 ]);
-select columns_are('private', 'uncertain_sessions', array['session_id', 'since']);
-select columns_are('private', 'reconcile_state', array[
+select columns_are('acontext_sessions', 'uncertain_sessions', array['session_id', 'since']);
+select columns_are('acontext_sessions', 'reconcile_state', array[
   'only_row', 'phase', 'page_cursor', 'pass_started_at', 'pass_finished_at', 'reconciled_until', 'pass_seen', 'pass_unknown',
   'run_id', 'run_until', 'watched_since', 'moved_at'
 ]);
-select columns_are('private', 'restamp_state', array['only_row', 'after_id', 'moved_at']);
-select columns_are('private', 'settings_log', array['log_id', 'changed_at', 'changed_by', 'old', 'new']);
-select columns_are('private', 'cleanup_runs', array[
+select columns_are('acontext_sessions', 'restamp_state', array['only_row', 'after_id', 'moved_at']);
+select columns_are('acontext_sessions', 'settings_log', array['log_id', 'changed_at', 'changed_by', 'old', 'new']);
+select columns_are('acontext_sessions', 'runs', array[
   'id', 'trigger', 'status', 'expires_sessions', 'force', 'expiry_allowed', 'requested_at', 'started_at',
   'finished_at', 'request_id', 'total', 'deleted', 'failed', 'deferred', 'expired', 'stale', 'errors', 'stop_reason'
 ]);
-select columns_are('private', 'settings', array[
+select columns_are('acontext_sessions', 'settings', array[
   'only_row', 'cleanup_enabled', 'cleanup_schedule', 'retry_schedule', 'reconcile_schedule', 'session_ttl',
   'provisioning_timeout', 'deletion_grace', 'orphan_grace', 'touch_granularity', 'max_sessions_per_user', 'max_workers', 'max_per_run', 'concurrency',
-  'breaker_fraction', 'breaker_minimum', 'log_retention', 'updated_at'
+  'max_expiry_fraction', 'max_expiry_minimum', 'log_retention', 'updated_at'
 ]);
 
 select col_type_is('public', 'session_mappings', c.name, c.type, c.name || ' is ' || c.type)
 from (values
-  ('id', 'uuid'), ('user_id', 'uuid'), ('status', 'session_status'), ('title', 'text'), ('metadata', 'jsonb'),
+  ('id', 'uuid'), ('user_id', 'uuid'), ('status', 'acontext_session_status'), ('title', 'text'), ('metadata', 'jsonb'),
   ('pinned', 'boolean'), ('ttl', 'interval'), ('message_count', 'integer'), ('acontext_session_id', 'uuid'),
   ('acontext_disk_id', 'uuid'), ('created_at', 'timestamp with time zone'),
   ('updated_at', 'timestamp with time zone'), ('last_activity_at', 'timestamp with time zone'),
@@ -64,21 +64,21 @@ select bag_eq(
 
 -- The settings of design and documentation.
 select results_eq(
-  'select to_jsonb(s) - array[''only_row'', ''updated_at''] from private.settings as s',
+  'select to_jsonb(s) - array[''only_row'', ''updated_at''] from acontext_sessions.settings as s',
   $$values ('{
     "cleanup_enabled": true, "cleanup_schedule": "0 0 * * *", "retry_schedule": "*/5 * * * *",
     "reconcile_schedule": "0 4 * * 0", "session_ttl": "30 days", "provisioning_timeout": "00:10:00",
     "deletion_grace": "00:00:00", "orphan_grace": "01:00:00",
     "touch_granularity": "00:01:00", "max_sessions_per_user": null, "max_workers": 4, "max_per_run": 2000,
-    "concurrency": 16, "breaker_fraction": 0.5, "breaker_minimum": 100, "log_retention": "90 days"
+    "concurrency": 16, "max_expiry_fraction": 0.5, "max_expiry_minimum": 100, "log_retention": "90 days"
   }'::jsonb)$$,
   'the settings have their documented defaults'
 );
 select throws_ok(
-  'insert into private.settings default values', '23505', null, 'there is one row of settings'
+  'insert into acontext_sessions.settings default values', '23505', null, 'there is one row of settings'
 );
 select throws_ok(
-  'insert into private.settings (only_row) values (false)', '23514', null, 'and no other can be added'
+  'insert into acontext_sessions.settings (only_row) values (false)', '23514', null, 'and no other can be added'
 );
 
 -- Constraints by name, so that no migration loses one.
@@ -93,7 +93,7 @@ select bag_eq(
   'session_mappings has its constraints'
 );
 select bag_eq(
-  $$select conname::text from pg_constraint where conrelid = 'private.deletion_queue'::regclass and contype <> 'n'$$,
+  $$select conname::text from pg_constraint where conrelid = 'acontext_sessions.deletion_queue'::regclass and contype <> 'n'$$,
   array[
     'deletion_queue_pkey', 'queued_id_is_not_nil', 'lease_has_id_and_end', 'session_gone_has_proof',
     'disk_gone_has_proof', 'attempts_not_negative'
@@ -101,17 +101,17 @@ select bag_eq(
   'deletion_queue has its constraints'
 );
 select bag_eq(
-  $$select conname::text from pg_constraint where conrelid = 'private.cleanup_runs'::regclass and contype <> 'n'$$,
-  array['cleanup_runs_pkey', 'finished_run_has_reason', 'errors_is_array'],
-  'cleanup_runs has its constraints'
+  $$select conname::text from pg_constraint where conrelid = 'acontext_sessions.runs'::regclass and contype <> 'n'$$,
+  array['runs_pkey', 'finished_run_has_reason', 'errors_is_array'],
+  'runs has its constraints'
 );
 select bag_eq(
-  $$select conname::text from pg_constraint where conrelid = 'private.settings'::regclass and contype <> 'n'$$,
+  $$select conname::text from pg_constraint where conrelid = 'acontext_sessions.settings'::regclass and contype <> 'n'$$,
   array[
     'settings_pkey', 'settings_has_one_row', 'session_ttl_in_range', 'provisioning_timeout_in_range',
     'deletion_grace_in_range', 'orphan_grace_in_range', 'touch_granularity_in_range', 'max_sessions_per_user_positive',
-    'max_workers_in_range', 'max_per_run_in_range', 'concurrency_in_range', 'breaker_fraction_in_range',
-    'breaker_minimum_in_range', 'log_retention_in_range'
+    'max_workers_in_range', 'max_per_run_in_range', 'concurrency_in_range', 'max_expiry_fraction_in_range',
+    'max_expiry_minimum_in_range', 'log_retention_in_range'
   ],
   'settings has its constraints'
 );
@@ -128,7 +128,7 @@ select throws_ok(
   'the nil id is refused: Acontext reads it as no id'
 );
 select throws_ok(
-  $$insert into private.deletion_queue (id, origin_id, reason)
+  $$insert into acontext_sessions.deletion_queue (id, origin_id, reason)
     values ('00000000-0000-0000-0000-000000000000', tests.session(1), 'orphan')$$,
   '23514', 'new row for relation "deletion_queue" violates check constraint "queued_id_is_not_nil"',
   'the nil id is refused in the queue'
@@ -162,17 +162,17 @@ select bag_eq(
   'session_mappings has its indexes, and no more to maintain on every write'
 );
 select bag_eq(
-  $$select indexrelid::regclass::text from pg_index where indrelid = 'private.deletion_queue'::regclass$$,
+  $$select indexrelid::regclass::text from pg_index where indrelid = 'acontext_sessions.deletion_queue'::regclass$$,
   array[
-    'private.deletion_queue_pkey', 'private.deletion_queue_due', 'private.deletion_queue_acontext_session_id',
-    'private.deletion_queue_acontext_disk_id', 'private.deletion_queue_origin_id', 'private.deletion_queue_stuck'
+    'acontext_sessions.deletion_queue_pkey', 'acontext_sessions.deletion_queue_due', 'acontext_sessions.deletion_queue_acontext_session_id',
+    'acontext_sessions.deletion_queue_acontext_disk_id', 'acontext_sessions.deletion_queue_origin_id', 'acontext_sessions.deletion_queue_stuck'
   ],
   'deletion_queue has its indexes'
 );
 select is_empty(
   $$select f.conrelid::regclass, f.conname
     from pg_constraint as f
-    where f.contype = 'f' and f.connamespace in ('public'::regnamespace, 'private'::regnamespace)
+    where f.contype = 'f' and f.connamespace in ('public'::regnamespace, 'acontext_sessions'::regnamespace)
       and not exists (
         select 1 from pg_index as i
         where i.indrelid = f.conrelid and i.indpred is null and i.indkey[0] = f.conkey[1]
@@ -183,11 +183,11 @@ select is_empty(
 -- Triggers
 select bag_eq(
   $$select tgrelid::regclass || ' ' || tgname from pg_trigger where not tgisinternal
-      and tgrelid in ('public.session_mappings'::regclass, 'private.deletion_queue'::regclass) and tgenabled = 'O'$$,
+      and tgrelid in ('public.session_mappings'::regclass, 'acontext_sessions.deletion_queue'::regclass) and tgenabled = 'O'$$,
   array[
     'session_mappings guard_session_change', 'session_mappings follow_session_status',
     'session_mappings guard_session_delete', 'session_mappings refuse_truncate', 'session_mappings stamp_session',
-    'private.deletion_queue guard_queue_change', 'private.deletion_queue refuse_truncate'
+    'acontext_sessions.deletion_queue guard_queue_change', 'acontext_sessions.deletion_queue refuse_truncate'
   ],
   'every guard is in place and enabled'
 );

@@ -74,7 +74,7 @@ async function prepare(world: World, stack: TestStack): Promise<Chaos> {
       await remote.quiet();
       passedSeconds += LONG_SECONDS;
       await database.sql.unsafe(`
-        create or replace function private.clock() returns timestamptz
+        create or replace function acontext_sessions.clock() returns timestamptz
         language sql stable security invoker set search_path = ''
         as $$ select now() + interval '${passedSeconds} seconds' $$`);
     },

@@ -16,7 +16,7 @@ async function dispatchUntilEmpty({ world }: Chaos): Promise<number> {
     "the database takes a dispatch",
     () =>
       database.sql<{ count: number }[]>`
-        select private.dispatch_cleanup('nightly', true, true) as count`.catch(() => null),
+        select acontext_sessions.dispatch_sweep('nightly', true, true) as count`.catch(() => null),
   );
   await eventually("nothing is left", async () => await database.rowCount() === 0, 30_000);
   return row?.count ?? 0;
@@ -26,7 +26,10 @@ async function dispatchUntilEmpty({ world }: Chaos): Promise<number> {
 async function recovered({ world }: Chaos): Promise<void> {
   await eventually("the database answers", () => world.database.runs().catch(() => null));
   await eventually("the API answers", async () => {
-    const { error } = await world.admin().rpc("preview_cleanup", { p_limit: 1, p_force: false });
+    const { error } = await world.admin().rpc("acontext_preview_sweep", {
+      p_limit: 1,
+      p_force: false,
+    });
     return error === null;
   }, 30_000);
 }
@@ -95,7 +98,8 @@ chaosTest(
     const { sql } = world.database;
     await chaos.addExpired(50);
     await holdPgNet(chaos);
-    const [row] = await sql`select private.dispatch_cleanup('nightly', true, true) as count`;
+    const [row] =
+      await sql`select acontext_sessions.dispatch_sweep('nightly', true, true) as count`;
     assertEquals(row?.["count"], 1);
     await stack.restartPostgres("immediate");
     await recovered(chaos);
@@ -103,7 +107,8 @@ chaosTest(
     const [lost] = await sql`select count(*)::integer as count from net.http_request_queue`;
     assertEquals(lost?.["count"], 0, "the queue is unlogged");
     assertEquals((await world.database.runs()).map(({ status }) => status), ["requested"]);
-    const [early] = await sql`select private.dispatch_cleanup('retry', true, true) as count`;
+    const [early] =
+      await sql`select acontext_sessions.dispatch_sweep('retry', true, true) as count`;
     assertEquals(early?.["count"], 0, "it may still be on its way");
     assertEquals(await world.database.rowCount(), 50);
 

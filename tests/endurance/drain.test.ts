@@ -20,7 +20,7 @@ async function runTimes({ database: { sql } }: World): Promise<RunTime[]> {
   const rows = await sql<RunTime[]>`
     select trigger::text, stop_reason, deleted, failed,
       extract(epoch from finished_at - started_at)::float8 as seconds
-    from private.cleanup_runs where status = 'finished' order by requested_at, id`;
+    from acontext_sessions.runs where status = 'finished' order by requested_at, id`;
   return [...rows];
 }
 
@@ -28,18 +28,18 @@ integrationTest(`${SESSIONS} expired sessions drain by schedule alone`, async (w
   const { database, remote } = world;
   await createInBulk(world, { count: SESSIONS, daysAgo: 31 });
   const began = performance.now();
-  // All sessions there are expire at once: with its default the breaker would rightly hold them.
+  // All sessions there are expire at once: with its default the expiry limit would rightly hold them back.
   await database.configure({
     max_per_run: 2_000,
     max_workers: 4,
-    breaker_fraction: 1,
+    max_expiry_fraction: 1,
     cleanup_schedule: "5 seconds",
     retry_schedule: "5 seconds",
   });
   await eventually("nothing is left", async () => {
     const [row] = await database.sql<{ left: number }[]>`
       select (select count(*) from public.session_mappings)
-        + (select count(*) from private.cleanup_runs where status <> 'finished') as left`;
+        + (select count(*) from acontext_sessions.runs where status <> 'finished') as left`;
     return Number(row?.left) === 0;
   }, DEADLINE_MS);
   await database.silenceJobs();

@@ -11,10 +11,10 @@ const TOLERANCE = 1.15;
 
 /** What outlives a session. Its own rows, in the table and in the queue, leave with it. */
 const TABLES = [
-  "private.deletion_log",
-  "private.cleanup_runs",
-  "private.settings_log",
-  "private.message_keys",
+  "acontext_sessions.deletion_log",
+  "acontext_sessions.runs",
+  "acontext_sessions.settings_log",
+  "acontext_sessions.message_keys",
   "cron.job_run_details",
 ];
 
@@ -22,31 +22,31 @@ const TABLES = [
 const NIGHT = `
 create function pg_temp.night() returns integer language plpgsql as $$
 declare
-  v_now timestamptz := private.clock();
+  v_now timestamptz := acontext_sessions.clock();
 begin
-  insert into private.deletion_log (
+  insert into acontext_sessions.deletion_log (
     id, origin_id, reason, user_id, acontext_session_id, acontext_disk_id, session_proof, session_gone_at,
     disk_proof, disk_gone_at, attempts, requested_at, finished_at
   )
   select i.id, i.id, 'expired', gen_random_uuid(), i.id, gen_random_uuid(), 'deleted', v_now,
     'deleted', v_now, 1, v_now, v_now
   from (select gen_random_uuid() as id from generate_series(1, ${SESSIONS_A_DAY})) as i;
-  insert into private.message_keys (session_id, key_hash, body_hash, lease_id, leased_until, created_at)
+  insert into acontext_sessions.message_keys (session_id, key_hash, body_hash, lease_id, leased_until, created_at)
   select i.id, encode(sha256(i.id::text::bytea), 'hex'), encode(sha256('body'), 'hex'), i.id, v_now, v_now
   from (select gen_random_uuid() as id from generate_series(1, ${SESSIONS_A_DAY})) as i;
-  insert into private.cleanup_runs (id, trigger, status, requested_at, finished_at, stop_reason)
+  insert into acontext_sessions.runs (id, trigger, status, requested_at, finished_at, stop_reason)
   select gen_random_uuid(), 'retry', 'finished', v_now, v_now, 'empty' from generate_series(1, 50);
-  insert into private.settings_log (changed_at, changed_by, old, new)
+  insert into acontext_sessions.settings_log (changed_at, changed_by, old, new)
   values (v_now, 'postgres', '{"max_workers": 4}', '{"max_workers": 8}');
   insert into cron.job_run_details (jobid, command, username, status, start_time, end_time)
-  select 1, 'select private.dispatch_cleanup(''retry'', false, false)', 'postgres', 'succeeded',
+  select 1, 'select acontext_sessions.dispatch_sweep(''retry'', false, false)', 'postgres', 'succeeded',
     v_now, v_now
   from generate_series(1, 290);
   -- The weekly reconcile; receipts stay until it has passed.
   if extract(dow from v_now) = 0 then
-    update private.reconcile_state set reconciled_until = v_now - interval '2 hours' where only_row;
+    update acontext_sessions.reconcile_state set reconciled_until = v_now - interval '2 hours' where only_row;
   end if;
-  return private.purge_cleanup_history();
+  return acontext_sessions.purge_history();
 end $$`;
 
 interface Size {
@@ -100,7 +100,7 @@ integrationTest(
         // A few pages more or less mean nothing in a small table.
         assert(bytes <= before.bytes * TOLERANCE + 65_536, `${name}: ${bytes} bytes`);
       }
-      assertEquals(atEnd.get("private.deletion_log")?.rows, 90 * SESSIONS_A_DAY);
+      assertEquals(atEnd.get("acontext_sessions.deletion_log")?.rows, 90 * SESSIONS_A_DAY);
     } finally {
       await setClock(admin, "now()");
       // Its history lies in the future.
@@ -112,6 +112,6 @@ integrationTest(
 
 function setClock(admin: postgres.Sql, now: string) {
   return admin.unsafe(`
-    create or replace function private.clock() returns timestamptz
+    create or replace function acontext_sessions.clock() returns timestamptz
     language sql stable security invoker set search_path = '' as $$ select ${now}; $$`);
 }

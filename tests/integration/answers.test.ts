@@ -21,15 +21,15 @@ async function without(world: World, name: string, work: () => Promise<void>): P
 integrationTest("a database that refuses a function answers 503", async (world) => {
   const user = await world.newUser();
   const { id } = await world.created(user);
-  await without(world, "request_session_deletion", async () => {
+  await without(world, "acontext_request_session_deletion", async () => {
     for (const method of ["DELETE", "POST"] as const) {
       assertRefused(await world.remove(user, id, method), 503, "database_unavailable");
     }
   });
-  await without(world, "restore_session", async () => {
+  await without(world, "acontext_restore_session", async () => {
     assertRefused(await world.restore(user, id), 503, "database_unavailable");
   });
-  await without(world, "start_cleanup_run", async () => {
+  await without(world, "acontext_start_sweep", async () => {
     assertRefused(await world.cleanup(), 503, "database_unavailable");
   });
   assertEquals(await world.database.statusOf(id), "active");
@@ -42,7 +42,7 @@ integrationTest(
       world.call("session-health", query, { headers: { apikey } });
     assertRefused(await ask("", "sb_secret_wrong"), 401, "unauthorized");
     assertRefused(await ask("?format=xml"), 400, "invalid_request");
-    await without(world, "session_health", async () => {
+    await without(world, "acontext_session_health", async () => {
       assertRefused(await ask(""), 503, "database_unavailable");
     });
   },

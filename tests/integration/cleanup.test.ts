@@ -14,7 +14,7 @@ integrationTest("a sweep deletes what has expired and nothing else", async (worl
   await world.database.expire([old.id, oldAndPinned.id, oldWithLongTtl.id]);
   await world.database.sql`
     update public.session_mappings
-    set last_activity_at = private.clock() - interval '61 seconds'
+    set last_activity_at = acontext_sessions.clock() - interval '61 seconds'
     where id = ${freshWithShortTtl.id}`;
 
   const report = await world.swept();
@@ -85,7 +85,7 @@ integrationTest("a session that is being made again is not stale", async (world)
   await world.remote.withFaults([slow], async () => {
     const making = world.create(user, { id });
     await eventually("somebody makes it", async () => {
-      const rows = await world.database.sql`select 1 from private.provisioning_leases`;
+      const rows = await world.database.sql`select 1 from acontext_sessions.provisioning_leases`;
       return rows.length > 0;
     });
     assertEquals((await world.swept()).total, 0);
@@ -123,9 +123,9 @@ integrationTest("a limit bounds a sweep and says what remains", async (world) =>
   assertNothingLeft(await world.remote.audit());
 });
 
-integrationTest("the breaker stops a mass expiry until somebody insists", async (world) => {
+integrationTest("the expiry limit stops a mass expiry until somebody insists", async (world) => {
   const user = await world.newUser();
-  await world.database.configure({ breaker_minimum: 3, breaker_fraction: 0.5 });
+  await world.database.configure({ max_expiry_minimum: 3, max_expiry_fraction: 0.5 });
   const sessions = await world.createdMany(user, 6);
   const [requested, ...others] = sessions.map(({ id }) => id);
   await world.database.expire(others.slice(0, 4));
@@ -136,9 +136,13 @@ integrationTest("the breaker stops a mass expiry until somebody insists", async 
   await world.database.makeDue();
 
   const preview = await world.swept({ dryRun: true });
-  assertEquals([preview.total, preview.stopReason], [1, "breaker"]);
+  assertEquals([preview.total, preview.stopReason], [1, "too_many_expiring"]);
   const held = await world.swept();
-  assertEquals([held.deleted, held.stopReason], [1, "breaker"], "what was asked for goes on");
+  assertEquals(
+    [held.deleted, held.stopReason],
+    [1, "too_many_expiring"],
+    "what was asked for goes on",
+  );
   assertEquals(ours(await world.remote.audit()).sessions, others.sort());
 
   const forced = await world.swept({ force: true });
@@ -230,9 +234,9 @@ integrationTest("truncate and edits of the queue are refused", async (world) => 
   const { sql } = world.database;
   const attempts = [
     sql`truncate public.session_mappings cascade`,
-    sql`truncate private.deletion_queue`,
-    sql`delete from private.deletion_queue where id = ${id}`,
-    sql`update private.deletion_queue set acontext_disk_id = null where id = ${id}`,
+    sql`truncate acontext_sessions.deletion_queue`,
+    sql`delete from acontext_sessions.deletion_queue where id = ${id}`,
+    sql`update acontext_sessions.deletion_queue set acontext_disk_id = null where id = ${id}`,
     sql`update public.session_mappings set status = 'provisioning' where id = ${id}`,
   ];
   for (const attempt of attempts) {

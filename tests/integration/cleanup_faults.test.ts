@@ -165,9 +165,9 @@ integrationTest("a worker that died is overtaken when its lease ends", async (wo
   const [session] = await expiredSessions(world, 1);
   const { sql } = world.database;
   const runId = crypto.randomUUID();
-  await sql`select public.start_cleanup_run(${runId}, false)`;
-  await sql`select public.queue_due_sessions(${runId}, 10)`;
-  await sql`select public.claim_deletions(${crypto.randomUUID()}, 10, 60)`;
+  await sql`select public.acontext_start_sweep(${runId}, false)`;
+  await sql`select public.acontext_queue_due_sessions(${runId}, 10)`;
+  await sql`select public.acontext_claim_deletions(${crypto.randomUUID()}, 10, 60)`;
   assertEquals((await world.swept()).total, 0, "leased to somebody");
   assertEquals(await world.database.statusOf(session?.id ?? ""), "deleting");
   await world.database.endLeases();

@@ -16,7 +16,7 @@ async function age(world: World, ids: string[]): Promise<void> {
   const { sql } = world.database;
   await sql`
     update public.session_mappings as s
-    set last_activity_at = private.clock() - make_interval(mins => i.n::integer)
+    set last_activity_at = acontext_sessions.clock() - make_interval(mins => i.n::integer)
     from unnest(${ids}::uuid[]) with ordinality as i (id, n)
     where s.id = i.id`;
 }

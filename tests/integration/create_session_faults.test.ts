@@ -76,7 +76,8 @@ integrationTest(
     await eventually("the late disk is there", async () => {
       return ours(await world.remote.audit()).disks.length === 2;
     });
-    const rows = await world.database.sql`select session_id from private.uncertain_sessions`;
+    const rows = await world.database
+      .sql`select session_id from acontext_sessions.uncertain_sessions`;
     assertEquals(rows.map((row) => row["session_id"]), [id]);
   },
 );

@@ -11,7 +11,7 @@ async function dispatch(
   { trigger = "nightly", expires = true }: { trigger?: string; expires?: boolean } = {},
 ): Promise<number> {
   const [row] = await sql<{ count: number }[]>`
-    select private.dispatch_cleanup(${trigger}, ${expires}, false) as count`;
+    select acontext_sessions.dispatch_sweep(${trigger}, ${expires}, false) as count`;
   return row?.count ?? 0;
 }
 
@@ -32,7 +32,7 @@ integrationTest("the dispatcher calls the function through pg_net", async (world
     const [row] = await sql<{ status: number; body: string }[]>`
       select a.status_code as status, a.content as body
       from net._http_response as a
-      join private.cleanup_runs as r on r.request_id = a.id`;
+      join acontext_sessions.runs as r on r.request_id = a.id`;
     return row;
   });
   assertEquals(answer.status, 202);
@@ -50,7 +50,7 @@ integrationTest("a dispatch that is rolled back calls nobody", async (world) => 
   await expiredSessions(world, 1);
   const { sql } = world.database;
   const undone = await sql.begin(async (tx) => {
-    await tx`select private.dispatch_cleanup('nightly', true, false)`;
+    await tx`select acontext_sessions.dispatch_sweep('nightly', true, false)`;
     throw new Error("undo");
   }).catch((error) => error.message);
   assertEquals(undone, "undo");
@@ -103,7 +103,7 @@ integrationTest("the retry job works the queue and expires nothing", async (worl
 
 integrationTest("without its secrets the dispatcher says so and calls nobody", async (world) => {
   await expiredSessions(world, 1);
-  await withoutSecret(world, "cleanup_secret_key", async () => {
+  await withoutSecret(world, "acontext_sessions_secret_key", async () => {
     assertEquals(await dispatch(world), 0);
     assertEquals(await dispatch(world), 0);
   });
@@ -117,7 +117,7 @@ integrationTest("without its secrets the dispatcher says so and calls nobody", a
 integrationTest("a call that was refused is recorded and holds up nobody", async (world) => {
   await expiredSessions(world, 1);
   const { sql } = world.database;
-  await withSecret(world, ["cleanup_secret_key", "sb_secret_wrong"], async () => {
+  await withSecret(world, ["acontext_sessions_secret_key", "sb_secret_wrong"], async () => {
     assertEquals(await dispatch(world), 1);
     assertEquals(await dispatch(world), 0, "it may still be on its way");
     await eventually("pg_net has the answer", async () => {
@@ -129,6 +129,6 @@ integrationTest("a call that was refused is recorded and holds up nobody", async
   const [refused, run] = await finishedRuns(world);
   assertEquals([refused?.stop_reason, run?.deleted], ["not_delivered", 1]);
   const [row] = await sql<{ errors: unknown }[]>`
-    select errors from private.cleanup_runs where stop_reason = 'not_delivered'`;
+    select errors from acontext_sessions.runs where stop_reason = 'not_delivered'`;
   assertEquals(row?.errors, [{ id: refused?.id, error: "http_401" }]);
 });

@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert/mod.js";
+import { assertEquals, assertStringIncludes } from "@std/assert/mod.js";
 import { join } from "@std/path/mod.js";
 import { ROOT } from "../../local/paths.ts";
 import { diagnose, type Diagnosis } from "../../ops/doctor/diagnose.ts";
@@ -6,6 +6,7 @@ import { runDoctor } from "../../ops/doctor.ts";
 import { HEALTH_REASONS } from "../../supabase/functions/_acontext_sessions/core/health/reasons.ts";
 import { misconfigured } from "../../supabase/functions/_acontext_sessions/runtime/env.ts";
 import { toErrorResponse } from "../../supabase/functions/_acontext_sessions/http/answer.ts";
+import { behindGateway } from "./support/gateway.ts";
 import { withoutSecret, withSecret } from "./support/vault.ts";
 import { integrationTest, type World } from "./support/world.ts";
 
@@ -75,26 +76,6 @@ async function link(folder: string, ref: string): Promise<void> {
 
 const unchanged = () => Promise.resolve();
 
-/** The project behind a gateway that answers one path itself. */
-async function behindGateway(
-  world: World,
-  { path, answer }: { path: string; answer: () => Response },
-  use: (url: string) => Promise<void>,
-): Promise<void> {
-  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
-    const { pathname, search } = new URL(request.url);
-    if (pathname === path && request.method !== "OPTIONS") return answer();
-    const target = `${world.info.apiUrl}${pathname}${search}`;
-    return fetch(new Request(target, request));
-  });
-  const url = `http://127.0.0.1:${server.addr.port}`;
-  try {
-    await withSecret(world, ["project_url", url], () => use(url));
-  } finally {
-    await server.shutdown();
-  }
-}
-
 integrationTest("the doctor finds the local stack well", async (world) => {
   await world.database.quietSchedule();
   const lines: string[] = [];
@@ -161,7 +142,7 @@ integrationTest("the doctor asks to apply the migrations that are missing", asyn
   });
   const unknown = { code: "PGRST202", message: "Could not find the function" };
   await behindGateway(world, {
-    path: "/rest/v1/rpc/session_health",
+    path: "/rest/v1/rpc/acontext_session_health",
     answer: () => Response.json(unknown, { status: 404 }),
   }, async (url) => {
     assertEquals(verdict(await examine(world, { url })), ["migrations applied", "npm start"]);
@@ -169,13 +150,12 @@ integrationTest("the doctor asks to apply the migrations that are missing", asyn
 });
 
 integrationTest("the doctor asks to put into Vault what it lacks", async (world) => {
-  for (const name of ["project_url", "cleanup_secret_key"] as const) {
+  for (const name of ["acontext_sessions_project_url", "acontext_sessions_secret_key"] as const) {
     await withoutSecret(world, name, async () => {
       assertEquals(verdict(await examine(world)), ["Vault set", "npm start"]);
       await withProject(unchanged, async (projectDir) => {
         const [check, next] = verdict(await examine(world, { hosted: true, projectDir }));
-        assertEquals(check, "Vault set");
-        assertMatch(next ?? "", new RegExp(`^select vault.create_secret\\('.+', '${name}'\\);$`));
+        assertEquals([check, next], ["Vault set", "npm run ops -- rotate-secret"]);
       });
     });
   }
@@ -184,15 +164,36 @@ integrationTest("the doctor asks to put into Vault what it lacks", async (world)
 integrationTest("the doctor sees that Vault has another project's address", async (world) => {
   await withSecret(
     world,
-    ["project_url", "https://elsewhere.supabase.co"],
+    ["acontext_sessions_project_url", "https://elsewhere.supabase.co"],
     () =>
       withProject(unchanged, async (projectDir) => {
         const [check, next] = verdict(await examine(world, { hosted: true, projectDir }));
-        assertEquals(check, "Vault set");
-        assertStringIncludes(next ?? "", `select vault.update_secret(id, '${world.info.apiUrl}')`);
+        assertEquals([check, next], ["Vault set", "npm run ops -- rotate-secret"]);
       }),
   );
 });
+
+integrationTest(
+  "the doctor names a secret that cannot be used, and not its value",
+  async (world) => {
+    for (
+      const [name, value] of [
+        ["acontext_sessions_project_url", "env(ACONTEXT_SESSIONS_PROJECT_URL)"],
+        ["acontext_sessions_project_url", "sb_secret_in_the_wrong_place"],
+        ["acontext_sessions_secret_key", "env(ACONTEXT_SESSIONS_SECRET_KEY)"],
+        ["acontext_sessions_secret_key", "sb_secret_one\nsb_secret_two"],
+      ] as const
+    ) {
+      await withSecret(world, [name, value], async () => {
+        const diagnosis = await examine(world);
+        assertEquals(verdict(diagnosis), ["Vault set", "npm start"]);
+        const text = JSON.stringify(diagnosis);
+        assertStringIncludes(text, `${name} in Vault is no`);
+        assertEquals(text.includes("sb_secret_"), false);
+      });
+    }
+  },
+);
 
 integrationTest("the doctor asks to make cron jobs anew", async (world) => {
   const expected: [string, string] = ["cron jobs active", "npm run ops -- settings set"];

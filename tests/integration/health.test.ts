@@ -26,7 +26,7 @@ async function health({ call, info }: World, query = "") {
 const codesOf = async (world: World) => (await health(world)).reasons.map(({ code }) => code);
 
 const dispatch = ({ database: { sql } }: World) =>
-  sql`select private.dispatch_cleanup('nightly', true, false)`;
+  sql`select acontext_sessions.dispatch_sweep('nightly', true, false)`;
 
 interface Fault {
   provoke(world: World): Promise<unknown>;
@@ -38,14 +38,14 @@ interface Fault {
 async function longExpired(world: World): Promise<void> {
   const { id } = await world.created(await world.newUser());
   await world.database.sql`
-    update public.session_mappings set last_activity_at = private.clock() - interval '33 days'
+    update public.session_mappings set last_activity_at = acontext_sessions.clock() - interval '33 days'
     where id = ${id}`;
 }
 
 const FAULTS: Record<keyof typeof HEALTH_REASONS, Fault> = {
   not_configured: {
-    provoke: (world) => hideSecret(world, "project_url"),
-    heal: (world) => showSecret(world, "project_url"),
+    provoke: (world) => hideSecret(world, "acontext_sessions_project_url"),
+    heal: (world) => showSecret(world, "acontext_sessions_project_url"),
   },
   job_missing: {
     provoke: ({ database: { sql } }) => sql`select cron.unschedule('acontext-sessions-purge')`,
@@ -62,12 +62,12 @@ const FAULTS: Record<keyof typeof HEALTH_REASONS, Fault> = {
   worker_unreachable: {
     async provoke(world) {
       await expiredSessions(world, 1);
-      await setSecret(world, "cleanup_secret_key", "sb_secret_wrong");
+      await setSecret(world, "acontext_sessions_secret_key", "sb_secret_wrong");
       await dispatch(world);
       await eventually("the refusal is seen", async () => (await codesOf(world)).length > 0);
     },
     async heal(world) {
-      await setSecret(world, "cleanup_secret_key", world.info.secretKey);
+      await setSecret(world, "acontext_sessions_secret_key", world.info.secretKey);
       await dispatch(world);
       await eventually("a call has arrived", async () => (await codesOf(world)).length === 0);
     },
@@ -87,8 +87,8 @@ const FAULTS: Record<keyof typeof HEALTH_REASONS, Fault> = {
   run_failed: {
     async provoke({ database: { sql } }) {
       const runId = crypto.randomUUID();
-      await sql`select public.start_cleanup_run(${runId}, false)`;
-      await sql`select public.finish_cleanup_run(${runId}, '{"stopReason": "error"}')`;
+      await sql`select public.acontext_start_sweep(${runId}, false)`;
+      await sql`select public.acontext_finish_sweep(${runId}, '{"stopReason": "error"}')`;
     },
     heal: (world) => world.swept(),
   },
@@ -104,23 +104,23 @@ const FAULTS: Record<keyof typeof HEALTH_REASONS, Fault> = {
     provoke: stuckSession,
     async heal(world) {
       const [entry] = await world.database.queue();
-      await world.database.sql`select public.retry_deletion(${entry?.id ?? ""})`;
+      await world.database.sql`select public.acontext_retry_deletion(${entry?.id ?? ""})`;
       assertEquals((await world.swept()).deleted, 1);
     },
   },
-  breaker_tripped: {
+  too_many_expiring: {
     async provoke(world) {
-      await world.database.configure({ breaker_minimum: 2 });
+      await world.database.configure({ max_expiry_minimum: 2 });
       await expiredSessions(world, 3);
-      assertEquals((await world.swept()).stopReason, "breaker");
+      assertEquals((await world.swept()).stopReason, "too_many_expiring");
     },
     heal: (world) => world.swept({ force: true }),
   },
   reconcile_overdue: {
     provoke: ({ database: { sql } }) =>
       sql`
-        update private.reconcile_state
-        set pass_finished_at = private.clock() - interval '17 days' where only_row`,
+        update acontext_sessions.reconcile_state
+        set pass_finished_at = acontext_sessions.clock() - interval '17 days' where only_row`,
     heal: (world) => world.reconciled(),
   },
   too_many_unknown: {
@@ -137,13 +137,13 @@ const FAULTS: Record<keyof typeof HEALTH_REASONS, Fault> = {
   unproven_resources: {
     provoke: ({ database: { sql } }) =>
       sql`
-        insert into private.deletion_log (
+        insert into acontext_sessions.deletion_log (
           id, origin_id, reason, session_proof, session_gone_at, disk_proof, disk_gone_at, attempts, requested_at
         )
-        select i.id, i.id, 'requested', 'deleted', private.clock(), 'unproven', private.clock(), 1, private.clock()
+        select i.id, i.id, 'requested', 'deleted', acontext_sessions.clock(), 'unproven', acontext_sessions.clock(), 1, acontext_sessions.clock()
         from (select gen_random_uuid()) as i (id)`,
     heal: ({ database: { sql } }) =>
-      sql`delete from private.deletion_log where disk_proof = 'unproven'`,
+      sql`delete from acontext_sessions.deletion_log where disk_proof = 'unproven'`,
   },
   cleanup_disabled: {
     provoke: ({ database }) => database.configure({ cleanup_enabled: false }),

@@ -154,7 +154,7 @@ integrationTest("the private schema and Vault cannot be reached through the API"
       auth: { persistSession: false, autoRefreshToken: false },
       global: key === secretKey ? {} : { headers: { Authorization: `Bearer ${user.token}` } },
     });
-    for (const schema of ["private", "vault", "net", "cron", "auth"]) {
+    for (const schema of ["acontext_sessions", "vault", "net", "cron", "auth"]) {
       const { status, error } = await client.schema(schema).from("settings").select();
       assertEquals([schema, status, error?.code], [schema, 406, "PGRST106"]);
     }

@@ -16,7 +16,7 @@ async function countOf(world: World, id: string): Promise<number | undefined> {
 /** Ends the leases of all keys, as the passing of time does. */
 async function endLeases(world: World): Promise<void> {
   await world.database.sql`
-    update private.message_keys set leased_until = private.clock() where message_id is null`;
+    update acontext_sessions.message_keys set leased_until = acontext_sessions.clock() where message_id is null`;
 }
 
 async function assertStored(world: World, chat: Conversation, texts: string[]): Promise<void> {
@@ -145,7 +145,7 @@ integrationTest("a killed function leaves a key that a repeated call resolves", 
   // What a function leaves behind that dies after Acontext stored the message, and one that dies before.
   assertEquals((await chat.say("stored", "a")).status, 201);
   await world.database.sql`
-    update private.message_keys set message_id = null, message_created_at = null
+    update acontext_sessions.message_keys set message_id = null, message_created_at = null
     where session_id = ${session.id}`;
   assertRefused(await chat.say("stored", "a"), 409, "idempotency_busy");
   await endLeases(world);

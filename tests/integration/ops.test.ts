@@ -2,7 +2,8 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { runOps } from "../../ops/ops.ts";
 import { eventually } from "../support/eventually.ts";
 import { expiredSessions, orphanSession, stuckSession } from "./support/sessions.ts";
-import { withSecret } from "./support/vault.ts";
+import { behindGateway } from "./support/gateway.ts";
+import { readSecrets, withoutSecret, withSecret } from "./support/vault.ts";
 import { integrationTest, type World } from "./support/world.ts";
 
 interface Ended {
@@ -12,11 +13,18 @@ interface Ended {
 }
 
 /** Runs a command line of `npm run ops` against the test's stack. */
-async function ops({ info }: World, ...argv: string[]): Promise<Ended> {
+function ops({ info }: World, ...argv: string[]): Promise<Ended> {
+  return opsAt({ url: info.apiUrl, secretKey: info.secretKey }, ...argv);
+}
+
+async function opsAt(
+  { url, secretKey }: { url: string; secretKey: string },
+  ...argv: string[]
+): Promise<Ended> {
   const stdout: string[] = [];
   const stderr: string[] = [];
   const code = await runOps(argv, {
-    env: { SUPABASE_URL: info.apiUrl, SUPABASE_SECRET_KEY: info.secretKey },
+    env: { SUPABASE_URL: url, SUPABASE_SECRET_KEY: secretKey },
     stdout: (line) => stdout.push(line),
     stderr: (line) => stderr.push(line),
     pauseMs: 20,
@@ -75,7 +83,7 @@ integrationTest("ops refuses what a command does not take, and does nothing", as
 });
 
 integrationTest("ops sweep says what stands in the way", async (world) => {
-  await world.database.configure({ breaker_minimum: 2 });
+  await world.database.configure({ max_expiry_minimum: 2 });
   await expiredSessions(world, 3);
   const held = await ops(world, "sweep");
   assertEquals(held.code, 1);
@@ -91,18 +99,18 @@ integrationTest("ops sweep says what stands in the way", async (world) => {
 integrationTest("ops runs shows a call that reached nobody, why, and what to do", async (world) => {
   const { sql } = world.database;
   await expiredSessions(world, 1);
-  await withSecret(world, ["cleanup_secret_key", "sb_secret_wrong"], async () => {
-    await sql`select private.dispatch_cleanup('nightly', true, false)`;
+  await withSecret(world, ["acontext_sessions_secret_key", "sb_secret_wrong"], async () => {
+    await sql`select acontext_sessions.dispatch_sweep('nightly', true, false)`;
     await eventually("pg_net has the answer", async () => {
       const rows = await sql`select 1 from net._http_response where status_code = 401`;
       return rows.length > 0;
     });
   });
-  await sql`select private.dispatch_cleanup('retry', true, false)`;
+  await sql`select acontext_sessions.dispatch_sweep('retry', true, false)`;
   await eventually("another run took its place", async () => await world.database.rowCount() === 0);
   const { stdout } = await ops(world, "runs");
   assertMatch(stdout, /nightly +not_delivered +.*http_401/);
-  assertMatch(stdout, /^not_delivered: http_401: put a valid secret key into Vault/m);
+  assertMatch(stdout, /^not_delivered: http_401: .+npm run ops -- rotate-secret/m);
 });
 
 integrationTest("ops stuck and ops retry bring a stuck deletion to its end", async (world) => {
@@ -185,6 +193,71 @@ integrationTest("ops erase-user says what is left when Acontext is down", async 
   assertEquals((await ops(world, "erase-user", user.id)).code, 0);
 });
 
+integrationTest("ops rotate-secret puts this key into Vault and tries it", async (world) => {
+  const { apiUrl, secretKey } = world.info;
+  await withSecret(
+    world,
+    ["acontext_sessions_project_url", "https://elsewhere.supabase.co"],
+    async () => {
+      await withSecret(world, ["acontext_sessions_secret_key", "sb_secret_old"], async () => {
+        const { code, stdout, stderr } = await ops(world, "rotate-secret");
+        assertEquals(code, 0, stderr);
+        assertStringIncludes(stdout, `The database calls ${apiUrl} with this key, and is answered`);
+        assertEquals(`${stdout}${stderr}`.includes(secretKey), false);
+        assertEquals(await readSecrets(world), {
+          acontext_sessions_project_url: apiUrl,
+          acontext_sessions_secret_key: secretKey,
+        });
+      });
+    },
+  );
+  const [run] = await eventually("the run that was called has ended", async () => {
+    const runs = await world.database.runs();
+    return runs.length > 0 && runs.every(({ status }) => status === "finished") && runs;
+  });
+  assertEquals([run?.trigger, run?.stop_reason], ["manual", "empty"]);
+});
+
+integrationTest("ops rotate-secret sets up a project that has nothing in Vault", async (world) => {
+  await withoutSecret(world, "acontext_sessions_project_url", async () => {
+    await withoutSecret(world, "acontext_sessions_secret_key", async () => {
+      const { code, stdout } = await ops(world, "rotate-secret", "--json");
+      assertEquals([code, JSON.parse(stdout)], [0, {
+        projectUrl: world.info.apiUrl,
+        works: true,
+        problem: null,
+      }]);
+      // Those that were hidden come back.
+      await world.database.sql`
+        delete from vault.secrets where name in ('acontext_sessions_project_url', 'acontext_sessions_secret_key')`;
+    });
+  });
+});
+
+integrationTest("ops rotate-secret says when the call does not arrive", async (world) => {
+  const { secretKey } = world.info;
+  const answer = () => new Response(null, { status: 503 });
+  const path = "/functions/v1/cleanup-sessions";
+  await behindGateway(world, { path, answer }, async (url) => {
+    const { code, stdout, stderr } = await opsAt({ url, secretKey }, "rotate-secret");
+    assertEquals(code, 1, stderr);
+    assertStringIncludes(stdout, "The secrets are stored, but the call ended with http_503\n→ ");
+    assertEquals((await readSecrets(world))["acontext_sessions_project_url"], url);
+  });
+  assertEquals((await ops(world, "rotate-secret")).code, 0, "may be repeated");
+});
+
+integrationTest("ops rotate-secret keeps what Vault has when the key is refused", async (world) => {
+  const { apiUrl: url, publishableKey } = world.info;
+  const before = await readSecrets(world);
+  for (const secretKey of [publishableKey, "sb_secret_wrong"]) {
+    const { code, stderr } = await opsAt({ url, secretKey }, "rotate-secret");
+    assertEquals(code, 3);
+    assertStringIncludes(stderr, "the functions refuse it");
+    assertEquals(await readSecrets(world), before);
+  }
+});
+
 integrationTest("ops exits with 3 when it cannot ask", async (world) => {
   const run = async (argv: string[], env: Record<string, string>) => {
     const lines: string[] = [];
@@ -202,6 +275,9 @@ integrationTest("ops exits with 3 when it cannot ask", async (world) => {
     [["runs"], { SUPABASE_URL, SUPABASE_SECRET_KEY: "sb_secret_wrong" }, /401/],
     [["runs"], { ...env, SUPABASE_URL: "http://127.0.0.1:1" }, /no answer/],
     [["runs"], { ...env, SUPABASE_URL: "http://example.com" }, /https/],
+    [["runs"], { ...env, SUPABASE_URL: "ftp://127.0.0.1" }, /https/],
+    [["runs"], { ...env, SUPABASE_URL: "127.0.0.1:54321" }, /https|not a URL/],
+    [["runs"], { ...env, SUPABASE_URL: "https://a:b@example.com" }, /more than an address/],
     [["dance"], env, /the commands are health, runs/],
     [["runs", "--loud"], env, /--loud/],
     [["runs", "--limit", "0"], env, /1 to 1000/],

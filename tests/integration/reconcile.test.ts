@@ -24,7 +24,8 @@ integrationTest("a disk that came too late for its session is found and deleted"
   });
   await reconcileLater(world);
   assertEquals(ours(await world.remote.audit()), { sessions: [id], disks: [acontextDiskId] });
-  const rows = await world.database.sql`select session_id from private.uncertain_sessions`;
+  const rows = await world.database
+    .sql`select session_id from acontext_sessions.uncertain_sessions`;
   assertEquals(rows.length, 0);
 });
 

@@ -13,7 +13,7 @@ function orphanDisk({ remote }: World, namespace = NAMESPACE): Promise<string> {
 async function queuedRemoteIds({ database: { sql } }: World): Promise<string[]> {
   const rows = await sql<{ id: string }[]>`
     select coalesce(acontext_session_id, acontext_disk_id) as id
-    from private.deletion_queue where reason = 'orphan' order by 1`;
+    from acontext_sessions.deletion_queue where reason = 'orphan' order by 1`;
   return rows.map(({ id }) => id);
 }
 
@@ -117,7 +117,7 @@ integrationTest("the schedule's dispatch walks in the background and records it"
   const { sql } = world.database;
   const orphan = await orphanDisk(world);
   await world.remote.control.age(2 * HOUR);
-  const [row] = await sql`select private.dispatch_reconcile() as called`;
+  const [row] = await sql`select acontext_sessions.dispatch_reconcile() as called`;
   assertEquals(row?.["called"], true);
   const run = await eventually("the run has finished", async () => {
     return (await world.database.runs()).find(({ status }) => status === "finished");
@@ -126,7 +126,7 @@ integrationTest("the schedule's dispatch walks in the background and records it"
   assertEquals(await queuedRemoteIds(world), [orphan]);
   const [state] = await sql`
     select run_id, phase, page_cursor, pass_unknown, pass_finished_at >= pass_started_at as passed
-    from private.reconcile_state`;
+    from acontext_sessions.reconcile_state`;
   assertEquals(state, {
     run_id: null,
     phase: "sessions",
@@ -138,7 +138,7 @@ integrationTest("the schedule's dispatch walks in the background and records it"
 
 integrationTest("a disabled cleanup dispatches no reconcile", async (world) => {
   await world.database.configure({ cleanup_enabled: false });
-  const [row] = await world.database.sql`select private.dispatch_reconcile() as called`;
+  const [row] = await world.database.sql`select acontext_sessions.dispatch_reconcile() as called`;
   assertEquals(row?.["called"], false);
   assertEquals(await world.database.runs(), []);
 });
@@ -185,7 +185,7 @@ integrationTest(
     await world.remote.control.age(2 * HOUR);
     for (const phase of ["sessions", "labels"]) {
       await sql`
-      update private.reconcile_state set phase = ${phase}, page_cursor = 'rubbish' where only_row`;
+      update acontext_sessions.reconcile_state set phase = ${phase}, page_cursor = 'rubbish' where only_row`;
       assertEquals((await world.reconciled()).stopReason, "complete", phase);
     }
     assertEquals(await queuedRemoteIds(world), [orphan]);

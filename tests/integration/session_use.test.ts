@@ -7,7 +7,7 @@ import { integrationTest, type World } from "./support/world.ts";
 /** As if the session had last been used so long ago. */
 async function age(world: World, id: string, interval: string): Promise<void> {
   await world.database.sql`
-    update public.session_mappings set last_activity_at = private.clock() - ${interval}::interval
+    update public.session_mappings set last_activity_at = acontext_sessions.clock() - ${interval}::interval
     where id = ${id}`;
 }
 

@@ -49,7 +49,9 @@ raceTest("a create whose rival breaks off starts in its place", async (race) => 
 
 raceTest("two creates cannot exceed the quota together", async (race) => {
   const { first, second, operator } = race;
-  await operator.query("update private.settings set max_sessions_per_user = 1 where only_row");
+  await operator.query(
+    "update acontext_sessions.settings set max_sessions_per_user = 1 where only_row",
+  );
   await first.begin();
   assertEquals((await begin(first, 1)).outcome, "started");
   const late = begin(second, 2);
@@ -61,7 +63,9 @@ raceTest("two creates cannot exceed the quota together", async (race) => {
 
 raceTest("an id whose whole life passes while a create waits is not used again", async (race) => {
   const { first, second, third, operator } = race;
-  await operator.query("update private.settings set max_sessions_per_user = 5 where only_row");
+  await operator.query(
+    "update acontext_sessions.settings set max_sessions_per_user = 5 where only_row",
+  );
   await first.begin();
   await begin(first, 9);
   const late = begin(second, 1);
@@ -182,7 +186,7 @@ raceTest("a disk that is being queued as an orphan is not bound", async (race) =
   const { first, second, operator } = race;
   await begin(first, 1);
   await second.begin();
-  await second.query("select private.queue_orphans($1, '{}', array[$2]::uuid[], null)", [
+  await second.query("select acontext_sessions.queue_orphans($1, '{}', array[$2]::uuid[], null)", [
     sessionId(1),
     diskId(1),
   ]);
@@ -199,7 +203,7 @@ raceTest("a disk that is being bound is not queued as an orphan", async (race) =
   await first.begin();
   await activate(first, 1);
   const late = second.query(
-    "select private.queue_orphans($1, '{}', array[$2]::uuid[], null) as n",
+    "select acontext_sessions.queue_orphans($1, '{}', array[$2]::uuid[], null) as n",
     [
       sessionId(1),
       diskId(1),
@@ -214,7 +218,7 @@ raceTest("a disk that is being bound is not queued as an orphan", async (race) =
 raceTest("what is bound while a worker reports absence is not lost", async (race) => {
   const { first, second, operator } = race;
   await begin(first, 1);
-  await operator.query("delete from private.provisioning_leases where true");
+  await operator.query("delete from acontext_sessions.provisioning_leases where true");
   await operator.query("delete from public.session_mappings where id = $1", [sessionId(1)]);
   assertEquals(await claim(second), [sessionId(1)]);
   await second.begin();
@@ -230,7 +234,7 @@ raceTest("what is bound while a worker reports absence is not lost", async (race
 raceTest("a report of absence does not pass what is being bound", async (race) => {
   const { first, second, operator } = race;
   await begin(first, 1);
-  await operator.query("delete from private.provisioning_leases where true");
+  await operator.query("delete from acontext_sessions.provisioning_leases where true");
   await operator.query("delete from public.session_mappings where id = $1", [sessionId(1)]);
   await claim(second);
   await first.begin();
@@ -250,9 +254,10 @@ raceTest(
     update public.session_mappings
     set created_at = created_at - interval '1 hour', last_activity_at = last_activity_at - interval '1 hour'
     where true`);
-    await operator.query("delete from private.provisioning_leases where true");
-    await second.rpc("start_cleanup_run", { p_run_id: runId(1), p_force: false });
-    const queueDue = () => second.rpc("queue_due_sessions", { p_run_id: runId(1), p_limit: 10 });
+    await operator.query("delete from acontext_sessions.provisioning_leases where true");
+    await second.rpc("acontext_start_sweep", { p_run_id: runId(1), p_force: false });
+    const queueDue = () =>
+      second.rpc("acontext_queue_due_sessions", { p_run_id: runId(1), p_limit: 10 });
 
     await first.begin();
     await begin(first, 1, { lease: 2 });

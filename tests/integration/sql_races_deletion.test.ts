@@ -37,7 +37,7 @@ raceTest("workers that claim at once take what has been due longest", async (rac
   for (const [n, minutes] of [[1, 1], [2, 3], [3, 2]] as const) {
     await operator.query("delete from public.session_mappings where id = $1", [sessionId(n)]);
     await operator.query(
-      "update private.deletion_queue set next_attempt_at = now() - make_interval(mins => $2) where id = $1",
+      "update acontext_sessions.deletion_queue set next_attempt_at = now() - make_interval(mins => $2) where id = $1",
       [sessionId(n), minutes],
     );
   }
@@ -60,7 +60,7 @@ raceTest("a second delete request meets the lease of the first", async (race) =>
   await race.blocked(second);
   await first.commit();
   assertEquals((await late).outcome, "queued");
-  const [entry] = await operator.query("select lease_id from private.deletion_queue");
+  const [entry] = await operator.query("select lease_id from acontext_sessions.deletion_queue");
   assertEquals(entry?.lease_id, leaseId(1));
 });
 
@@ -112,12 +112,13 @@ raceTest(
     const { first, second, operator } = race;
     await makeActive(operator, 1, 2);
     await operator.query(OLD);
-    await second.rpc("start_cleanup_run", { p_run_id: runId(1), p_force: false });
+    await second.rpc("acontext_start_sweep", { p_run_id: runId(1), p_force: false });
     await first.begin();
     await first.query("update public.session_mappings set last_activity_at = now() where id = $1", [
       sessionId(1),
     ]);
-    const queueDue = () => second.rpc("queue_due_sessions", { p_run_id: runId(1), p_limit: 10 });
+    const queueDue = () =>
+      second.rpc("acontext_queue_due_sessions", { p_run_id: runId(1), p_limit: 10 });
     assertEquals((await queueDue()).expired, 1);
     await first.commit();
     assertEquals((await queueDue()).expired, 0);
@@ -135,9 +136,9 @@ raceTest(
     await second.query("select set_config('request.jwt.claims', $1, false)", [
       JSON.stringify({ sub: ALICE, role: "authenticated" }),
     ]);
-    await first.rpc("start_cleanup_run", { p_run_id: runId(1), p_force: false });
+    await first.rpc("acontext_start_sweep", { p_run_id: runId(1), p_force: false });
     await first.begin();
-    await first.rpc("queue_due_sessions", { p_run_id: runId(1), p_limit: 10 });
+    await first.rpc("acontext_queue_due_sessions", { p_run_id: runId(1), p_limit: 10 });
     const late = second.query(
       "update public.session_mappings set pinned = true where true returning id",
     );
@@ -153,11 +154,11 @@ raceTest("two sweeps expire each session once, and neither waits", async (race) 
   await makeActive(operator, 1, 2, 3);
   await operator.query(OLD);
   for (const [n, sweep] of [first, second].entries()) {
-    await sweep.rpc("start_cleanup_run", { p_run_id: runId(n), p_force: false });
+    await sweep.rpc("acontext_start_sweep", { p_run_id: runId(n), p_force: false });
   }
   await first.begin();
-  const taken = await first.rpc("queue_due_sessions", { p_run_id: runId(0), p_limit: 2 });
-  const rest = await second.rpc("queue_due_sessions", { p_run_id: runId(1), p_limit: 10 });
+  const taken = await first.rpc("acontext_queue_due_sessions", { p_run_id: runId(0), p_limit: 2 });
+  const rest = await second.rpc("acontext_queue_due_sessions", { p_run_id: runId(1), p_limit: 10 });
   await first.commit();
   assertEquals([taken.expired, rest.expired], [2, 1]);
 });
@@ -168,9 +169,9 @@ raceTest(
     const { first, second, operator } = race;
     await makeActive(operator, 1);
     await operator.query(OLD);
-    await first.rpc("start_cleanup_run", { p_run_id: runId(1), p_force: false });
+    await first.rpc("acontext_start_sweep", { p_run_id: runId(1), p_force: false });
     await first.begin();
-    await first.rpc("queue_due_sessions", { p_run_id: runId(1), p_limit: 10 });
+    await first.rpc("acontext_queue_due_sessions", { p_run_id: runId(1), p_limit: 10 });
     const late = requestDeletion(second, 1);
     await race.blocked(second);
     await first.commit();
@@ -218,7 +219,7 @@ raceTest("a report passes while somebody deletes the user of its sessions", asyn
   await second.commit();
   await late;
   assertEquals(await state(operator), { 2: "deleting requested/+/+" });
-  const receipts = await operator.query("select id, user_id from private.deletion_log");
+  const receipts = await operator.query("select id, user_id from acontext_sessions.deletion_log");
   assertEquals(receipts, [{ id: sessionId(1), user_id: ALICE }]);
 });
 
@@ -228,7 +229,7 @@ raceTest("a change of the lifetime holds up no report", async (race) => {
   await operator.query("delete from public.session_mappings where id = $1", [sessionId(1)]);
   await claim(second);
   await first.begin();
-  await first.query("select public.configure_cleanup($1)", [{ session_ttl: "7 days" }]);
+  await first.query("select public.acontext_configure_cleanup($1)", [{ session_ttl: "7 days" }]);
   assertEquals((await settle(second, [1])).deleted, 1);
   await first.commit();
 });
@@ -237,8 +238,8 @@ raceTest("of two deliveries of one run one starts it", async (race) => {
   const { first, second } = race;
   const start = { p_run_id: runId(1), p_force: false };
   await first.begin();
-  assertEquals((await first.rpc("start_cleanup_run", start)).outcome, "started");
-  const late = second.rpc("start_cleanup_run", start);
+  assertEquals((await first.rpc("acontext_start_sweep", start)).outcome, "started");
+  const late = second.rpc("acontext_start_sweep", start);
   await race.blocked(second);
   await first.commit();
   assertEquals((await late).outcome, "duplicate");
@@ -249,7 +250,7 @@ raceTest("two dispatchers at once call one worker", async (race) => {
   await withSecretsOfNobody(operator, async () => {
     await makeActive(operator, 1);
     await operator.query("delete from public.session_mappings where true");
-    const dispatch = "select private.dispatch_cleanup('retry', false, false) as n";
+    const dispatch = "select acontext_sessions.dispatch_sweep('retry', false, false) as n";
     await first.begin();
     assertEquals((await first.query(dispatch))[0]?.n, 1);
     const late = second.query(dispatch);
@@ -264,7 +265,7 @@ async function withSecretsOfNobody(
   operator: Connection,
   work: () => Promise<void>,
 ): Promise<void> {
-  const names = "name in ('project_url', 'cleanup_secret_key')";
+  const names = "name in ('acontext_sessions_project_url', 'acontext_sessions_secret_key')";
   const before = await operator.query(
     `select name, decrypted_secret as value from vault.decrypted_secrets where ${names}`,
   );
@@ -274,9 +275,9 @@ async function withSecretsOfNobody(
       await operator.query("select vault.create_secret($1, $2)", secret);
     }
   }
-  await replace([["http://127.0.0.1:1", "project_url"], [
+  await replace([["http://127.0.0.1:1", "acontext_sessions_project_url"], [
     "sb_secret_nobody",
-    "cleanup_secret_key",
+    "acontext_sessions_secret_key",
   ]]);
   try {
     await work();

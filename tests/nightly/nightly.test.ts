@@ -32,7 +32,7 @@ async function withSchedule(
 ): Promise<void> {
   const [before] = await world.database.sql<
     { cleanup_schedule: string; retry_schedule: string; reconcile_schedule: string }[]
-  >`select cleanup_schedule, retry_schedule, reconcile_schedule from private.settings`;
+  >`select cleanup_schedule, retry_schedule, reconcile_schedule from acontext_sessions.settings`;
   if (before === undefined) throw new Error("Cannot read the settings");
   await world.database.configure({
     cleanup_schedule: NEVER,
@@ -73,7 +73,7 @@ integrationTest("the scheduler itself has expired sessions deleted", async (worl
     const [row] = await sql<{ status: number }[]>`
       select a.status_code as status
       from net._http_response as a
-      join private.cleanup_runs as r on r.request_id = a.id`;
+      join acontext_sessions.runs as r on r.request_id = a.id`;
     return row;
   });
   assertEquals(answer.status, 202);

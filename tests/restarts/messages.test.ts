@@ -51,7 +51,7 @@ for (const [moment, rule, stored] of MOMENTS) {
           }
           assertEquals((await chat.say("once", "k")).status, 409);
           await world.database.sql`
-            update private.message_keys set leased_until = private.clock()
+            update acontext_sessions.message_keys set leased_until = acontext_sessions.clock()
             where session_id = ${session.id}`;
           assertEquals((await chat.say("once", "k")).status < 300, true);
           assertEquals((await chat.say("once", "k")).status, 200);

@@ -86,7 +86,7 @@ restartTest(
   async (world, stack) => {
     await expiredSessions(world, 64);
     await world.remote.withFaults(SLOW, async () => {
-      await world.database.sql`select private.dispatch_cleanup('nightly', true, false)`;
+      await world.database.sql`select acontext_sessions.dispatch_sweep('nightly', true, false)`;
       await midway(world, 64);
       await kill({ stack, world, name: "cleanup-sessions", signal: "SIGTERM" });
       const runs = await eventually("a run of its own accord has finished the rest", async () => {
@@ -132,7 +132,7 @@ restartTest("a session whose making is killed is healed by a retry", async (worl
 
   const { disks } = ours(await world.remote.audit());
   await world.database.sql`
-    update private.provisioning_leases set leased_until = private.clock() where session_id = ${id}`;
+    update acontext_sessions.provisioning_leases set leased_until = acontext_sessions.clock() where session_id = ${id}`;
   const healed = await world.created(user, { id });
   assertEquals([healed.acontextDiskId], disks);
   assertEquals(ours(await world.remote.audit()), { sessions: [id], disks });

@@ -19,12 +19,12 @@ const TEMPLATE = "postgres";
 
 /** SQL reads time and randomness through these two functions, so that a test database can replace them. */
 const VIRTUAL_TIME = `
-  create or replace function private.clock() returns timestamptz
+  create or replace function acontext_sessions.clock() returns timestamptz
   language sql stable security invoker set search_path = ''
   as $$ select current_setting('simulation.now')::timestamptz $$;
-  create or replace function private.jitter() returns double precision
+  create or replace function acontext_sessions.random() returns double precision
   language sql volatile security invoker set search_path = ''
-  as $$ select current_setting('simulation.jitter')::double precision $$;
+  as $$ select current_setting('simulation.random')::double precision $$;
 `;
 
 /** The few sessions of a simulation would be restamped in one step, and no change of session_ttl would be under way for long. */
@@ -34,9 +34,9 @@ const SMALL_STEPS = `
     v_function regprocedure;
   begin
     foreach v_function in array array[
-      'private.apply_settings(jsonb)',
-      'private.dispatch_cleanup(private.run_trigger,boolean,boolean)',
-      'public.queue_due_sessions(uuid,integer)'
+      'acontext_sessions.apply_settings(jsonb)',
+      'acontext_sessions.dispatch_sweep(acontext_sessions.run_trigger,boolean,boolean)',
+      'public.acontext_queue_due_sessions(uuid,integer)'
     ]::regprocedure[] loop
       execute regexp_replace(
         pg_get_functiondef(v_function), 'restamp_sessions\\(\\d+\\)', 'restamp_sessions(1)'
@@ -80,7 +80,10 @@ export async function startCluster(): Promise<Cluster> {
     const sql = postgres(userUrl, { max: 1, onnotice: () => {} });
     try {
       await applyMigrations({ projectDir: ROOT, dataDir, databaseUrl: userUrl, sql, log });
-      await seedVault(sql, { project_url: "http://project.test", cleanup_secret_key: "secret" });
+      await seedVault(sql, {
+        acontext_sessions_project_url: "http://project.test",
+        acontext_sessions_secret_key: "secret",
+      });
       await sql.unsafe(VIRTUAL_TIME).simple();
       await sql.unsafe(SMALL_STEPS).simple();
     } finally {

@@ -13,28 +13,28 @@ export type Result = { data: unknown; error: null } | { data: null; error: { cod
 export interface Moment {
   /** The database's time, milliseconds since 1970. */
   now: number;
-  /** What private.jitter() answers. */
+  /** What acontext_sessions.random() answers. */
   jitter: number;
 }
 
 const FORGET = `
   reset role;
   set session_replication_role = replica;
-  delete from private.provisioning_leases;
-  delete from private.uncertain_sessions;
-  delete from private.message_keys;
+  delete from acontext_sessions.provisioning_leases;
+  delete from acontext_sessions.uncertain_sessions;
+  delete from acontext_sessions.message_keys;
   delete from public.session_mappings;
-  delete from private.deletion_queue;
-  delete from private.deletion_log;
-  delete from private.cleanup_runs;
-  delete from private.reconcile_state;
-  delete from private.restamp_state;
-  delete from private.settings;
+  delete from acontext_sessions.deletion_queue;
+  delete from acontext_sessions.deletion_log;
+  delete from acontext_sessions.runs;
+  delete from acontext_sessions.reconcile_state;
+  delete from acontext_sessions.restamp_state;
+  delete from acontext_sessions.settings;
   delete from auth.users;
   delete from net.http_request_queue;
-  insert into private.reconcile_state default values;
-  insert into private.restamp_state default values;
-  insert into private.settings default values;`;
+  insert into acontext_sessions.reconcile_state default values;
+  insert into acontext_sessions.restamp_state default values;
+  insert into acontext_sessions.settings default values;`;
 
 const ARGUMENTS = `
   select p.proname as name, p.proargnames as names,
@@ -71,7 +71,7 @@ export class Database {
       `${FORGET}\n${setUp};\nset session_replication_role = origin; set role service_role`,
     ).simple();
     const [row] = await this.sql.unsafe<{ last: number }[]>(
-      "select coalesce(max(log_id), 0)::int as last from private.deletion_log",
+      "select coalesce(max(log_id), 0)::int as last from acontext_sessions.deletion_log",
     );
     this.#lastReceipt = row?.last ?? 0;
   }
@@ -150,7 +150,7 @@ export class Database {
 
   #setMoment({ now, jitter }: Moment): PromiseLike<unknown> {
     return this.sql.unsafe(
-      "select set_config('simulation.now', $1, false), set_config('simulation.jitter', $2, false)",
+      "select set_config('simulation.now', $1, false), set_config('simulation.random', $2, false)",
       [new Date(now).toISOString(), String(jitter)],
       { prepare: true },
     ).execute();

@@ -19,7 +19,7 @@ export async function end(world: World, post: Post): Promise<void> {
   post.fate = null;
   // What is under way lands or is given up, and who was frozen goes on.
   await world.scheduler.pass(20 * MINUTE);
-  await world.call(null, "configure_cleanup", {
+  await world.call(null, "acontext_configure_cleanup", {
     p_changes: { cleanup_enabled: true, max_per_run: 2000, concurrency: 4 },
   });
   for (const pause of PAUSES) {

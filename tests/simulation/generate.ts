@@ -68,7 +68,7 @@ const USUAL_PROFILE: { [Key in keyof Profile]: fc.Arbitrary<Profile[Key]> } = {
   deletionGrace: fc.constantFrom(0, 0, 120, 3_600),
   orphanGrace: fc.constantFrom(600, 3_600),
   sessionTtl: fc.constantFrom(3_600, 2_592_000),
-  breakerMinimum: fc.constantFrom(3, 100),
+  maxExpiryMinimum: fc.constantFrom(3, 100),
   maxSessionsPerUser: fc.constantFrom(null, null, null, 2),
 };
 
@@ -122,7 +122,7 @@ const THEMES: Theme[] = [
     weight: 2,
     acts: { settings: 20, pin: 10, use: 15, cron: 20 },
     stories: { massExpiry: 8 },
-    profile: { population: fc.constantFrom(4, 9), breakerMinimum: fc.constant(3) },
+    profile: { population: fc.constantFrom(4, 9), maxExpiryMinimum: fc.constant(3) },
   },
   // People with SQL.
   { weight: 2, acts: { operator: 25, eraseUser: 12 } },

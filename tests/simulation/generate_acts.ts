@@ -129,7 +129,7 @@ export const ACTS = {
       { max_per_run: 1 },
       { concurrency: 8 },
       { max_sessions_per_user: 2 },
-      { breaker_fraction: 0.2 },
+      { max_expiry_fraction: 0.2 },
       { log_retention: "1 day" },
       { orphan_grace: "10 minutes" },
     ),

@@ -89,7 +89,7 @@ export interface Profile {
   deletionGrace: number;
   orphanGrace: number;
   sessionTtl: number;
-  breakerMinimum: number;
+  maxExpiryMinimum: number;
   maxSessionsPerUser: number | null;
 }
 

@@ -53,7 +53,7 @@ async function perform(world: World, post: Post, act: Act, random: Random): Prom
     case "restore":
       return void startRestore(world, key(act.slot), random);
     case "use":
-      await world.call(null, "use_session", {
+      await world.call(null, "acontext_use_session", {
         p_user_id: ownerOf(act.slot),
         p_session_id: slotId(act.slot),
         p_touch: true,
@@ -81,7 +81,7 @@ async function perform(world: World, post: Post, act: Act, random: Random): Prom
       });
       return;
     case "settings":
-      await world.call(null, "configure_cleanup", { p_changes: act.changes });
+      await world.call(null, "acontext_configure_cleanup", { p_changes: act.changes });
       return;
     case "cron":
       post.deliveries = act.deliveries;
@@ -142,10 +142,10 @@ function key(slot: number, stranger = false): { userId: string; sessionId: strin
 
 export async function runJob(world: World, job: Job): Promise<void> {
   const text = {
-    nightly: "select private.dispatch_cleanup('nightly', true, false)",
-    retry: "select private.dispatch_cleanup('retry', false, false)",
-    reconcile: "select private.dispatch_reconcile()",
-    purge: "select private.purge_cleanup_history()",
+    nightly: "select acontext_sessions.dispatch_sweep('nightly', true, false)",
+    retry: "select acontext_sessions.dispatch_sweep('retry', false, false)",
+    reconcile: "select acontext_sessions.dispatch_reconcile()",
+    purge: "select acontext_sessions.purge_history()",
   }[job];
   await world.run(`cron: ${job}`, { role: "postgres", text });
 }
@@ -157,11 +157,11 @@ function operatorSql(sql: OperatorSql, id: string): string {
     case "delete all rows":
       return "delete from public.session_mappings";
     case "delete queue row":
-      return `delete from private.deletion_queue where id = '${id}'`;
+      return `delete from acontext_sessions.deletion_queue where id = '${id}'`;
     case "truncate rows":
       return "truncate public.session_mappings cascade";
     case "truncate queue":
-      return "truncate private.deletion_queue";
+      return "truncate acontext_sessions.deletion_queue";
     case "bind other disk":
       return `update public.session_mappings set acontext_disk_id = gen_random_uuid()
         where id = '${id}' and acontext_disk_id is not null`;

@@ -23,7 +23,7 @@ export function portsOf(world: World, process: Process) {
   };
   const client = clientOf(world, process);
   return {
-    acontext: { ...system.createAcontext(acontext), timeoutMs: TIMEOUT_MS },
+    acontext: { ...system.createResources(acontext), timeoutMs: TIMEOUT_MS },
     catalog: system.createCatalog(acontext),
     store: { ...system.createSessionStore(client), ...system.createCleanupStore(client) },
     reconcileStore: system.createReconcileStore(client),
@@ -50,7 +50,7 @@ function callFrom(
 ): Promise<Result> {
   const { scheduler } = world;
   const { random } = process;
-  if (name === "begin_session" && typeof args["p_session_id"] === "string") {
+  if (name === "acontext_begin_session" && typeof args["p_session_id"] === "string") {
     process.sessionId = args["p_session_id"];
     process.leaseId = String(args["p_lease_id"]);
   }

@@ -16,7 +16,7 @@ const profile: Profile = {
   deletionGrace: 0,
   orphanGrace: 600,
   sessionTtl: 2_592_000,
-  breakerMinimum: 3,
+  maxExpiryMinimum: 3,
   maxSessionsPerUser: null,
 };
 

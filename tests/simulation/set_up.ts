@@ -18,14 +18,14 @@ export async function setUp(world: World, profile: Profile): Promise<void> {
     insert into auth.users (id) values ${
     Array.from({ length: USERS }, (_, user) => `('${fixedUuid("user", user)}')`).join()
   };
-    update private.settings set
+    update acontext_sessions.settings set
       concurrency = ${profile.concurrency},
       max_per_run = ${profile.maxPerRun},
       max_workers = ${profile.maxWorkers},
       deletion_grace = make_interval(secs => ${profile.deletionGrace}),
       orphan_grace = make_interval(secs => ${profile.orphanGrace}),
       session_ttl = make_interval(secs => ${profile.sessionTtl}),
-      breaker_minimum = ${profile.breakerMinimum},
+      max_expiry_minimum = ${profile.maxExpiryMinimum},
       max_sessions_per_user = ${profile.maxSessionsPerUser ?? "null"};
     ${residents}`);
 }
@@ -64,7 +64,7 @@ async function plantResidents({ remote, trace }: World, profile: Profile): Promi
     trace.name(session, `r${i}.session`);
     trace.name(disk, `r${i}.disk`);
     rows.push(`('${id}', '${ownerOf(i)}', 'active', '${session}', '${disk}',
-      private.clock() + make_interval(secs => ${profile.sessionTtl}))`);
+      acontext_sessions.clock() + make_interval(secs => ${profile.sessionTtl}))`);
   }
   return rows.length === 0 ? "" : `insert into public.session_mappings
     (id, user_id, status, acontext_session_id, acontext_disk_id, expires_at)

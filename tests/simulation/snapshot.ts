@@ -47,8 +47,8 @@ export interface Settings {
   provisioningTimeout: number;
   deletionGrace: number;
   orphanGrace: number;
-  breakerFraction: number;
-  breakerMinimum: number;
+  maxExpiryFraction: number;
+  maxExpiryMinimum: number;
 }
 
 export interface Snapshot {
@@ -83,7 +83,7 @@ const ms = (time: string) => `(extract(epoch from ${time}) * 1000)::float8`;
 export const SNAPSHOT_SQL = `
   with sent as (delete from net.http_request_queue as q where q.id is not null returning q.id, q.body)
   select jsonb_build_object(
-    'now', ${ms("private.clock()")},
+    'now', ${ms("acontext_sessions.clock()")},
     'rows', (select coalesce(jsonb_agg(jsonb_build_object(
         'id', s.id, 'user', s.user_id, 'status', s.status, 'pinned', s.pinned, 'ttl', ${
   ms("s.ttl")
@@ -98,24 +98,24 @@ export const SNAPSHOT_SQL = `
   ms("q.first_claimed_at")
 }, 'leaseId', q.lease_id, 'lastError', q.last_error,
         'sessionGone', q.session_gone_at is not null, 'diskGone', q.disk_gone_at is not null
-      ) order by q.id), '[]') from private.deletion_queue as q),
+      ) order by q.id), '[]') from acontext_sessions.deletion_queue as q),
     'uncertain', (select coalesce(jsonb_agg(u.session_id order by u.session_id), '[]')
-      from private.uncertain_sessions as u),
+      from acontext_sessions.uncertain_sessions as u),
     'leases', (select coalesce(jsonb_agg(jsonb_build_object(
         'id', p.session_id, 'holder', p.lease_id, 'until', ${ms("p.leased_until")}
-      ) order by p.session_id), '[]') from private.provisioning_leases as p),
+      ) order by p.session_id), '[]') from acontext_sessions.provisioning_leases as p),
     'settings', (select jsonb_build_object(
         'sessionTtl', ${ms("t.session_ttl")}, 'provisioningTimeout', ${
   ms("t.provisioning_timeout")
 },
         'deletionGrace', ${ms("t.deletion_grace")}, 'orphanGrace', ${ms("t.orphan_grace")},
-        'breakerFraction', t.breaker_fraction, 'breakerMinimum', t.breaker_minimum
-      ) from private.settings as t),
+        'maxExpiryFraction', t.max_expiry_fraction, 'maxExpiryMinimum', t.max_expiry_minimum
+      ) from acontext_sessions.settings as t),
     'receipts', (select coalesce(jsonb_agg(jsonb_build_object(
         'logId', l.log_id, 'id', l.id, 'origin', l.origin_id, 'session', l.acontext_session_id,
         'disk', l.acontext_disk_id, 'sessionProof', l.session_proof, 'diskProof', l.disk_proof,
         'requestedAt', ${ms("l.requested_at")}
-      ) order by l.log_id), '[]') from private.deletion_log as l where l.log_id > $1),
+      ) order by l.log_id), '[]') from acontext_sessions.deletion_log as l where l.log_id > $1),
     'requests', (select coalesce(jsonb_agg(convert_from(s.body, 'utf8') order by s.id), '[]') from sent as s)
   ) as snapshot`;
 

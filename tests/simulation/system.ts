@@ -9,6 +9,8 @@ type Create =
   typeof import("../../supabase/functions/_acontext_sessions/core/sessions/create_session.ts");
 type Delete =
   typeof import("../../supabase/functions/_acontext_sessions/core/sessions/delete_session.ts");
+type Restore =
+  typeof import("../../supabase/functions/_acontext_sessions/core/sessions/restore_session.ts");
 type Sweep = typeof import("../../supabase/functions/_acontext_sessions/core/cleanup/sweep.ts");
 type Reconcile =
   typeof import("../../supabase/functions/_acontext_sessions/core/reconcile/reconcile.ts");
@@ -24,6 +26,7 @@ type ReconcileStore =
 export type System =
   & Create
   & Delete
+  & Restore
   & Sweep
   & Reconcile
   & Acontext
@@ -37,6 +40,7 @@ export async function loadSystem(folder: string = FUNCTIONS): Promise<System> {
   const base = `${toFileUrl(folder).href}/_acontext_sessions/`;
   const create: Create = await import(`${base}core/sessions/create_session.ts`);
   const remove: Delete = await import(`${base}core/sessions/delete_session.ts`);
+  const restore: Restore = await import(`${base}core/sessions/restore_session.ts`);
   const sweep: Sweep = await import(`${base}core/cleanup/sweep.ts`);
   const reconcile: Reconcile = await import(`${base}core/reconcile/reconcile.ts`);
   const acontext: Acontext = await import(`${base}acontext/resources.ts`);
@@ -47,6 +51,7 @@ export async function loadSystem(folder: string = FUNCTIONS): Promise<System> {
   return {
     ...create,
     ...remove,
+    ...restore,
     ...sweep,
     ...reconcile,
     ...acontext,

@@ -107,8 +107,8 @@ export class World {
         provisioningTimeout: 0,
         deletionGrace: 0,
         orphanGrace: 0,
-        breakerFraction: 1,
-        breakerMinimum: 1,
+        maxExpiryFraction: 1,
+        maxExpiryMinimum: 1,
       },
       receipts: [],
     };

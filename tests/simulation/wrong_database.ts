@@ -6,13 +6,13 @@ import type { World } from "./world.ts";
 
 const TABLES = [
   "public.session_mappings",
-  "private.deletion_queue",
-  "private.deletion_log",
-  "private.provisioning_leases",
-  "private.uncertain_sessions",
-  "private.cleanup_runs",
-  "private.reconcile_state",
-  "private.restamp_state",
+  "acontext_sessions.deletion_queue",
+  "acontext_sessions.deletion_log",
+  "acontext_sessions.provisioning_leases",
+  "acontext_sessions.uncertain_sessions",
+  "acontext_sessions.runs",
+  "acontext_sessions.reconcile_state",
+  "acontext_sessions.restamp_state",
 ];
 
 /** So many unknown sessions are never believed. */
@@ -63,8 +63,8 @@ async function move(world: World, whereTo: "aside" | "back"): Promise<void> {
     "set local session_replication_role = replica",
     "create schema if not exists simulation",
     ...statements,
-    "insert into private.reconcile_state default values on conflict do nothing",
-    "insert into private.restamp_state default values on conflict do nothing",
+    "insert into acontext_sessions.reconcile_state default values on conflict do nothing",
+    "insert into acontext_sessions.restamp_state default values on conflict do nothing",
     "set role service_role",
   ].join(";\n"));
 }

@@ -113,8 +113,8 @@ stackTest("the stack seeds what an operator puts into Vault", async () => {
   const rows = await shared.sql`
     select name, decrypted_secret as value from vault.decrypted_secrets order by name`;
   assertEquals([...rows], [
-    { name: "cleanup_secret_key", value: shared.stack.secretKey },
-    { name: "project_url", value: shared.stack.apiUrl },
+    { name: "acontext_sessions_secret_key", value: shared.stack.secretKey },
+    { name: "acontext_sessions_project_url", value: shared.stack.apiUrl },
   ]);
 });
 
@@ -235,7 +235,7 @@ Deno.test({
       where e.extname = 'pg_cron'`;
     assertEquals([...rows], [{ username: "postgres", real: true }]);
     const [row] =
-      await sql`select decrypted_secret from vault.decrypted_secrets where name = 'project_url'`;
+      await sql`select decrypted_secret from vault.decrypted_secrets where name = 'acontext_sessions_project_url'`;
     assertEquals(row?.["decrypted_secret"], stack.apiUrl);
     await sql.end();
     await stack.stop();

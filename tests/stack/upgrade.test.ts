@@ -27,35 +27,35 @@ declare
 begin
   for n in 1..20 loop
     v_id := ('5e550000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid;
-    perform public.begin_session(
+    perform public.acontext_begin_session(
       case when n % 2 = 0 then 'a1111111-1111-4111-8111-111111111111'::uuid else 'b2222222-2222-4222-8222-222222222222'::uuid end,
       v_id, gen_random_uuid(), 60, jsonb_build_object('n', n), n % 5 = 0, 'Session ' || n, case when n % 3 = 0 then 3600 end);
     continue when n > 18;
-    perform public.activate_session(
-      v_id, (select l.lease_id from private.provisioning_leases as l where l.session_id = v_id), v_id,
+    perform public.acontext_activate_session(
+      v_id, (select l.lease_id from acontext_sessions.provisioning_leases as l where l.session_id = v_id), v_id,
       ('d15c0000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid, '{}', '{}', n = 18);
   end loop;
-  perform public.configure_cleanup('{"session_ttl": "14 days", "max_workers": 3, "retry_schedule": "*/7 * * * *"}');
-  perform public.start_cleanup_run(v_run, false);
-  perform public.request_session_deletion('b2222222-2222-4222-8222-222222222222', ('5e550000-0000-4000-8000-' || lpad('1', 12, '0'))::uuid, v_run, 80);
-  perform public.settle_deletions(v_run, jsonb_build_array(jsonb_build_object(
-    'id', '5e550000-0000-4000-8000-000000000001', 'session', 'deleted', 'disk', 'unproven', 'otherwise', 'released')));
-  perform public.finish_cleanup_run(v_run, '{"total": 1, "deleted": 1, "stopReason": "empty"}');
+  perform public.acontext_configure_cleanup('{"session_ttl": "14 days", "max_workers": 3, "retry_schedule": "*/7 * * * *"}');
+  perform public.acontext_start_sweep(v_run, false);
+  perform public.acontext_request_session_deletion('b2222222-2222-4222-8222-222222222222', ('5e550000-0000-4000-8000-' || lpad('1', 12, '0'))::uuid, v_run, 80);
+  perform public.acontext_settle_deletions(v_run, jsonb_build_array(jsonb_build_object(
+    'id', '5e550000-0000-4000-8000-000000000001', 'session', 'deleted', 'disk', 'unproven', 'disposition', 'release')));
+  perform public.acontext_finish_sweep(v_run, '{"total": 1, "deleted": 1, "stopReason": "empty"}');
   delete from auth.users where id = 'b2222222-2222-4222-8222-222222222222';
-  update private.deletion_queue set attempts = 11, last_error = 'disk: http_500', next_attempt_at = now() + interval '6 hours'
+  update acontext_sessions.deletion_queue set attempts = 11, last_error = 'disk: http_500', next_attempt_at = now() + interval '6 hours'
   where id = '5e550000-0000-4000-8000-000000000003';
-  update private.reconcile_state set phase = 'labels', page_cursor = 'here', pass_started_at = now(), pass_seen = 7 where only_row;
+  update acontext_sessions.reconcile_state set phase = 'labels', page_cursor = 'here', pass_started_at = now(), pass_seen = 7 where only_row;
 end $$`;
 
 const TABLES = [
   "public.session_mappings",
-  "private.deletion_queue",
-  "private.deletion_log",
-  "private.provisioning_leases",
-  "private.uncertain_sessions",
-  "private.cleanup_runs",
-  "private.reconcile_state",
-  "private.settings",
+  "acontext_sessions.deletion_queue",
+  "acontext_sessions.deletion_log",
+  "acontext_sessions.provisioning_leases",
+  "acontext_sessions.uncertain_sessions",
+  "acontext_sessions.runs",
+  "acontext_sessions.reconcile_state",
+  "acontext_sessions.settings",
 ];
 
 type Rows = Record<string, unknown>[];
@@ -133,8 +133,8 @@ stackTest(
 
         // What was begun under the old release ends under the new one.
         const [row] = await sql`
-        select jsonb_array_length(public.claim_deletions(gen_random_uuid(), 100, 80)) as claimed,
-          public.session_health(1) as health`;
+        select jsonb_array_length(public.acontext_claim_deletions(gen_random_uuid(), 100, 80)) as claimed,
+          public.acontext_session_health(1) as health`;
         assert(Number(row?.["claimed"]) > 0);
         assertEquals(row?.["health"].queue.stuck.count, 1);
         assertEquals(row?.["health"].unproven.count, 1);

@@ -1,7 +1,6 @@
 import { assertEquals } from "@std/assert/mod.js";
 
 const DOCS = new URL("../../docs/operations.md", import.meta.url);
-const WORKFLOW = new URL("../../.github/workflows/deploy.yml", import.meta.url);
 const SUPABASE = new URL("../../supabase/", import.meta.url);
 
 async function uninstalling(): Promise<string> {
@@ -30,16 +29,4 @@ Deno.test("uninstalling deletes every Edge Function", async () => {
   const text = await uninstalling();
   const deleted = [...text.matchAll(/functions delete ([\w-]+)/g)].map(([, name]) => name);
   assertEquals(deleted.toSorted(), folders.toSorted());
-});
-
-Deno.test("the deployment workflow pins its actions, and tests before it deploys", async () => {
-  const text = await Deno.readTextFile(WORKFLOW);
-  const used = [...text.matchAll(/uses: (\S+)/g)].map(([, name = ""]) => name);
-  assertEquals(used.length > 0, true);
-  assertEquals(used.filter((name) => !/^[\w-]+\/[\w-]+@[0-9a-f]{40}$/.test(name)), []);
-  assertEquals(/deploy:\n {4}needs: test\n/.test(text), true);
-  const steps = ["db push --remote", "functions deploy", "npm run doctor"];
-  const positions = steps.map((step) => text.indexOf(step));
-  assertEquals(positions, positions.toSorted((a, b) => a - b));
-  assertEquals(positions.includes(-1), false);
 });

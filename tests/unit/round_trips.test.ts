@@ -1,23 +1,17 @@
 import { assertEquals } from "@std/assert/mod.js";
-import {
-  countTokens,
-  loadMessages,
-} from "../../supabase/functions/_acontext_sessions/core/messages/load_messages.ts";
-import {
-  downloadFile,
-  linkFile,
-  listFiles,
-} from "../../supabase/functions/_acontext_sessions/core/files/read_files.ts";
+import { downloadFile } from "../../supabase/functions/_acontext_sessions/core/files/download_file.ts";
+import { linkFile } from "../../supabase/functions/_acontext_sessions/core/files/link_file.ts";
+import { listFiles } from "../../supabase/functions/_acontext_sessions/core/files/list_files.ts";
+import { removeFile } from "../../supabase/functions/_acontext_sessions/core/files/remove_file.ts";
+import { uploadFile } from "../../supabase/functions/_acontext_sessions/core/files/upload_file.ts";
+import { countTokens } from "../../supabase/functions/_acontext_sessions/core/messages/count_tokens.ts";
+import { loadMessages } from "../../supabase/functions/_acontext_sessions/core/messages/load_messages.ts";
 import { storeMessage } from "../../supabase/functions/_acontext_sessions/core/messages/store_message.ts";
-import {
-  removeFile,
-  uploadFile,
-} from "../../supabase/functions/_acontext_sessions/core/files/write_files.ts";
 import { user } from "../../supabase/functions/_acontext_sessions/http/auth.ts";
 import { serve } from "../../supabase/functions/_acontext_sessions/http/serve.ts";
 import { routes as fileRoutes } from "../../supabase/functions/session-files/routes.ts";
 import { routes as messageRoutes } from "../../supabase/functions/session-messages/routes.ts";
-import { type MessageWorld, withConversation } from "./fakes/message_world.ts";
+import { type MessageWorld, withMessageWorld } from "./fakes/message_world.ts";
 import { recordLog, signToken, testEnv } from "./http/fixtures.ts";
 
 const token = await signToken();
@@ -163,7 +157,7 @@ const TRIPS: Trip[] = [
 ];
 
 Deno.test("each request makes the round trips that the documentation says", async () => {
-  await withConversation(async (world) => {
+  await withMessageWorld(async (world) => {
     const functions = serveBoth(world);
     for (const { name, request, status, database, acontext } of TRIPS) {
       const { path = "", files = false, ...init } = request;

@@ -8,6 +8,7 @@ import { checkContract } from "./contract.ts";
 import { checkDatabase } from "./database.ts";
 import { checkDeadExports } from "./dead_exports.ts";
 import { checkImportMaps } from "./import_maps.ts";
+import { checkLayers } from "./layers.ts";
 import { checkLocks } from "./locks.ts";
 import { checkPerformance } from "./performance.ts";
 import type { Report } from "./report.ts";
@@ -17,6 +18,7 @@ import { checkSource } from "./source.ts";
 export async function runChecks(report: Report, options: { fix: boolean }): Promise<void> {
   await checkSource(report, options);
   await checkImportMaps(report);
+  await checkLayers(report);
   await checkLocks(report);
   await checkDeadExports(report);
   await checkContract(report, options);

@@ -48,7 +48,7 @@ export async function checkDatabase(report: Report, { fix }: { fix: boolean }): 
       report.add("generated types are fresh", await checkTypes(cli, { fix }));
       if (missing === null) {
         await installLinter(stack.adminDatabaseUrl);
-        const schemas = ["--schema", "public,private"];
+        const schemas = ["--schema", "public,acontext_sessions"];
         const levels = ["--level", "warning", "--fail-on", "warning"];
         report.add("db lint", await problem(cli("db", "lint", ...schemas, ...levels)));
       } else {

@@ -1,10 +1,10 @@
 /** The deletes through this project's adapter, without a database. @module */
 
-import { createAcontext } from "../../../supabase/functions/_acontext_sessions/acontext/resources.ts";
+import { createResources } from "../../../supabase/functions/_acontext_sessions/acontext/resources.ts";
 import { deleteAll, type Order, readConfig, serveDrains } from "./program.ts";
 
 const { acontext, concurrency } = readConfig();
-const adapter = createAcontext({ ...acontext, timeoutMs: 10_000, namespace: "local" });
+const adapter = createResources({ ...acontext, timeoutMs: 10_000, namespace: "local" });
 
 async function remove({ sessionId, diskId }: Order["resources"][number]): Promise<void> {
   const outcomes = await Promise.all([

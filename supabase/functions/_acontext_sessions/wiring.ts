@@ -4,33 +4,33 @@
  * @module
  */
 import { createAdminClient } from "@supabase/server/core";
-import { createAcontext } from "./acontext/resources.ts";
 import { createCatalog } from "./acontext/catalog.ts";
 import { createFiles } from "./acontext/files.ts";
 import { createMessages } from "./acontext/messages.ts";
-import { systemClock, systemRandomness } from "./runtime/clock.ts";
-import type { Messages, MessageStore } from "./core/messages/ports.ts";
-import type { Acontext } from "./core/resources.ts";
-import type { Clock, Log, Randomness } from "./core/ports.ts";
+import { createResources } from "./acontext/resources.ts";
 import type { CleanupStore } from "./core/cleanup/ports.ts";
-import type { SessionStore } from "./core/sessions/ports.ts";
 import type { Files } from "./core/files/ports.ts";
-import type { Catalog, ReconcileStore } from "./core/reconcile/ports.ts";
 import type { HealthFacts } from "./core/health/facts.ts";
+import type { Messages, MessageStore } from "./core/messages/ports.ts";
+import type { Clock, Log, Randomness } from "./core/ports.ts";
+import type { Catalog, ReconcileStore } from "./core/reconcile/ports.ts";
+import type { RemoteResources } from "./core/resources.ts";
+import type { SessionStore } from "./core/sessions/ports.ts";
+import { createCleanupStore } from "./database/cleanup.ts";
 import type { Database } from "./database/database.types.ts";
-import { type Env, readEnv } from "./runtime/env.ts";
-import { createLog } from "./runtime/log.ts";
 import type { DatabaseClient } from "./database/functions.ts";
 import { createHealthReader } from "./database/health.ts";
-import { createCleanupStore } from "./database/cleanup.ts";
-import { createSessionStore } from "./database/sessions.ts";
 import { createMessageStore } from "./database/messages.ts";
 import { createReconcileStore } from "./database/reconcile.ts";
+import { createSessionStore } from "./database/sessions.ts";
+import { systemClock, systemRandomness } from "./runtime/clock.ts";
+import { type Env, readEnv } from "./runtime/env.ts";
+import { createLog } from "./runtime/log.ts";
 
 export interface Deps {
   store: SessionStore;
   cleanupStore: CleanupStore;
-  acontext: Acontext;
+  acontext: RemoteResources;
   reconcileStore: ReconcileStore;
   catalog: Catalog;
   readHealth: () => Promise<HealthFacts>;
@@ -61,7 +61,7 @@ function assemble(env: Env, log: Log): Deps {
   return {
     store: createSessionStore(supabaseAdmin),
     cleanupStore: createCleanupStore(supabaseAdmin),
-    acontext: createAcontext(acontext),
+    acontext: createResources(acontext),
     reconcileStore: createReconcileStore(supabaseAdmin),
     catalog: createCatalog(acontext),
     readHealth: createHealthReader(supabaseAdmin),

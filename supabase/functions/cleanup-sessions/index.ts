@@ -1,9 +1,9 @@
-/** Deletes what is due, or looks for what nobody knows. What pg_cron calls, and an operator may. */
-import { runInBackground, shutdownSignal } from "../_acontext_sessions/runtime/background.ts";
-import { failedReconcile, reconcile } from "../_acontext_sessions/core/reconcile/reconcile.ts";
+/** Deletes what is due, or looks for remote resources that no session knows. Called by pg_cron and by operators. */
 import { failedSweep, sweep } from "../_acontext_sessions/core/cleanup/sweep.ts";
+import { failedReconcile, reconcile } from "../_acontext_sessions/core/reconcile/reconcile.ts";
 import { secretKey } from "../_acontext_sessions/http/auth.ts";
 import { serve } from "../_acontext_sessions/http/serve.ts";
+import { runInBackground, shutdownSignal } from "../_acontext_sessions/runtime/background.ts";
 import { wire } from "../_acontext_sessions/wiring.ts";
 import { routes, type Task } from "./routes.ts";
 

@@ -1,7 +1,7 @@
-import { type CleanupBody, cleanupBody } from "../_acontext_sessions/contract/cleanup.ts";
 import type { AcceptedAnswer } from "../_acontext_sessions/contract/answers.ts";
-import type { Log } from "../_acontext_sessions/core/ports.ts";
+import { type CleanupBody, cleanupBody } from "../_acontext_sessions/contract/cleanup.ts";
 import { AppError, describeError } from "../_acontext_sessions/core/errors.ts";
+import type { Log } from "../_acontext_sessions/core/ports.ts";
 import type { Routes } from "../_acontext_sessions/http/serve.ts";
 
 export type TaskRequest = Omit<CleanupBody, "task" | "background" | "runId"> & { runId: string };
@@ -10,7 +10,7 @@ export type TaskRequest = Omit<CleanupBody, "task" | "background" | "runId"> & {
 export interface Task {
   /** Resolves to the report. */
   run(request: TaskRequest): Promise<unknown>;
-  /** Ends the run of a task that threw; otherwise it would seem to work for ever. */
+  /** Ends the run of a task that threw, which the database would otherwise take for running. */
   recordFailure(runId: string, error: string): Promise<unknown>;
 }
 

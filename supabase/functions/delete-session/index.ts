@@ -1,8 +1,6 @@
 /** Deletes a session with everything it has in Acontext, or restores it within the grace period. */
-import {
-  deleteSession,
-  restoreSession,
-} from "../_acontext_sessions/core/sessions/delete_session.ts";
+import { deleteSession } from "../_acontext_sessions/core/sessions/delete_session.ts";
+import { restoreSession } from "../_acontext_sessions/core/sessions/restore_session.ts";
 import { user } from "../_acontext_sessions/http/auth.ts";
 import { serve } from "../_acontext_sessions/http/serve.ts";
 import { wire } from "../_acontext_sessions/wiring.ts";

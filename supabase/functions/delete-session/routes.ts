@@ -1,17 +1,12 @@
 import type { DeleteAnswer } from "../_acontext_sessions/contract/answers.ts";
-import type { SessionView } from "../_acontext_sessions/core/sessions/ports.ts";
+import type { SessionKey, SessionView } from "../_acontext_sessions/core/sessions/ports.ts";
 import type { User } from "../_acontext_sessions/http/auth.ts";
 import type { Handler, Routes } from "../_acontext_sessions/http/serve.ts";
 
-interface Key {
-  userId: string;
-  sessionId: string;
-}
-
 /** What the routes call. */
 export interface Actions {
-  remove(key: Key): Promise<{ deleted: boolean }>;
-  restore(key: Key): Promise<SessionView>;
+  remove(key: SessionKey): Promise<{ deleted: boolean }>;
+  restore(key: SessionKey): Promise<SessionView>;
 }
 
 /** 200 when both remote resources are proven gone, 202 when the sweep has to finish it. */

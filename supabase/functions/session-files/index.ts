@@ -1,6 +1,9 @@
 /** Lists, stores, links, reads and deletes the files of a session. */
-import { downloadFile, linkFile, listFiles } from "../_acontext_sessions/core/files/read_files.ts";
-import { removeFile, uploadFile } from "../_acontext_sessions/core/files/write_files.ts";
+import { downloadFile } from "../_acontext_sessions/core/files/download_file.ts";
+import { linkFile } from "../_acontext_sessions/core/files/link_file.ts";
+import { listFiles } from "../_acontext_sessions/core/files/list_files.ts";
+import { removeFile } from "../_acontext_sessions/core/files/remove_file.ts";
+import { uploadFile } from "../_acontext_sessions/core/files/upload_file.ts";
 import { user } from "../_acontext_sessions/http/auth.ts";
 import { serve } from "../_acontext_sessions/http/serve.ts";
 import { wire } from "../_acontext_sessions/wiring.ts";

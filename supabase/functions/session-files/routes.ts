@@ -7,10 +7,10 @@ import {
   MAX_FILE_BYTES,
   uploadFields,
 } from "../_acontext_sessions/contract/files.ts";
+import { AppError } from "../_acontext_sessions/core/errors.ts";
+import type { Download, FilePlace, FileView } from "../_acontext_sessions/core/files/ports.ts";
 import type { FileContent } from "../_acontext_sessions/core/ports.ts";
 import type { SessionKey } from "../_acontext_sessions/core/sessions/ports.ts";
-import type { Download, FilePlace, FileView } from "../_acontext_sessions/core/files/ports.ts";
-import { AppError } from "../_acontext_sessions/core/errors.ts";
 import type { User } from "../_acontext_sessions/http/auth.ts";
 import { readValue } from "../_acontext_sessions/http/query.ts";
 import type { Call, Routes } from "../_acontext_sessions/http/serve.ts";

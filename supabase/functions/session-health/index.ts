@@ -1,5 +1,5 @@
-/** Tells everybody whether the cleanup works, and operators everything about it. Changes nothing. */
-import { secretKeyOrNobody } from "../_acontext_sessions/http/auth.ts";
+/** Tells anyone whether the cleanup works, and operators everything about it. Changes nothing. */
+import { optionalSecretKey } from "../_acontext_sessions/http/auth.ts";
 import { serve } from "../_acontext_sessions/http/serve.ts";
 import { wire } from "../_acontext_sessions/wiring.ts";
 import { routes } from "./routes.ts";
@@ -10,7 +10,7 @@ const { log, deps, env } = wire(name);
 export default {
   fetch: serve({
     name,
-    auth: secretKeyOrNobody,
+    auth: optionalSecretKey,
     routes: routes({
       read: () => deps().readHealth(),
       probe: () => deps().acontext.probe(),

@@ -1,18 +1,20 @@
 import * as z from "zod";
 import { healthQuery, type healthReport } from "../_acontext_sessions/contract/health.ts";
-import { assess, type HealthStatus } from "../_acontext_sessions/core/health/health.ts";
-import type { HealthFacts } from "../_acontext_sessions/core/health/facts.ts";
-import type { Outcome } from "../_acontext_sessions/core/ports.ts";
 import {
   healthMetrics,
   METRICS_TYPE,
   statusMetrics,
 } from "../_acontext_sessions/contract/metrics.ts";
+import { assess, type HealthStatus } from "../_acontext_sessions/core/health/assess.ts";
+import type { HealthFacts } from "../_acontext_sessions/core/health/facts.ts";
+import type { Outcome } from "../_acontext_sessions/core/ports.ts";
 import type { Answer } from "../_acontext_sessions/http/answer.ts";
 import type { Operator } from "../_acontext_sessions/http/auth.ts";
 import type { Routes } from "../_acontext_sessions/http/serve.ts";
 
-/** Anybody may ask, so anybody's questions cost the database at most one call in this time, answered or not. */
+/**
+ * Anyone may ask, so requests without a secret key cost the database at most one call in this time, answered or not.
+ */
 const PUBLIC_MAX_AGE_MS = 10_000;
 
 /** What the routes call. */

@@ -1,7 +1,8 @@
 /** Stores the messages of a session, loads them and counts their tokens. */
-import { countTokens, loadMessages } from "../_acontext_sessions/core/messages/load_messages.ts";
-import { storeMessage } from "../_acontext_sessions/core/messages/store_message.ts";
 import { MAX_BODY_BYTES } from "../_acontext_sessions/contract/messages.ts";
+import { countTokens } from "../_acontext_sessions/core/messages/count_tokens.ts";
+import { loadMessages } from "../_acontext_sessions/core/messages/load_messages.ts";
+import { storeMessage } from "../_acontext_sessions/core/messages/store_message.ts";
 import { user } from "../_acontext_sessions/http/auth.ts";
 import { serve } from "../_acontext_sessions/http/serve.ts";
 import { wire } from "../_acontext_sessions/wiring.ts";

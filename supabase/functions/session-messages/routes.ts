@@ -9,18 +9,18 @@ import {
   type StoreMessageBody,
   storeMessageBody,
 } from "../_acontext_sessions/contract/messages.ts";
+import { AppError } from "../_acontext_sessions/core/errors.ts";
+import { hashMessage, hashText } from "../_acontext_sessions/core/messages/hash.ts";
+import type {
+  LoadedMessages,
+  LoadMessagesInput,
+} from "../_acontext_sessions/core/messages/load_messages.ts";
 import type {
   MessageKey,
   NewMessage,
   StoredMessage,
 } from "../_acontext_sessions/core/messages/ports.ts";
 import type { SessionKey } from "../_acontext_sessions/core/sessions/ports.ts";
-import type {
-  LoadedMessages,
-  LoadMessagesInput,
-} from "../_acontext_sessions/core/messages/load_messages.ts";
-import { hashMessage, hashText } from "../_acontext_sessions/core/messages/message_hash.ts";
-import { AppError } from "../_acontext_sessions/core/errors.ts";
 import type { User } from "../_acontext_sessions/http/auth.ts";
 import { parseJsonText } from "../_acontext_sessions/http/body.ts";
 import { readValue } from "../_acontext_sessions/http/query.ts";

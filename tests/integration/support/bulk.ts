@@ -27,7 +27,7 @@ export async function createInBulk(
       await tx`
         update public.session_mappings as s
         set status = 'active', acontext_session_id = i.id, acontext_disk_id = i.disk_id,
-          last_activity_at = private.clock() - make_interval(days => ${daysAgo})
+          last_activity_at = acontext_sessions.clock() - make_interval(days => ${daysAgo})
         from unnest(${ids}::uuid[], ${diskIds}::uuid[]) as i (id, disk_id)
         where s.id = i.id`;
     });

@@ -45,7 +45,7 @@ export function openDatabase({ databaseUrl }: StackInfo) {
     async expire(ids: string[]): Promise<void> {
       await sql`
         update public.session_mappings
-        set last_activity_at = private.clock() - interval '31 days'
+        set last_activity_at = acontext_sessions.clock() - interval '31 days'
         where id = any (${ids})`;
     },
 
@@ -53,27 +53,27 @@ export function openDatabase({ databaseUrl }: StackInfo) {
     async abandon(ids: string[]): Promise<void> {
       await sql`
         update public.session_mappings
-        set last_activity_at = private.clock() - interval '11 minutes'
+        set last_activity_at = acontext_sessions.clock() - interval '11 minutes'
         where id = any (${ids}) and status = 'provisioning'`;
       await sql`
-        update private.provisioning_leases
-        set leased_until = private.clock() - interval '9 minutes'
+        update acontext_sessions.provisioning_leases
+        set leased_until = acontext_sessions.clock() - interval '9 minutes'
         where session_id = any (${ids})`;
     },
 
     /** Makes every deletion due that nobody works on. */
     async makeDue(): Promise<void> {
       await sql`
-        update private.deletion_queue
-        set next_attempt_at = private.clock()
-        where lease_id is null and next_attempt_at > private.clock()`;
+        update acontext_sessions.deletion_queue
+        set next_attempt_at = acontext_sessions.clock()
+        where lease_id is null and next_attempt_at > acontext_sessions.clock()`;
     },
 
     /** Ends every lease, as the passing of time does. */
     async endLeases(): Promise<void> {
       await sql`
-        update private.deletion_queue
-        set leased_until = private.clock(), next_attempt_at = private.clock()
+        update acontext_sessions.deletion_queue
+        set leased_until = acontext_sessions.clock(), next_attempt_at = acontext_sessions.clock()
         where lease_id is not null`;
     },
 
@@ -81,7 +81,7 @@ export function openDatabase({ databaseUrl }: StackInfo) {
     async later<T>(interval: string, work: () => Promise<T>): Promise<T> {
       const replaceClock = (now: string) =>
         sql.unsafe(`
-          create or replace function private.clock() returns timestamptz
+          create or replace function acontext_sessions.clock() returns timestamptz
           language sql stable security invoker set search_path = '' as $$ select ${now}; $$`);
       await replaceClock(`now() + interval '${interval}'`);
       try {
@@ -92,7 +92,7 @@ export function openDatabase({ databaseUrl }: StackInfo) {
     },
 
     async configure(changes: Record<string, string | number | boolean | null>): Promise<void> {
-      await sql`select public.configure_cleanup(${sql.json(changes)})`;
+      await sql`select public.acontext_configure_cleanup(${sql.json(changes)})`;
     },
 
     /** Jobs that are there and active, and run half an hour and half a day from now. */
@@ -101,7 +101,7 @@ export function openDatabase({ databaseUrl }: StackInfo) {
       const minute = (now.getUTCMinutes() + 30) % 60;
       const hour = (now.getUTCHours() + 12) % 24;
       const changes = { retry_schedule: `${minute} * * * *`, cleanup_schedule: `0 ${hour} * * *` };
-      await sql`select public.configure_cleanup(${sql.json(changes)})`;
+      await sql`select public.acontext_configure_cleanup(${sql.json(changes)})`;
     },
 
     /** Stops the jobs, which would be unwanted actors in most tests, until settings change. */
@@ -124,11 +124,11 @@ export function openDatabase({ databaseUrl }: StackInfo) {
     async queue(): Promise<QueueEntry[]> {
       const rows = await sql<QueueEntry[]>`
         select id, reason::text, attempts, last_error,
-          extract(epoch from next_attempt_at - private.clock())::float8 as due_in,
+          extract(epoch from next_attempt_at - acontext_sessions.clock())::float8 as due_in,
           lease_id is not null as leased,
           session_gone_at is not null as session_gone,
           disk_gone_at is not null as disk_gone
-        from private.deletion_queue
+        from acontext_sessions.deletion_queue
         order by id`;
       return [...rows];
     },
@@ -136,7 +136,7 @@ export function openDatabase({ databaseUrl }: StackInfo) {
     async receipts(): Promise<Receipt[]> {
       const rows = await sql<Receipt[]>`
         select id, reason::text, user_id, session_proof::text, disk_proof::text, attempts
-        from private.deletion_log
+        from acontext_sessions.deletion_log
         order by log_id`;
       return [...rows];
     },
@@ -144,7 +144,7 @@ export function openDatabase({ databaseUrl }: StackInfo) {
     async runs(): Promise<Run[]> {
       const rows = await sql<Run[]>`
         select id, trigger::text, status::text, stop_reason, total, deleted, expired, stale
-        from private.cleanup_runs
+        from acontext_sessions.runs
         order by requested_at, id`;
       return [...rows];
     },
@@ -168,20 +168,20 @@ export async function resetDatabase(
       sql.begin(async (tx) => {
         await tx`set local session_replication_role = replica`;
         await tx`
-        truncate auth.users, public.session_mappings, private.deletion_queue, private.deletion_log,
-          private.cleanup_runs, private.provisioning_leases, private.uncertain_sessions,
-          private.settings_log cascade`;
+        truncate auth.users, public.session_mappings, acontext_sessions.deletion_queue, acontext_sessions.deletion_log,
+          acontext_sessions.runs, acontext_sessions.provisioning_leases, acontext_sessions.uncertain_sessions,
+          acontext_sessions.settings_log cascade`;
         await tx`delete from net.http_request_queue`;
         await tx`delete from net._http_response`;
-        await tx`delete from private.settings`;
-        await tx`insert into private.settings default values`;
+        await tx`delete from acontext_sessions.settings`;
+        await tx`insert into acontext_sessions.settings default values`;
         await tx`
-        update private.reconcile_state
+        update acontext_sessions.reconcile_state
         set phase = 'sessions', page_cursor = null, run_id = null, run_until = null,
           pass_started_at = null, pass_finished_at = null, pass_seen = 0, pass_unknown = 0,
           reconciled_until = null
         where only_row`;
-        await tx`update private.restamp_state set after_id = null, moved_at = null where only_row`;
+        await tx`update acontext_sessions.restamp_state set after_id = null, moved_at = null where only_row`;
       })
     );
   } finally {

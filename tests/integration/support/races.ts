@@ -155,7 +155,7 @@ export function begin(
   n: number,
   { userId = ALICE, lease = 1 }: { userId?: string; lease?: number } = {},
 ): Promise<Answer> {
-  return connection.rpc("begin_session", {
+  return connection.rpc("acontext_begin_session", {
     p_user_id: userId,
     p_session_id: sessionId(n),
     p_lease_id: leaseId(lease),
@@ -170,7 +170,7 @@ export function activate(
   n: number,
   { disk = n, lease = 1 }: { disk?: number; lease?: number } = {},
 ): Promise<Answer> {
-  return connection.rpc("activate_session", {
+  return connection.rpc("acontext_activate_session", {
     p_session_id: sessionId(n),
     p_lease_id: leaseId(lease),
     p_acontext_session_id: sessionId(n),
@@ -189,7 +189,7 @@ export async function makeActive(connection: Connection, ...numbers: number[]): 
 }
 
 export function requestDeletion(connection: Connection, n: number, lease = 2): Promise<Answer> {
-  return connection.rpc("request_session_deletion", {
+  return connection.rpc("acontext_request_session_deletion", {
     p_user_id: ALICE,
     p_session_id: sessionId(n),
     p_lease_id: leaseId(lease),
@@ -198,7 +198,10 @@ export function requestDeletion(connection: Connection, n: number, lease = 2): P
 }
 
 export function restore(connection: Connection, n: number): Promise<Answer> {
-  return connection.rpc("restore_session", { p_user_id: ALICE, p_session_id: sessionId(n) });
+  return connection.rpc("acontext_restore_session", {
+    p_user_id: ALICE,
+    p_session_id: sessionId(n),
+  });
 }
 
 /** Answers the ids that were claimed. */
@@ -207,7 +210,7 @@ export async function claim(
   { lease = 3, limit = 100 }: { lease?: number; limit?: number } = {},
 ): Promise<string[]> {
   const rows = await connection.query(
-    "select d ->> 'id' as id from jsonb_array_elements(public.claim_deletions($1, $2, 80)) as d",
+    "select d ->> 'id' as id from jsonb_array_elements(public.acontext_claim_deletions($1, $2, 80)) as d",
     [leaseId(lease), limit],
   );
   return rows.map((row) => String(row.id)).sort();
@@ -215,13 +218,13 @@ export async function claim(
 
 /** Reports both resources of each session as gone. */
 export function settle(connection: Connection, numbers: number[], lease = 3): Promise<Answer> {
-  return connection.rpc("settle_deletions", {
+  return connection.rpc("acontext_settle_deletions", {
     p_lease_id: leaseId(lease),
     p_settlements: numbers.map((n) => ({
       id: sessionId(n),
       session: "deleted",
       disk: "deleted",
-      otherwise: "released",
+      disposition: "release",
     })),
   });
 }
@@ -233,7 +236,7 @@ export async function state(connection: Connection): Promise<Record<string, stri
         || case when q.acontext_session_id is null then '/-' else '/+' end
         || case when q.acontext_disk_id is null then '/-' else '/+' end, '') as state
     from public.session_mappings as s
-    left join private.deletion_queue as q on q.id = s.id
+    left join acontext_sessions.deletion_queue as q on q.id = s.id
     order by s.id`);
   return Object.fromEntries(rows.map((row) => [String(row.n), String(row.state)]));
 }
@@ -241,7 +244,7 @@ export async function state(connection: Connection): Promise<Record<string, stri
 /** The disks that are queued as orphans. */
 export async function orphanDisks(connection: Connection): Promise<string[]> {
   const rows = await connection.query(`
-    select acontext_disk_id as id from private.deletion_queue
+    select acontext_disk_id as id from acontext_sessions.deletion_queue
     where reason = 'orphan' and acontext_disk_id is not null order by 1`);
   return rows.map((row) => String(row.id));
 }

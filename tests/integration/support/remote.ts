@@ -114,12 +114,12 @@ export async function findLeaks({ sql }: Database, audit: Audit): Promise<string
   const rows = await sql<{ known: string }[]>`
     select acontext_session_id::text as known from public.session_mappings
     union select acontext_disk_id::text from public.session_mappings
-    union select acontext_session_id::text from private.deletion_queue
-    union select acontext_disk_id::text from private.deletion_queue
+    union select acontext_session_id::text from acontext_sessions.deletion_queue
+    union select acontext_disk_id::text from acontext_sessions.deletion_queue
     union select 'session mark ' || id from public.session_mappings where acontext_session_id is null
     union select 'disk mark ' || id from public.session_mappings where acontext_disk_id is null
-    union select 'session mark ' || session_id from private.uncertain_sessions
-    union select 'disk mark ' || session_id from private.uncertain_sessions`;
+    union select 'session mark ' || session_id from acontext_sessions.uncertain_sessions
+    union select 'disk mark ' || session_id from acontext_sessions.uncertain_sessions`;
   const known = new Set(rows.map((row) => row.known));
   const leaks: string[] = [];
   for (const { id, namespace, sessionId } of audit.sessions) {

@@ -20,8 +20,8 @@ export async function stuckSession(world: World): Promise<string> {
     () => world.remove(user, id),
   );
   await world.database.sql`
-    update private.deletion_queue
-    set attempts = 10, next_attempt_at = private.clock() + interval '6 hours' where id = ${id}`;
+    update acontext_sessions.deletion_queue
+    set attempts = 10, next_attempt_at = acontext_sessions.clock() + interval '6 hours' where id = ${id}`;
   return id;
 }
 

@@ -2,7 +2,15 @@
 
 import type { World } from "./world.ts";
 
-type SecretName = "project_url" | "cleanup_secret_key";
+type SecretName = "acontext_sessions_project_url" | "acontext_sessions_secret_key";
+
+/** What the dispatcher would find, by name. */
+export async function readSecrets({ database: { sql } }: World): Promise<Record<string, string>> {
+  const rows = await sql<{ name: string; value: string }[]>`
+    select name, decrypted_secret as value from vault.decrypted_secrets
+    where name in ('acontext_sessions_project_url', 'acontext_sessions_secret_key')`;
+  return Object.fromEntries(rows.map(({ name, value }) => [name, value]));
+}
 
 export async function setSecret(
   { database: { sql } }: World,

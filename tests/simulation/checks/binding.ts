@@ -8,8 +8,8 @@ export class Binding implements Check {
   constructor(readonly world: World) {}
 
   transaction({ name, args, result }: Transaction, before: Snapshot, after: Snapshot): void {
-    if (name === "save_reconcile_progress") this.#orphans(before, after);
-    if (name !== "activate_session" || result.error !== null) return;
+    if (name === "acontext_save_reconcile_progress") this.#orphans(before, after);
+    if (name !== "acontext_activate_session" || result.error !== null) return;
     const origin = String(args["p_session_id"]);
     // The caller that makes it now finds what carries the mark.
     if (after.rows.get(origin)?.status === "provisioning") return;

@@ -20,14 +20,14 @@ export class Holding implements Check {
   transaction(transaction: Transaction, before: Snapshot, after: Snapshot): void {
     const { name, args, process } = transaction;
     if (process === null) return;
-    if (name === "claim_deletions" || name === "request_session_deletion") {
+    if (name === "acontext_claim_deletions" || name === "acontext_request_session_deletion") {
       const until = after.now + 1_000 * Number(args["p_lease_seconds"]);
       const taken = [...after.queue.values()].filter((entry) =>
         entry.leaseId !== null && entry.leaseId === args["p_lease_id"]
       ).map((entry) => ({ entry, until }));
       this.#claims.set(process, [...taken, ...this.#claims.get(process) ?? []]);
     }
-    if (name === "settle_deletions") this.#settled(transaction, before, after);
+    if (name === "acontext_settle_deletions") this.#settled(transaction, before, after);
   }
 
   sent(request: RemoteRequest): void {

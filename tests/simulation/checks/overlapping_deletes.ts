@@ -64,7 +64,9 @@ export class OverlappingDeletes implements Check {
   /** What was confirmed to a worker, and then reported under a valid lease, is never asked for again. */
   transaction({ name, args, process, result }: Transaction, before: Snapshot): void {
     // What another database's receipts say is not known here.
-    if (name !== "settle_deletions" || result.error !== null || this.world.absent !== null) return;
+    if (
+      name !== "acontext_settle_deletions" || result.error !== null || this.world.absent !== null
+    ) return;
     const { p_settlements: settlements, p_lease_id: leaseId } = args;
     if (!Array.isArray(settlements)) return;
     for (const { id } of settlements) {

@@ -9,7 +9,7 @@ export class Runs implements Check {
   constructor(readonly world: World) {}
 
   transaction({ name, args, result }: Transaction): void {
-    if (name !== "start_cleanup_run" && name !== "start_reconcile_run") return;
+    if (name !== "acontext_start_sweep" && name !== "acontext_start_reconcile") return;
     const { data } = result;
     const started = typeof data === "object" && data !== null && "outcome" in data &&
       data.outcome === "started";

@@ -13,7 +13,7 @@ export class Transitions implements Check {
   readonly #touched = new Set<string>();
   /** Sessions that were gone for good. */
   readonly #gone = new Map<string, number>();
-  /** Runs for which the breaker had to trip. */
+  /** Runs for which the expiry limit had to hold. */
   readonly #tripped = new Map<string, boolean>();
 
   constructor(readonly world: World) {}
@@ -28,9 +28,9 @@ export class Transitions implements Check {
   }
 
   transaction(transaction: Transaction, before: Snapshot, after: Snapshot): void {
-    // Then a run asks the breaker again.
+    // Then a run checks the expiry limit again.
     if (before.settings.sessionTtl !== after.settings.sessionTtl) this.#tripped.clear();
-    this.#watchBreaker(transaction, before, after);
+    this.#watchExpiryLimit(transaction, before, after);
     for (const [id, row] of after.rows) {
       const was = before.rows.get(id);
       if (was === undefined) this.#began(row);
@@ -60,7 +60,7 @@ export class Transitions implements Check {
     const entry = after.queue.get(was.id);
     if (entry === undefined) return;
     const asked = this.#isAsked({ name, args }, entry, was, after);
-    const due = name === "queue_due_sessions" &&
+    const due = name === "acontext_queue_due_sessions" &&
       (entry.reason === "expired" ? isExpired(was, before, after) : isStale(was, before, after));
     if (!asked && !due) this.#wrong(`${name} deletes ${was.id} (${entry.reason}) without a reason`);
     if (entry.reason === "expired" && this.#tripped.get(String(args["p_run_id"]))) {
@@ -79,18 +79,18 @@ export class Transitions implements Check {
     }
     if (entry.reason !== "requested") return false;
     return ASKED_BY_OPERATOR.has(name) ||
-      (name === "request_session_deletion" && args["p_session_id"] === was.id &&
+      (name === "acontext_request_session_deletion" && args["p_session_id"] === was.id &&
         args["p_user_id"] === was.user);
   }
 
-  /** The breaker's rule, worked out anew from all rows at the step at which a run has to ask. */
-  #watchBreaker({ name, args }: Transaction, before: Snapshot, after: Snapshot): void {
+  /** The expiry limit's rule, worked out anew from all rows at the step at which a run has to ask. */
+  #watchExpiryLimit({ name, args }: Transaction, before: Snapshot, after: Snapshot): void {
     const runId = String(args["p_run_id"]);
-    if (name !== "queue_due_sessions" || this.#tripped.has(runId)) return;
+    if (name !== "acontext_queue_due_sessions" || this.#tripped.has(runId)) return;
     const active = [...before.rows.values()].filter(({ status }) => status === "active");
     const due = active.filter((row) => isExpired(row, before, after)).length;
-    const { breakerMinimum, breakerFraction } = after.settings;
-    const mustTrip = due >= breakerMinimum && due > breakerFraction * active.length;
+    const { maxExpiryMinimum, maxExpiryFraction } = after.settings;
+    const mustTrip = due >= maxExpiryMinimum && due > maxExpiryFraction * active.length;
     this.#tripped.set(runId, mustTrip && !this.world.forcedRuns.has(runId));
   }
 

@@ -2,8 +2,8 @@
 
 import type { CodePatch, Mutant, SqlPatch } from "./mutant.ts";
 
-const BEGIN = "public.begin_session(uuid,uuid,uuid,integer,jsonb,boolean,text,bigint)";
-const ACTIVATE = "public.activate_session(uuid,uuid,uuid,uuid,uuid[],uuid[],boolean)";
+const BEGIN = "public.acontext_begin_session(uuid,uuid,uuid,integer,jsonb,boolean,text,bigint)";
+const ACTIVATE = "public.acontext_activate_session(uuid,uuid,uuid,uuid,uuid[],uuid[],boolean)";
 
 const silentFailure: CodePatch = {
   file: "core/sessions/create_session.ts",
@@ -13,9 +13,9 @@ const silentFailure: CodePatch = {
 const boundByAnybody: SqlPatch = {
   function: ACTIVATE,
   find:
-    "  perform 1 from private.provisioning_leases as p\n    where p.session_id = p_session_id and p.lease_id = p_lease_id;",
+    "  perform 1 from acontext_sessions.provisioning_leases as p\n    where p.session_id = p_session_id and p.lease_id = p_lease_id;",
   replace:
-    "  perform 1 from private.provisioning_leases as p\n    where p.session_id = p_session_id;",
+    "  perform 1 from acontext_sessions.provisioning_leases as p\n    where p.session_id = p_session_id;",
 };
 
 export const bindingMutants: Mutant[] = [
@@ -65,7 +65,7 @@ export const bindingMutants: Mutant[] = [
       function: ACTIVATE,
       find: "  if v_session.status = 'active' then\n",
       replace:
-        "  if v_session.status = 'active' then return jsonb_build_object('outcome', 'active', 'session', private.session_view(v_session));\n",
+        "  if v_session.status = 'active' then return jsonb_build_object('outcome', 'active', 'session', acontext_sessions.session_view(v_session));\n",
     }],
   },
   {

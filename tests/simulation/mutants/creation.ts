@@ -2,7 +2,7 @@
 
 import type { Mutant } from "./mutant.ts";
 
-const BEGIN = "public.begin_session(uuid,uuid,uuid,integer,jsonb,boolean,text,bigint)";
+const BEGIN = "public.acontext_begin_session(uuid,uuid,uuid,integer,jsonb,boolean,text,bigint)";
 
 export const creationMutants: Mutant[] = [
   {
@@ -104,8 +104,9 @@ export const creationMutants: Mutant[] = [
   {
     mechanism: "receipts stay until reconcile is past them",
     sql: [{
-      function: "private.purge_cleanup_history()",
-      find: "and d.finished_at < (select t.reconciled_until from private.reconcile_state as t)",
+      function: "acontext_sessions.purge_history()",
+      find:
+        "and d.finished_at < (select t.reconciled_until from acontext_sessions.reconcile_state as t)",
       replace: "",
     }],
   },

@@ -2,13 +2,13 @@
 
 import type { Mutant } from "./mutant.ts";
 
-const SETTLE = "public.settle_deletions(uuid,jsonb)";
-const CLAIM = "public.claim_deletions(uuid,integer,integer)";
-const REQUEST = "public.request_session_deletion(uuid,uuid,uuid,integer)";
-const RESTORE = "public.restore_session(uuid,uuid)";
-const GUARD = "private.guard_session_change()";
-const FIRST_ATTEMPT = "private.first_attempt_at(uuid,private.deletion_reason)";
-const QUEUE_DUE = "public.queue_due_sessions(uuid,integer)";
+const SETTLE = "public.acontext_settle_deletions(uuid,jsonb)";
+const CLAIM = "public.acontext_claim_deletions(uuid,integer,integer)";
+const REQUEST = "public.acontext_request_session_deletion(uuid,uuid,uuid,integer)";
+const RESTORE = "public.acontext_restore_session(uuid,uuid)";
+const GUARD = "acontext_sessions.guard_session_change()";
+const FIRST_ATTEMPT = "acontext_sessions.first_attempt_at(uuid,acontext_sessions.deletion_reason)";
+const QUEUE_DUE = "public.acontext_queue_due_sessions(uuid,integer)";
 
 export const deletionMutants: Mutant[] = [
   {
@@ -94,7 +94,7 @@ export const deletionMutants: Mutant[] = [
     mechanism: "a lease outlives the deletes that began in time",
     code: [{
       file: "core/lease.ts",
-      find: "const marginMs = 2 * acontext.timeoutMs;",
+      find: "const marginMs = timeouts * acontext.timeoutMs;",
       replace: "const marginMs = 0 * acontext.timeoutMs;",
     }],
   },
@@ -115,8 +115,8 @@ export const deletionMutants: Mutant[] = [
     }, {
       function: GUARD,
       find:
-        "perform 1 from private.deletion_queue as q\n        where q.id = old.id and q.first_claimed_at is null",
-      replace: "perform 1 from private.deletion_queue as q\n        where q.id = old.id",
+        "perform 1 from acontext_sessions.deletion_queue as q\n        where q.id = old.id and q.first_claimed_at is null",
+      replace: "perform 1 from acontext_sessions.deletion_queue as q\n        where q.id = old.id",
     }],
   },
   {
@@ -136,11 +136,11 @@ export const deletionMutants: Mutant[] = [
     }],
   },
   {
-    mechanism: "the breaker waits until a new session_ttl holds for all",
+    mechanism: "the expiry limit waits until a new session_ttl holds for all",
     sql: [{
       function: QUEUE_DUE,
-      find: "not v_run.expires_sessions or private.restamp_sessions",
-      replace: "true or private.restamp_sessions",
+      find: "not v_run.expires_sessions or acontext_sessions.restamp_sessions",
+      replace: "true or acontext_sessions.restamp_sessions",
     }],
   },
   {
@@ -163,8 +163,8 @@ export const deletionMutants: Mutant[] = [
     mechanism: "an unanswered delete is not repeated for a minute",
     sql: [{
       function: SETTLE,
-      find: "when r.otherwise = 'deferred' then v_now + interval '1 minute'",
-      replace: "when r.otherwise = 'deferred' then v_now",
+      find: "when r.disposition = 'defer' then v_now + interval '1 minute'",
+      replace: "when r.disposition = 'defer' then v_now",
     }],
   },
   {
@@ -179,15 +179,15 @@ export const deletionMutants: Mutant[] = [
     mechanism: "an outage counts no attempts",
     code: [{
       file: "core/cleanup/circuit_breaker.ts",
-      find: 'this.#down = probed.kind !== "done" && !this.#aliveMeanwhile;',
-      replace: 'this.#down = probed.kind === "done" && !this.#aliveMeanwhile && false;',
+      find: 'const down = probed.kind !== "done" && this.#state === "half_open";',
+      replace: "const down: boolean = false;",
     }],
   },
   {
     mechanism: "a 429 counts no attempt",
     code: [{
       file: "core/cleanup/settlement.ts",
-      find: 'default:\n      return "released";',
+      find: 'default:\n      return "release";',
       replace: 'default:\n      return "failed";',
     }],
   },

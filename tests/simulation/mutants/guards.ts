@@ -6,7 +6,7 @@ const drop = (trigger: string, table: string) => ({
   statement: `drop trigger ${trigger} on ${table}`,
 });
 const ROWS = "public.session_mappings";
-const QUEUE = "private.deletion_queue";
+const QUEUE = "acontext_sessions.deletion_queue";
 
 export const guardMutants: Mutant[] = [
   { mechanism: "a deleted row is queued instead", sql: [drop("guard_session_delete", ROWS)] },
@@ -24,7 +24,7 @@ export const guardMutants: Mutant[] = [
   {
     mechanism: "a user's erasure queues the sessions",
     sql: [{
-      function: "private.guard_session_change()",
+      function: "acontext_sessions.guard_session_change()",
       find: "    new.status := 'deleting';\n",
       replace: "",
     }],
@@ -32,7 +32,7 @@ export const guardMutants: Mutant[] = [
   {
     mechanism: "a remote id is bound for life",
     sql: [{
-      function: "private.guard_session_change()",
+      function: "acontext_sessions.guard_session_change()",
       find: "      and new.acontext_disk_id is distinct from old.acontext_disk_id)",
       replace: "      and false)",
     }],
@@ -43,11 +43,11 @@ export const guardMutants: Mutant[] = [
       statement: `alter table ${ROWS} drop constraint acontext_session_id_is_not_shared,
         drop constraint acontext_disk_id_is_not_shared`,
     }, {
-      function: "private.guard_session_change()",
+      function: "acontext_sessions.guard_session_change()",
       find: "if new.status <> 'provisioning'",
       replace: "if new.status is null",
     }, {
-      function: "private.guard_session_change()",
+      function: "acontext_sessions.guard_session_change()",
       find: "or new.acontext_session_id is not null or new.acontext_disk_id is not null",
       replace: "",
     }],

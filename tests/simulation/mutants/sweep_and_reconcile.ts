@@ -2,17 +2,17 @@
 
 import type { Mutant } from "./mutant.ts";
 
-const ORPHANS = "private.queue_orphans(uuid,uuid[],uuid[],uuid)";
-const UNKNOWN_SESSIONS = "public.find_unknown_sessions(jsonb)";
-const UNKNOWN_DISKS = "public.find_unknown_disks(jsonb)";
+const ORPHANS = "acontext_sessions.queue_orphans(uuid,uuid[],uuid[],uuid)";
+const UNKNOWN_SESSIONS = "public.acontext_find_unknown_sessions(jsonb)";
+const UNKNOWN_DISKS = "public.acontext_find_unknown_disks(jsonb)";
 const SAVE =
-  "public.save_reconcile_progress(uuid,private.reconcile_phase,jsonb,jsonb,uuid[],boolean,text,integer,integer)";
+  "public.acontext_save_reconcile_progress(uuid,acontext_sessions.reconcile_phase,jsonb,jsonb,uuid[],boolean,text,integer,integer)";
 
 export const sweepMutants: Mutant[] = [
   {
-    mechanism: "the breaker stops a mass expiry",
+    mechanism: "the expiry limit stops a mass expiry",
     sql: [{
-      function: "private.expiry_allowed(boolean)",
+      function: "acontext_sessions.expiry_allowed(boolean)",
       find: "return v_others >= v_enough;",
       replace: "return true;",
     }],
@@ -20,7 +20,7 @@ export const sweepMutants: Mutant[] = [
   {
     mechanism: "a run is worked once, however often it is delivered",
     sql: [{
-      function: "public.start_cleanup_run(uuid,boolean)",
+      function: "public.acontext_start_sweep(uuid,boolean)",
       find: "where r.status = 'requested'",
       replace: "where r.id is not null",
     }],
@@ -28,7 +28,7 @@ export const sweepMutants: Mutant[] = [
   {
     mechanism: "a sweep that got nothing done calls no other",
     sql: [{
-      function: "public.finish_cleanup_run(uuid,jsonb)",
+      function: "public.acontext_finish_sweep(uuid,jsonb)",
       find: "v_remaining > 0 and v_got_on and",
       replace: "v_remaining > 0 and",
     }],
@@ -36,7 +36,7 @@ export const sweepMutants: Mutant[] = [
   {
     mechanism: "a reconcile run that got nothing done calls no other",
     sql: [{
-      function: "public.finish_reconcile_run(uuid,jsonb)",
+      function: "public.acontext_finish_reconcile(uuid,jsonb)",
       find: "v_got_on and v_run",
       replace: "v_run",
     }],
@@ -77,20 +77,20 @@ export const sweepMutants: Mutant[] = [
     mechanism: "an orphan is old enough that nobody is making it",
     sql: [{
       function: UNKNOWN_SESSIONS,
-      find: `where i."createdAt" <= private.clock() - t.orphan_grace`,
+      find: `where i."createdAt" <= acontext_sessions.clock() - t.orphan_grace`,
       replace: "where true",
     }, {
       function: UNKNOWN_DISKS,
-      find: `where i."createdAt" <= private.clock() - t.orphan_grace`,
+      find: `where i."createdAt" <= acontext_sessions.clock() - t.orphan_grace`,
       replace: "where true",
     }],
   },
   {
     mechanism: "an uncertain session is looked into only when what was late has landed",
     sql: [{
-      function: "public.list_uncertain_sessions(uuid,integer)",
-      find: "u.since <= private.clock() - ",
-      replace: "u.since <= private.clock() - 0 * ",
+      function: "public.acontext_list_uncertain_sessions(uuid,integer)",
+      find: "u.since <= acontext_sessions.clock() - ",
+      replace: "u.since <= acontext_sessions.clock() - 0 * ",
     }, {
       function: SAVE,
       find: "u.since <= v_now - 2 *",
@@ -100,9 +100,9 @@ export const sweepMutants: Mutant[] = [
   {
     mechanism: "a restored session is looked into, as reconcile left it alone meanwhile",
     sql: [{
-      function: "public.restore_session(uuid,uuid)",
-      find: "values (p_session_id, private.clock())",
-      replace: "select p_session_id, private.clock() where false",
+      function: "public.acontext_restore_session(uuid,uuid)",
+      find: "values (p_session_id, acontext_sessions.clock())",
+      replace: "select p_session_id, acontext_sessions.clock() where false",
     }],
   },
   {

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert/mod.js";
-import { createAcontext } from "../../../supabase/functions/_acontext_sessions/acontext/resources.ts";
-import type { Acontext } from "../../../supabase/functions/_acontext_sessions/core/resources.ts";
+import { createResources } from "../../../supabase/functions/_acontext_sessions/acontext/resources.ts";
+import type { RemoteResources } from "../../../supabase/functions/_acontext_sessions/core/resources.ts";
 import { type Reaction, type Received, withServer } from "../http/server.ts";
 
 const ID = "11111111-2222-4333-8444-555555555555";
@@ -18,12 +18,12 @@ function api(status: number, body: unknown = { code: status, msg: "no" }): React
 
 async function withAcontext(
   react: (request: Received) => Reaction,
-  use: (acontext: Acontext, received: Received[]) => Promise<void>,
+  use: (acontext: RemoteResources, received: Received[]) => Promise<void>,
   { timeoutMs = 300 }: { timeoutMs?: number } = {},
 ): Promise<void> {
   await withServer(react, (origin, received) =>
     use(
-      createAcontext({
+      createResources({
         apiKey: "sk-ac-secret",
         baseUrl: `${origin}/api/v1`,
         timeoutMs,
@@ -304,7 +304,7 @@ Deno.test("a refused connection and an unknown host are an outage: nothing was s
   const { port } = closed.addr;
   closed.close();
   for (const baseUrl of [`http://127.0.0.1:${port}`, "http://nowhere.invalid"]) {
-    const acontext = createAcontext({ apiKey: "k", baseUrl, timeoutMs: 3000, namespace: "ns" });
+    const acontext = createResources({ apiKey: "k", baseUrl, timeoutMs: 3000, namespace: "ns" });
     for (const name of CALLS) assertEquals(await acontext[name](ID), unavailable("refused"));
   }
 });

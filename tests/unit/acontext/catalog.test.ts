@@ -1,20 +1,20 @@
 import { assertEquals } from "@std/assert/mod.js";
 import type { AcontextStandIn } from "../../../local/acontext/standin.ts";
-import { createAcontext } from "../../../supabase/functions/_acontext_sessions/acontext/resources.ts";
 import { createCatalog } from "../../../supabase/functions/_acontext_sessions/acontext/catalog.ts";
-import type { Acontext } from "../../../supabase/functions/_acontext_sessions/core/resources.ts";
+import { createResources } from "../../../supabase/functions/_acontext_sessions/acontext/resources.ts";
 import type { Outcome } from "../../../supabase/functions/_acontext_sessions/core/ports.ts";
 import type {
   Catalog,
   Page,
 } from "../../../supabase/functions/_acontext_sessions/core/reconcile/ports.ts";
+import type { RemoteResources } from "../../../supabase/functions/_acontext_sessions/core/resources.ts";
 import { KEY, request, withStandIn } from "../standin/standin.ts";
 
 const ID = "11111111-2222-4333-8444-555555555555";
 const OTHER = "99999999-2222-4333-8444-555555555555";
 const UNSUPPORTED = { kind: "rejected", status: 404, detail: "unsupported" } as const;
 
-type Connection = Catalog & Pick<Acontext, "createSession" | "createDisk">;
+type Connection = Catalog & Pick<RemoteResources, "createSession" | "createDisk">;
 
 function connect(standIn: AcontextStandIn, namespace = "ns"): Connection {
   const options = {
@@ -24,7 +24,7 @@ function connect(standIn: AcontextStandIn, namespace = "ns"): Connection {
     namespace,
     fetch: (url: string, init: RequestInit) => standIn.fetch(new Request(url, init)),
   };
-  const { createSession, createDisk } = createAcontext(options);
+  const { createSession, createDisk } = createResources(options);
   return { ...createCatalog(options), createSession, createDisk };
 }
 

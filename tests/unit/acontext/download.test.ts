@@ -14,7 +14,7 @@ function open(fetch: Fetch, timeoutMs = 1000) {
   });
 }
 
-Deno.test("openDownload() sends no key and follows nobody elsewhere", async () => {
+Deno.test("openDownload() sends no key and follows no redirect", async () => {
   let sent: RequestInit | undefined;
   const opened = await open((_url, init) => {
     sent = init;

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert/mod.js";
-import { createAcontext } from "../../../supabase/functions/_acontext_sessions/acontext/resources.ts";
+import { createResources } from "../../../supabase/functions/_acontext_sessions/acontext/resources.ts";
 
 const ID = "11111111-2222-4333-8444-555555555555";
 const MARK = { acontext_sessions: { namespace: "ns", session_id: ID } };
@@ -18,7 +18,7 @@ interface Page {
 /** Answers the n-th request with the n-th page; beyond the last it answers 500. */
 function listing(pages: Page[] | ((index: number) => Page)) {
   const urls: URL[] = [];
-  const acontext = createAcontext({
+  const acontext = createResources({
     apiKey: "k",
     baseUrl: "http://acontext.test/api/v1",
     timeoutMs: 1000,

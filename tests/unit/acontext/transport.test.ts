@@ -1,6 +1,6 @@
-import { createServer } from "node:http";
 import { AcontextClient } from "@acontext/acontext";
 import { assertEquals, assertStrictEquals } from "@std/assert/mod.js";
+import { createServer } from "node:http";
 import {
   createTransport,
   parseRetryAfter,

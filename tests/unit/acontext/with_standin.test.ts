@@ -1,15 +1,15 @@
 import { assertEquals } from "@std/assert/mod.js";
 import type { AcontextStandIn } from "../../../local/acontext/standin.ts";
-import { createAcontext } from "../../../supabase/functions/_acontext_sessions/acontext/resources.ts";
-import type { Acontext } from "../../../supabase/functions/_acontext_sessions/core/resources.ts";
+import { createResources } from "../../../supabase/functions/_acontext_sessions/acontext/resources.ts";
+import type { RemoteResources } from "../../../supabase/functions/_acontext_sessions/core/resources.ts";
 import { addSession, KEY, withStandIn } from "../standin/standin.ts";
 
 const ID = "11111111-2222-4333-8444-555555555555";
 const OTHER = "99999999-2222-4333-8444-555555555555";
 const VERSIONS = ["new", "no-labels", "no-uuid", "oldest"] as const;
 
-function connect(standIn: AcontextStandIn, namespace = "ns"): Acontext {
-  return createAcontext({
+function connect(standIn: AcontextStandIn, namespace = "ns"): RemoteResources {
+  return createResources({
     apiKey: KEY,
     baseUrl: "http://acontext.test/api/v1",
     timeoutMs: 1000,
@@ -79,7 +79,7 @@ Deno.test("a database outage behind Acontext never looks like an empty list", as
 
 Deno.test("a wrong base URL is an outage, never an absence", async () => {
   await withStandIn(async (standIn) => {
-    const acontext = createAcontext({
+    const acontext = createResources({
       apiKey: KEY,
       baseUrl: "http://acontext.test/api/v2",
       timeoutMs: 1000,

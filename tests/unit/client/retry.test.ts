@@ -134,7 +134,7 @@ Deno.test("restore() is sent once", () =>
     assertEquals(sent.length, 1);
   }));
 
-Deno.test("delete() whose first answer was lost is told from one in vain", async () => {
+Deno.test("delete() whose first answer was lost is not mistaken for one that found nothing", async () => {
   await scripted(["broken", failure("session_not_found")], async ({ chat, through }) => {
     assertEquals(await through(chat.sessions.delete(id)), { deleted: true });
   });

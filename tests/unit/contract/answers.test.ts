@@ -3,15 +3,15 @@ import { assertEquals } from "@std/assert/mod.js";
 import type { z } from "zod";
 import type * as wire from "../../../client/src/wire.ts";
 import type * as answers from "../../../supabase/functions/_acontext_sessions/contract/answers.ts";
-import type { createSessionBody } from "../../../supabase/functions/_acontext_sessions/contract/sessions.ts";
 import type { editStrategy } from "../../../supabase/functions/_acontext_sessions/contract/messages.ts";
-import type { StoredMessage } from "../../../supabase/functions/_acontext_sessions/core/messages/ports.ts";
-import type { FileView } from "../../../supabase/functions/_acontext_sessions/core/files/ports.ts";
-import type { LoadedMessages } from "../../../supabase/functions/_acontext_sessions/core/messages/load_messages.ts";
-import type { SessionView } from "../../../supabase/functions/_acontext_sessions/core/sessions/ports.ts";
-import type { ReconcileReport } from "../../../supabase/functions/_acontext_sessions/core/reconcile/reconcile.ts";
+import type { createSessionBody } from "../../../supabase/functions/_acontext_sessions/contract/sessions.ts";
 import type { SweepReport } from "../../../supabase/functions/_acontext_sessions/core/cleanup/sweep.ts";
 import type { ErrorCode } from "../../../supabase/functions/_acontext_sessions/core/errors.ts";
+import type { FileView } from "../../../supabase/functions/_acontext_sessions/core/files/ports.ts";
+import type { LoadedMessages } from "../../../supabase/functions/_acontext_sessions/core/messages/load_messages.ts";
+import type { StoredMessage } from "../../../supabase/functions/_acontext_sessions/core/messages/ports.ts";
+import type { ReconcileReport } from "../../../supabase/functions/_acontext_sessions/core/reconcile/reconcile.ts";
+import type { SessionView } from "../../../supabase/functions/_acontext_sessions/core/sessions/ports.ts";
 
 /** Both ways, so that neither side has an alternative more. */
 type Same<A, B> = [A, B] extends [B, A] ? true : false;

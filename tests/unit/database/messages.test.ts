@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert/mod.js";
 import { createClient } from "@supabase/supabase-js";
-import type { Database } from "../../../supabase/functions/_acontext_sessions/database/database.types.ts";
 import { AppError } from "../../../supabase/functions/_acontext_sessions/core/errors.ts";
+import type { Database } from "../../../supabase/functions/_acontext_sessions/database/database.types.ts";
 import { createMessageStore } from "../../../supabase/functions/_acontext_sessions/database/messages.ts";
 
 const KEY = { userId: "u", sessionId: "s" };
@@ -26,13 +26,13 @@ function storeAnswering(body: unknown, status = 200) {
   return { store: createMessageStore(client), asked };
 }
 
-Deno.test("each method of the conversation store is one call of one database function", async () => {
+Deno.test("each method of the message store is one call of one database function", async () => {
   const used = storeAnswering({ outcome: "ok", ...IDS });
   assertEquals(await used.store.useSession(KEY, { touch: true, newMessages: 1 }), {
     outcome: "ok",
     ...IDS,
   });
-  assertEquals(used.asked, [["use_session", {
+  assertEquals(used.asked, [["acontext_use_session", {
     p_user_id: "u",
     p_session_id: "s",
     p_touch: true,
@@ -44,7 +44,7 @@ Deno.test("each method of the conversation store is one call of one database fun
     outcome: "stored",
     message: MESSAGE,
   });
-  assertEquals(begun.asked, [["begin_message", {
+  assertEquals(begun.asked, [["acontext_begin_message", {
     p_user_id: "u",
     p_session_id: "s",
     p_lease_id: "l",
@@ -63,7 +63,7 @@ Deno.test("each method of the conversation store is one call of one database fun
     message: null,
   });
   assertEquals(settled.asked, [
-    ["settle_message", {
+    ["acontext_settle_message", {
       p_session_id: "s",
       p_result: "stored",
       p_lease_id: "l",
@@ -71,7 +71,7 @@ Deno.test("each method of the conversation store is one call of one database fun
       p_message_id: "m",
       p_message_created_at: MESSAGE.createdAt,
     }],
-    ["settle_message", { p_session_id: "s", p_result: "refused" }],
+    ["acontext_settle_message", { p_session_id: "s", p_result: "refused" }],
   ]);
 });
 

@@ -1,12 +1,12 @@
 import type {
-  Acontext,
-  DiskListing,
-} from "../../../supabase/functions/_acontext_sessions/core/resources.ts";
-import type {
   Clock,
   Outcome,
   Randomness,
 } from "../../../supabase/functions/_acontext_sessions/core/ports.ts";
+import type {
+  DiskListing,
+  RemoteResources,
+} from "../../../supabase/functions/_acontext_sessions/core/resources.ts";
 
 export type Call =
   | "probe"
@@ -18,8 +18,8 @@ export type Call =
   | "findDisks";
 
 /**
- * What goes wrong with a call: `answer` has no effect and this answer; `lost` takes effect and is never answered; `late`
- * is not answered and takes effect `ms` after the call was given up; `slow` takes so much longer.
+ * What goes wrong with a call: `answer` has no effect and this answer; `lost` takes effect and is never answered;
+ * `late` is not answered and takes effect `ms` after the call was given up; `slow` takes so much longer.
  */
 export type Mishap =
   | { kind: "answer"; outcome: Outcome<never> }
@@ -31,7 +31,7 @@ export interface Fault {
   calls: Call[];
   /** The call's id; any when missing. */
   id?: string;
-  /** How often; for ever when missing. */
+  /** How often; always when missing. */
   times?: number;
   mishap: Mishap;
 }
@@ -51,10 +51,10 @@ export const HTTP_500: Outcome<never> = { kind: "unknown", detail: "http_500" };
 const TIMEOUT: Outcome<never> = { kind: "unknown", detail: "timeout" };
 
 /**
- * Acontext as the port shows it, with state and with the real server's quirks: a missing id is 404, so is any delete while
- * its database is down, disks are made anew by each call, old servers ignore `use_uuid` and labels.
+ * Acontext as the port shows it, with state and with the real server's quirks: a missing id is 404, so is any delete
+ * while its database is down, each call makes another disk, old servers ignore `use_uuid` and labels.
  */
-export class FakeAcontext implements Acontext {
+export class FakeAcontext implements RemoteResources {
   readonly timeoutMs = 10_000;
   /** Remote id to the session id in its mark; null: not ours. */
   readonly sessions = new Map<string, string | null>();

@@ -19,14 +19,14 @@ export interface CatalogOptions {
 }
 
 /**
- * Acontext's lists with state: pages in order of creation, cursors that mean "after this one", and the quirks of the real
- * server. A test reaches into the maps for what is there and into `faults` for what goes wrong.
+ * Acontext's lists with state: pages in order of creation, cursors that mean "after this one", and the quirks of the
+ * real server. A test reaches into the maps for what is there and into `faults` for what goes wrong.
  */
 export class FakeCatalog implements Catalog {
   /** By remote id. */
   readonly sessions = new Map<string, Marked>();
   readonly disks = new Map<string, Marked>();
-  /** By session id, with what else than disks of ours they own: a skill, somebody's session. */
+  /** By session id, with what else than disks of ours they own: a skill, another owner's session. */
   readonly labels = new Map<string, Label & { ownsMore: boolean }>();
   /** Asked at each call; `id` is the cursor, or the session id. */
   fault: (call: CatalogCall, id: string | null) => Outcome<never> | null = () => null;

@@ -1,16 +1,16 @@
 import type { FaultRule } from "../../../local/acontext/fault_rules.ts";
 import { type AcontextStandIn, createAcontextStandIn } from "../../../local/acontext/standin.ts";
-import { createAcontext } from "../../../supabase/functions/_acontext_sessions/acontext/resources.ts";
-import { createMessages } from "../../../supabase/functions/_acontext_sessions/acontext/messages.ts";
 import { createFiles } from "../../../supabase/functions/_acontext_sessions/acontext/files.ts";
+import { createMessages } from "../../../supabase/functions/_acontext_sessions/acontext/messages.ts";
 import type { AcontextOptions } from "../../../supabase/functions/_acontext_sessions/acontext/requests.ts";
-import type { Messages } from "../../../supabase/functions/_acontext_sessions/core/messages/ports.ts";
-import type { Files } from "../../../supabase/functions/_acontext_sessions/core/files/ports.ts";
-import type { Acontext } from "../../../supabase/functions/_acontext_sessions/core/resources.ts";
-import type { Clock } from "../../../supabase/functions/_acontext_sessions/core/ports.ts";
-import type { StoreMessageDeps } from "../../../supabase/functions/_acontext_sessions/core/messages/store_message.ts";
-import type { WriteFileDeps } from "../../../supabase/functions/_acontext_sessions/core/files/write_files.ts";
+import { createResources } from "../../../supabase/functions/_acontext_sessions/acontext/resources.ts";
 import type { Fetch } from "../../../supabase/functions/_acontext_sessions/acontext/transport.ts";
+import type { Files } from "../../../supabase/functions/_acontext_sessions/core/files/ports.ts";
+import type { UploadFileDeps } from "../../../supabase/functions/_acontext_sessions/core/files/upload_file.ts";
+import type { Messages } from "../../../supabase/functions/_acontext_sessions/core/messages/ports.ts";
+import type { StoreMessageDeps } from "../../../supabase/functions/_acontext_sessions/core/messages/store_message.ts";
+import type { Clock } from "../../../supabase/functions/_acontext_sessions/core/ports.ts";
+import type { RemoteResources } from "../../../supabase/functions/_acontext_sessions/core/resources.ts";
 import { recordLog } from "../http/fixtures.ts";
 import { KEY } from "../standin/standin.ts";
 import { FakeMessageStore } from "./messages.ts";
@@ -24,11 +24,11 @@ export interface MessageWorld {
   diskId: string;
   standIn: AcontextStandIn;
   sessions: FakeMessageStore;
-  acontext: Acontext;
+  acontext: RemoteResources;
   messages: Messages;
   files: Files;
   time: { now: number };
-  deps: StoreMessageDeps & WriteFileDeps;
+  deps: StoreMessageDeps & UploadFileDeps;
   events: () => string[];
   /** Requests to Acontext that `work` makes. */
   requests(work: () => Promise<unknown>): Promise<number>;
@@ -41,7 +41,7 @@ export interface MessageWorldOptions {
   wrap?: (fetch: Fetch) => Fetch;
 }
 
-export async function withConversation(
+export async function withMessageWorld(
   test: (world: MessageWorld) => Promise<void>,
   { stateFile = ":memory:", wrap = (fetch) => fetch }: MessageWorldOptions = {},
 ): Promise<void> {
@@ -54,7 +54,7 @@ export async function withConversation(
       namespace: "ns",
       fetch: wrap((url, init) => standIn.fetch(new Request(url, init))),
     };
-    const acontext = createAcontext(options);
+    const acontext = createResources(options);
     await acontext.createSession(SESSION_ID);
     const disk = await acontext.createDisk(SESSION_ID);
     if (disk.kind !== "done") throw new Error("no disk");

@@ -5,11 +5,11 @@ import type {
   MessageStore,
   StoredMessage,
 } from "../../../supabase/functions/_acontext_sessions/core/messages/ports.ts";
+import type { Clock, Lease } from "../../../supabase/functions/_acontext_sessions/core/ports.ts";
 import type {
   SessionKey,
   UseOutcome,
 } from "../../../supabase/functions/_acontext_sessions/core/sessions/ports.ts";
-import type { Clock, Lease } from "../../../supabase/functions/_acontext_sessions/core/ports.ts";
 
 interface KeyRow {
   bodyHash: string;

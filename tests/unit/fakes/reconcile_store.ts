@@ -1,3 +1,4 @@
+import { AppError } from "../../../supabase/functions/_acontext_sessions/core/errors.ts";
 import type { Clock } from "../../../supabase/functions/_acontext_sessions/core/ports.ts";
 import type {
   Label,
@@ -8,7 +9,6 @@ import type {
   ReconcileStore,
   StartReconcileOutcome,
 } from "../../../supabase/functions/_acontext_sessions/core/reconcile/ports.ts";
-import { AppError } from "../../../supabase/functions/_acontext_sessions/core/errors.ts";
 import { EPOCH, GRACE } from "./reconcile_world.ts";
 
 export interface KnownSession {
@@ -17,7 +17,9 @@ export interface KnownSession {
   acontextDiskId: string | null;
 }
 
-/** The database functions of the reconcile migration in memory: the same knowledge, grace periods and hold on the walk. */
+/**
+ * The database functions of the reconcile migration in memory: the same knowledge, grace periods and hold on the walk.
+ */
 export class FakeReconcileStore implements ReconcileStore {
   readonly sessions = new Map<string, KnownSession>();
   /** Remote ids of what was queued, with the session id in its mark. */

@@ -53,7 +53,7 @@ export class ReconcileWorld {
     });
   }
 
-  /** Remote sessions that nobody knows. Answers their ids. */
+  /** Remote sessions that no session knows. Returns their ids. */
   orphanSessions(count: number, ageMs = OLD): string[] {
     return Array.from({ length: count }, () => {
       const id = this.nextId();
@@ -62,7 +62,7 @@ export class ReconcileWorld {
     });
   }
 
-  /** Disks that nobody knows, each under the label of a session that is no more. Answers their ids. */
+  /** Disks that no session knows, each under the label of a session that is gone. Returns their ids. */
   orphanDisks(count: number, ageMs = OLD): string[] {
     return Array.from({ length: count }, () => {
       const id = this.nextId();

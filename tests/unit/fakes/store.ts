@@ -1,14 +1,5 @@
 import type { CleanupStore } from "../../../supabase/functions/_acontext_sessions/core/cleanup/ports.ts";
 import type {
-  ActivateOutcome,
-  BeginOutcome,
-  DeletionRequestOutcome,
-  NewSession,
-  RestoreOutcome,
-  SessionStore,
-} from "../../../supabase/functions/_acontext_sessions/core/sessions/ports.ts";
-import type { Clock, Lease } from "../../../supabase/functions/_acontext_sessions/core/ports.ts";
-import type {
   Deletion,
   Preview,
   QueuedDue,
@@ -18,6 +9,15 @@ import type {
   StartRunOutcome,
 } from "../../../supabase/functions/_acontext_sessions/core/cleanup/ports.ts";
 import { AppError } from "../../../supabase/functions/_acontext_sessions/core/errors.ts";
+import type { Clock, Lease } from "../../../supabase/functions/_acontext_sessions/core/ports.ts";
+import type {
+  ActivateOutcome,
+  BeginOutcome,
+  DeletionRequestOutcome,
+  NewSession,
+  RestoreOutcome,
+  SessionStore,
+} from "../../../supabase/functions/_acontext_sessions/core/sessions/ports.ts";
 import { dueEntries, expiredSessions, expiryAllowed, staleSessions, viewOf } from "./store_due.ts";
 import { claim, nameRemoteIds, queueOrphans, queueSession, settle } from "./store_queue.ts";
 import type { QueueEntry, Receipt, Run, SessionRow, Settings, StoreState } from "./store_rows.ts";
@@ -26,7 +26,7 @@ export type StoreCall = keyof (SessionStore & CleanupStore);
 
 /**
  * The database functions of supabase/migrations in memory: the same states, leases, stamps, backoff (without jitter),
- * receipts and breaker. Each call happens at one moment, half-way through its latency.
+ * receipts and expiry limit. Each call happens at one moment, half-way through its latency.
  */
 export class FakeStore implements SessionStore, CleanupStore, StoreState {
   readonly sessions = new Map<string, SessionRow>();
@@ -228,12 +228,12 @@ export class FakeStore implements SessionStore, CleanupStore, StoreState {
     });
   }
 
-  previewCleanup({ limit, force }: { limit: number; force: boolean }): Promise<Preview> {
-    return this.#call("previewCleanup", (now) => ({
+  previewSweep({ limit, force }: { limit: number; force: boolean }): Promise<Preview> {
+    return this.#call("previewSweep", (now) => ({
       queued: Math.min(limit, dueEntries(this, now).length),
       expired: Math.min(limit, expiredSessions(this, now).length),
       stale: Math.min(limit, staleSessions(this, now).length),
-      breaker: !expiryAllowed(this, { now, force }),
+      tooManyExpiring: !expiryAllowed(this, { now, force }),
     }));
   }
 
@@ -252,7 +252,7 @@ export class FakeStore implements SessionStore, CleanupStore, StoreState {
       return {
         expired: expired.length,
         stale: stale.length,
-        breaker: run.expiresSessions && run.expiryAllowed === false,
+        tooManyExpiring: run.expiresSessions && run.expiryAllowed === false,
         more: expired.length >= limit || stale.length >= limit,
       };
     });

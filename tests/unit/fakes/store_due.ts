@@ -29,15 +29,15 @@ export function staleSessions(
   );
 }
 
-/** The breaker. */
+/** The expiry limit. */
 export function expiryAllowed(
   state: StoreState,
   { now, force }: { now: number; force: boolean },
 ): boolean {
   const due = expiredSessions(state, now).length;
-  if (force || due < state.settings.breakerMinimum) return true;
+  if (force || due < state.settings.maxExpiryMinimum) return true;
   const active = [...state.sessions.values()].filter(({ status }) => status === "active").length;
-  return due <= state.settings.breakerFraction * active;
+  return due <= state.settings.maxExpiryFraction * active;
 }
 
 function expiresAt(settings: Settings, row: SessionRow): number | null {

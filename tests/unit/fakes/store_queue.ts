@@ -57,7 +57,7 @@ export function queueSession(
   queue.set(id, { ...newEntry(id, reason, dueAt), userId, acontextSessionId, acontextDiskId });
 }
 
-/** Queues remote resources that belong to no session. Ids that somebody holds are left alone. */
+/** Queues remote resources that belong to no session. Ids that a session or another entry holds are left alone. */
 export function queueOrphans(
   { sessions, queue }: StoreState,
   { originId, userId, sessionIds, diskIds, now }: {
@@ -113,7 +113,7 @@ export function settle(
   { sessions, leases, queue, log }: StoreState,
   { entry, settlement, now }: { entry: QueueEntry; settlement: Settlement; now: number },
 ): "deleted" | "failed" | "released" {
-  const { session, disk, otherwise, error, underWay } = settlement;
+  const { session, disk, disposition, error, underWay } = settlement;
   entry.sessionProof ??= session ?? null;
   entry.diskProof ??= disk ?? null;
   entry.leaseId = null;
@@ -124,11 +124,11 @@ export function settle(
     underWay ? MINUTE : 0,
   );
   entry.nextAttemptAt = now +
-    (otherwise === "failed" ? backoff : otherwise === "deferred" ? MINUTE : 0);
-  if (otherwise === "failed") entry.attempts++;
+    (disposition === "retry" ? backoff : disposition === "defer" ? MINUTE : 0);
+  if (disposition === "retry") entry.attempts++;
   const { id, originId, reason, userId, sessionProof, diskProof } = entry;
   if (sessionProof === null || diskProof === null) {
-    return otherwise === "failed" ? "failed" : "released";
+    return disposition === "retry" ? "failed" : "released";
   }
   queue.delete(id);
   sessions.delete(id);

@@ -1,8 +1,8 @@
-import type { JsonObject } from "../../../supabase/functions/_acontext_sessions/core/ports.ts";
 import type {
   Proof,
   RunResult,
 } from "../../../supabase/functions/_acontext_sessions/core/cleanup/ports.ts";
+import type { JsonObject } from "../../../supabase/functions/_acontext_sessions/core/ports.ts";
 
 export type Reason = "requested" | "expired" | "stale" | "orphan";
 
@@ -65,8 +65,8 @@ export interface Settings {
   maxSessionsPerUser: number | null;
   maxPerRun: number;
   concurrency: number;
-  breakerFraction: number;
-  breakerMinimum: number;
+  maxExpiryFraction: number;
+  maxExpiryMinimum: number;
 }
 
 /** What the database remembers. */

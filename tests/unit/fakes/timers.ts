@@ -1,4 +1,4 @@
-/** Timers that the test moves: whoever waits is woken at once, and the time is later. @module */
+/** Timers that the test moves: what waits is woken at once, and the time is later. @module */
 
 export interface FakeTimers extends Disposable {
   /** Milliseconds since the start. */

@@ -1,10 +1,10 @@
-import type { CreateInput } from "../../../supabase/functions/_acontext_sessions/core/sessions/create_session.ts";
-import type { Log, Randomness } from "../../../supabase/functions/_acontext_sessions/core/ports.ts";
 import {
   sweep,
   type SweepOptions,
   type SweepReport,
 } from "../../../supabase/functions/_acontext_sessions/core/cleanup/sweep.ts";
+import type { Log, Randomness } from "../../../supabase/functions/_acontext_sessions/core/ports.ts";
+import type { CreateInput } from "../../../supabase/functions/_acontext_sessions/core/sessions/create_session.ts";
 import { FakeAcontext } from "./acontext.ts";
 import { FakeClock } from "./clock.ts";
 import { FakeStore } from "./store.ts";
@@ -58,8 +58,8 @@ export class World {
       maxSessionsPerUser: null,
       maxPerRun: 2000,
       concurrency: 16,
-      breakerFraction: 0.5,
-      breakerMinimum: 100_000,
+      maxExpiryFraction: 0.5,
+      maxExpiryMinimum: 100_000,
       ...options.settings,
     }, options.storeLatencyMs);
     this.store.users.add(ALICE).add(BOB);
@@ -100,6 +100,13 @@ export class World {
 
   expired(count: number): SessionRow[] {
     return this.active(count, 31 * DAY);
+  }
+
+  /** One active session. */
+  one(): SessionRow {
+    const [row] = this.active(1);
+    if (row === undefined) throw new Error("Cannot make a session");
+    return row;
   }
 
   /** A session whose maker died long ago, with this many marked disks and, maybe, a remote session. */

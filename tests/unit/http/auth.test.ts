@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert/mod.js";
-import { parseEnv } from "../../../supabase/functions/_acontext_sessions/runtime/env.ts";
 import { AppError } from "../../../supabase/functions/_acontext_sessions/core/errors.ts";
 import { secretKey, user } from "../../../supabase/functions/_acontext_sessions/http/auth.ts";
+import { parseEnv } from "../../../supabase/functions/_acontext_sessions/runtime/env.ts";
 import { ENV_SOURCE, SECRET_KEY, signToken, testEnv, USER_ID } from "./fixtures.ts";
 
 function request(headers: Record<string, string>): Request {

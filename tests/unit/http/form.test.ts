@@ -1,9 +1,9 @@
 import { assertEquals, assertRejects } from "@std/assert/mod.js";
 import fc from "fast-check";
+import { parseMultipart } from "../../../local/acontext/multipart.ts";
 import { multipart } from "../../../supabase/functions/_acontext_sessions/acontext/multipart.ts";
 import { AppError } from "../../../supabase/functions/_acontext_sessions/core/errors.ts";
 import { readForm } from "../../../supabase/functions/_acontext_sessions/http/form.ts";
-import { parseMultipart } from "../../../local/acontext/multipart.ts";
 
 const MAX = 1024 * 1024;
 const TYPE = { "content-type": "multipart/form-data; boundary=b" };

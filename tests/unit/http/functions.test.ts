@@ -1,4 +1,9 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert/mod.js";
+import type { SweepReport } from "../../../supabase/functions/_acontext_sessions/core/cleanup/sweep.ts";
+import { AppError } from "../../../supabase/functions/_acontext_sessions/core/errors.ts";
+import type { SessionView } from "../../../supabase/functions/_acontext_sessions/core/sessions/ports.ts";
+import { secretKey, user } from "../../../supabase/functions/_acontext_sessions/http/auth.ts";
+import { serve } from "../../../supabase/functions/_acontext_sessions/http/serve.ts";
 import {
   routes as cleanupRoutes,
   type Task,
@@ -8,11 +13,6 @@ import {
   routes as createRoutes,
 } from "../../../supabase/functions/create-session/routes.ts";
 import { routes as deleteRoutes } from "../../../supabase/functions/delete-session/routes.ts";
-import type { SessionView } from "../../../supabase/functions/_acontext_sessions/core/sessions/ports.ts";
-import type { SweepReport } from "../../../supabase/functions/_acontext_sessions/core/cleanup/sweep.ts";
-import { AppError } from "../../../supabase/functions/_acontext_sessions/core/errors.ts";
-import { secretKey, user } from "../../../supabase/functions/_acontext_sessions/http/auth.ts";
-import { serve } from "../../../supabase/functions/_acontext_sessions/http/serve.ts";
 import { recordLog, SECRET_KEY, signToken, testEnv, USER_ID } from "./fixtures.ts";
 
 const ID = "11111111-2222-4333-8444-55555555abcd";

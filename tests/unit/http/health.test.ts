@@ -1,9 +1,9 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert/mod.js";
+import { AppError } from "../../../supabase/functions/_acontext_sessions/core/errors.ts";
 import type { HealthFacts } from "../../../supabase/functions/_acontext_sessions/core/health/facts.ts";
 import { HEALTH_REASONS } from "../../../supabase/functions/_acontext_sessions/core/health/reasons.ts";
 import type { Outcome } from "../../../supabase/functions/_acontext_sessions/core/ports.ts";
-import { AppError } from "../../../supabase/functions/_acontext_sessions/core/errors.ts";
-import { secretKeyOrNobody } from "../../../supabase/functions/_acontext_sessions/http/auth.ts";
+import { optionalSecretKey } from "../../../supabase/functions/_acontext_sessions/http/auth.ts";
 import { serve } from "../../../supabase/functions/_acontext_sessions/http/serve.ts";
 import { routes } from "../../../supabase/functions/session-health/routes.ts";
 import { healthyFacts } from "../core/health/fixtures.ts";
@@ -16,7 +16,7 @@ function health({ facts = healthyFacts(), probed = { kind: "done", value: null }
   const state = { now: 0, reads: 0, failing: false, facts };
   const fetch = serve({
     name: "session-health",
-    auth: secretKeyOrNobody,
+    auth: optionalSecretKey,
     routes: routes({
       read() {
         state.reads++;
@@ -46,7 +46,7 @@ Deno.test("session-health tells everybody the status and nothing else", async ()
   }
 });
 
-Deno.test("session-health asks the database for everybody at most once in ten seconds", async () => {
+Deno.test("session-health asks the database at most once in ten seconds for callers without a key", async () => {
   const { state, get, getAll } = health();
   await get();
   state.facts.vault.secretKey = false;
@@ -58,7 +58,7 @@ Deno.test("session-health asks the database for everybody at most once in ten se
   assertEquals(await (await get()).json(), { status: "failing" });
 });
 
-Deno.test("session-health asks the database once for everybody who asks at the same time", async () => {
+Deno.test("session-health asks the database once for all who ask at the same time", async () => {
   const { state, get } = health();
   const responses = await Promise.all([get(), get(), get()]);
   assertEquals(responses.map(({ status }) => status), [200, 200, 200]);
@@ -83,7 +83,7 @@ Deno.test("session-health tells the holder of a secret key everything", async ()
   assertEquals([status, namespace, rest], ["degraded", "local", facts]);
   assertEquals(reasons, [{
     code: "stuck_sessions",
-    message: "3 deletions have failed ten times or more and are still tried",
+    message: "3 deletions have failed 10 times or more and are still tried",
     ...HEALTH_REASONS.stuck_sessions,
   }]);
 });
@@ -160,7 +160,7 @@ Deno.test("session-health refuses a format and a probe that it does not know", a
 Deno.test("session-health says so when the database cannot be asked", async () => {
   const fetch = serve({
     name: "session-health",
-    auth: secretKeyOrNobody,
+    auth: optionalSecretKey,
     routes: routes({
       read: () => Promise.reject(new AppError("database_unavailable")),
       probe: () => Promise.reject(new Error("must not run")),

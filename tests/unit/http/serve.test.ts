@@ -203,7 +203,7 @@ Deno.test("route comes before auth, and auth before the body", async () => {
   assertEquals(JSON.stringify(lines).includes(token.slice(0, 20)), false);
 });
 
-Deno.test("a broken environment is an answer that names the variable, at each request anew", async () => {
+Deno.test("a broken environment is an answer that names the variable, at each request again", async () => {
   const { log, lines } = recordLog();
   let broken = true;
   const fetch = serve({

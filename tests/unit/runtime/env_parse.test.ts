@@ -1,9 +1,9 @@
 import { assertEquals, assertThrows } from "@std/assert/mod.js";
+import { AppError } from "../../../supabase/functions/_acontext_sessions/core/errors.ts";
 import {
   type EnvSource,
   parseEnv,
 } from "../../../supabase/functions/_acontext_sessions/runtime/env.ts";
-import { AppError } from "../../../supabase/functions/_acontext_sessions/core/errors.ts";
 
 const MINIMAL: EnvSource = {
   ACONTEXT_API_KEY: "sk-ac-secret",

@@ -3,8 +3,12 @@
  *
  * @module
  */
+import type { Outcome } from "../core/ports.ts";
+import type { Catalog, Page as CatalogPage } from "../core/reconcile/ports.ts";
+import { PAGE_SIZE } from "../core/resources.ts";
 import { honoursLabels } from "./labels.ts";
-import { type AcontextOptions, createRequests, PAGE_SIZE, parse } from "./requests.ts";
+import { badShape, deletion } from "./outcomes.ts";
+import { type AcontextOptions, createRequests, parse } from "./requests.ts";
 import {
   datedDiskPageSchema,
   datedSessionPageSchema,
@@ -17,9 +21,6 @@ import {
   type Page,
   sessionMark,
 } from "./schemas.ts";
-import { badShape, deletion } from "./outcomes.ts";
-import type { Outcome } from "../core/ports.ts";
-import type { Catalog, Page as CatalogPage } from "../core/reconcile/ports.ts";
 
 const UNSUPPORTED: Outcome<never> = { kind: "rejected", status: 404, detail: "unsupported" };
 
@@ -77,7 +78,7 @@ export function createCatalog(options: AcontextOptions): Catalog {
     async isUnused(originId) {
       const label = encodeURIComponent(diskLabel(namespace, originId));
       const reply = await request("GET", `/user/${label}/resources`);
-      // A server that cannot tell: then it is not known to be unused.
+      // This server cannot tell, so the label is not known to be unused.
       if (reply.httpStatus === 404) return { kind: "done", value: false };
       const answer = parse(reply, labelUseSchema, "read");
       if (answer.kind !== "done") return answer;
@@ -96,7 +97,7 @@ function pageParams(cursor: string | null): Record<string, string | number> {
   return { limit: PAGE_SIZE, ...(cursor === null ? {} : { cursor }) };
 }
 
-/** Keeps what `read` recognises. A page that promises more without saying where is no page. */
+/** Keeps what `read` recognises. A page that announces more without a cursor is malformed. */
 function pageOf<Item, Ours>(
   { items, has_more: more, next_cursor: cursor }: Page<Item>,
   read: (item: Item) => Ours | null,

@@ -1,22 +1,22 @@
 /**
- * Reads what a public link leads to. It may lie on another host, so it is asked without the key.
+ * Reads what a public link leads to. It may be on another host, so the key is not sent.
  *
  * @module
  */
-import type { AcontextOptions } from "./requests.ts";
 import type { RemoteOutcome } from "../core/ports.ts";
+import type { AcontextOptions } from "./requests.ts";
 
 /** From the first byte to the last; a client may be slow. */
 const MAX_TRANSFER_MS = 120_000;
 
-/** Resolves once the answer has begun. A transfer that takes too long breaks off. */
+/** Resolves once the answer has begun. A transfer that takes too long is aborted. */
 export async function openDownload(
   url: string,
   { timeoutMs, fetch: doFetch = fetch }: AcontextOptions,
 ): Promise<RemoteOutcome<ReadableStream<Uint8Array>>> {
-  const patience = new AbortController();
-  const timer = setTimeout(() => patience.abort(), timeoutMs);
-  const signal = AbortSignal.any([patience.signal, AbortSignal.timeout(MAX_TRANSFER_MS)]);
+  const waiting = new AbortController();
+  const timer = setTimeout(() => waiting.abort(), timeoutMs);
+  const signal = AbortSignal.any([waiting.signal, AbortSignal.timeout(MAX_TRANSFER_MS)]);
   try {
     const response = await doFetch(url, { redirect: "manual", signal });
     if (response.status === 200) {
@@ -27,7 +27,7 @@ export async function openDownload(
       ? { kind: "absent" }
       : { kind: "unavailable", detail: `http_${response.status}` };
   } catch {
-    return { kind: "unavailable", detail: patience.signal.aborted ? "timeout" : "broken" };
+    return { kind: "unavailable", detail: waiting.signal.aborted ? "timeout" : "broken" };
   } finally {
     clearTimeout(timer);
   }

@@ -4,24 +4,23 @@
  * @module
  */
 import * as z from "zod";
-import { multipart } from "./multipart.ts";
-import { deletion } from "./outcomes.ts";
+import type { FilePlace, Files, RemoteFile } from "../core/files/ports.ts";
+import { isId } from "../core/ids.ts";
+import { isMediaType } from "../core/media_type.ts";
+import type { RemoteOutcome } from "../core/ports.ts";
+import { MARK } from "../core/resources.ts";
+import { openDownload } from "./download.ts";
+import { multipart, UPLOAD_TIMEOUT_FACTOR } from "./multipart.ts";
+import { ABSENT, BAD_ID, deletion, DOUBTFUL } from "./outcomes.ts";
 import { type AcontextOptions, createRequests, parse } from "./requests.ts";
 import { isEnvelope } from "./schemas.ts";
 import type { Reply } from "./transport.ts";
-import { isId } from "../core/ids.ts";
-import { MARK } from "../core/messages/ports.ts";
-import type { RemoteOutcome } from "../core/ports.ts";
-import type { FilePlace, Files, RemoteFile } from "../core/files/ports.ts";
-import { openDownload } from "./download.ts";
-import { isMediaType } from "../core/media_type.ts";
-
-/** A large file takes its time. */
-const UPLOAD_TIMEOUT_FACTOR = 3;
 
 const time = z.iso.datetime({ offset: true });
 
-/** Our own notes: the content type as it was sent, since the server goes by the file's extension; and see `stagedFor`. */
+/**
+ * Our own notes: the content type as it was sent, since the server goes by the file's extension; and see `stagedFor`.
+ */
 const markSchema = z.object({
   content_type: z.string().refine(isMediaType).optional(),
   staged_for: z.string().optional(),
@@ -60,14 +59,10 @@ const linkedSchema = z.object({
   public_url: z.url({ protocol: /^https?$/ }),
 });
 
-const DOUBTFUL: RemoteOutcome<never> = { kind: "doubtful" };
-const ABSENT: RemoteOutcome<never> = { kind: "absent" };
-const BAD_ID: RemoteOutcome<never> = { kind: "rejected", status: 400, detail: "bad_id" };
-
 export function createFiles(options: AcontextOptions): Files {
   const { request, post } = createRequests(options);
 
-  /** Reads a file's record. To a missing file the server says 404, to a missing disk 403. */
+  /** Reads a file's record. For a missing file the server says 404, for a missing disk 403. */
   async function get<Value>(
     diskId: string,
     place: FilePlace,
@@ -140,7 +135,7 @@ function filePath({ path, filename }: FilePlace): string {
   return `${path}${filename}`;
 }
 
-/** True for an answer of Acontext's own with this status; a gateway's is none. */
+/** True for an answer of Acontext's own with this status; a gateway's does not count. */
 function claims({ httpStatus, content }: Reply, status: number): boolean {
   return httpStatus === status && isEnvelope(content);
 }

@@ -3,16 +3,16 @@
  *
  * @module
  */
-import { parse, type Requests } from "./requests.ts";
-import { diskLabel, diskPageSchema } from "./schemas.ts";
 import { NIL_ID } from "../core/ids.ts";
 import type { Outcome } from "../core/ports.ts";
+import { parse, type Requests } from "./requests.ts";
+import { diskLabel, diskPageSchema } from "./schemas.ts";
 
 /**
- * Whether the server lists disks by label, or all of them whatever the label says: asks for a label that nothing bears.
+ * Whether the server lists disks by label, or all of them whatever the label says: asks for a label that nothing has.
  *
- * A list of disks does not tell their labels, and in a project where everything has one owner a list of all looks like a
- * list by label. Not remembered: what is decided by the answer cannot be taken back, and servers change.
+ * A list of disks does not show their labels, and in a project where everything has one owner a list of all looks
+ * like a list by label. The answer is not cached: what it decides cannot be undone, and servers change.
  */
 export async function honoursLabels(
   { request }: Requests,

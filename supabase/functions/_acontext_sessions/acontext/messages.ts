@@ -4,24 +4,22 @@
  * @module
  */
 import * as z from "zod";
-import { multipart } from "./multipart.ts";
-import { badShape } from "./outcomes.ts";
-import { type AcontextOptions, createRequests, PAGE_SIZE, parse } from "./requests.ts";
-import { isEnvelope } from "./schemas.ts";
-import type { Reply } from "./transport.ts";
 import { isId } from "../core/ids.ts";
 import {
   type LoadedMessage,
-  MARK,
   type Messages,
   type NewMessage,
   type StoredMessage,
 } from "../core/messages/ports.ts";
 import type { Json, JsonObject, RemoteOutcome } from "../core/ports.ts";
+import { MARK, PAGE_SIZE } from "../core/resources.ts";
+import { multipart, UPLOAD_TIMEOUT_FACTOR } from "./multipart.ts";
+import { BAD_ID, badShape, DOUBTFUL } from "./outcomes.ts";
+import { type AcontextOptions, createRequests, parse } from "./requests.ts";
+import { isEnvelope } from "./schemas.ts";
+import type { Reply } from "./transport.ts";
 
-/** A large attachment takes its time. */
-const UPLOAD_TIMEOUT_FACTOR = 3;
-/** A conversation of more pages than this is not searched to its end. */
+/** A session with more pages of messages than this is not searched to its end. */
 const MAX_SEARCHED_PAGES = 2000;
 
 const time = z.iso.datetime({ offset: true });
@@ -43,9 +41,6 @@ const tokensSchema = z.object({ total_tokens: z.int() });
 
 type Page = z.infer<typeof pageSchema>;
 
-const DOUBTFUL: RemoteOutcome<never> = { kind: "doubtful" };
-const BAD_ID: RemoteOutcome<never> = { kind: "rejected", status: 400, detail: "bad_id" };
-
 export function createMessages(options: AcontextOptions): Messages {
   const { request, post } = createRequests(options);
 
@@ -54,7 +49,7 @@ export function createMessages(options: AcontextOptions): Messages {
     if (reply.failure === "too_large") return { kind: "too_large" } as const;
     if (isDoubtful(reply)) return DOUBTFUL;
     const page = parse(reply, pageSchema, "read");
-    // A page that promises more without saying where is no page.
+    // A page that announces more without a cursor is malformed.
     if (page.kind !== "done") return page;
     return page.value.has_more && !page.value.next_cursor ? badShape("read") : page;
   }
@@ -73,7 +68,7 @@ export function createMessages(options: AcontextOptions): Messages {
 
     async find(remoteId, mark) {
       if (!isId(remoteId)) return BAD_ID;
-      // From the oldest on: asked for the newest, the server may leave out the one that we look for.
+      // Oldest first: asked for the newest, the server may leave out the one that we look for.
       let limit = PAGE_SIZE;
       let cursor: string | null = null;
       for (let read = 0; read < MAX_SEARCHED_PAGES; read++) {
@@ -133,7 +128,7 @@ export function createMessages(options: AcontextOptions): Messages {
   };
 }
 
-/** The message routes say 400 to everything, and only `code` tells a bad body from a failed look-up. */
+/** The message routes answer 400 to everything, and only `code` tells a bad body from a failed look-up. */
 function isDoubtful({ httpStatus, content }: Reply): boolean {
   return httpStatus === 400 && isEnvelope(content) && content.code >= 500;
 }
@@ -171,7 +166,7 @@ function datedItem(item: unknown): { created_at?: string } {
 }
 
 function messagesOf({ items, ids, metas }: Page): LoadedMessage[] {
-  // A format that leaves messages out leaves no trace of which.
+  // A format that leaves messages out does not show which.
   const complete = items.length === ids.length;
   return items.map((message, index) => ({
     id: complete ? ids[index] ?? null : null,

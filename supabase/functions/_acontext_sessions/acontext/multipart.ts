@@ -3,8 +3,11 @@
  *
  * @module
  */
-import type { Payload } from "./requests.ts";
 import type { FileContent } from "../core/ports.ts";
+import type { Payload } from "./requests.ts";
+
+/** A large file takes longer than other requests, by this factor. */
+export const UPLOAD_TIMEOUT_FACTOR = 3;
 
 const encoder = new TextEncoder();
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Outcome } from "../core/ports.ts";
+import type { Outcome, RemoteOutcome } from "../core/ports.ts";
 import { isEnvelope } from "./schemas.ts";
 import type { Reply } from "./transport.ts";
 
@@ -11,7 +11,10 @@ import type { Reply } from "./transport.ts";
 export type Purpose = "read" | "create" | "delete";
 
 const DELETED: Outcome<null> = { kind: "done", value: null };
-const ABSENT: Outcome<never> = { kind: "absent" };
+export const ABSENT: Outcome<never> = { kind: "absent" };
+export const DOUBTFUL: RemoteOutcome<never> = { kind: "doubtful" };
+/** The server would take a nil id for "no id" and any other text for a path, so neither is ever sent. */
+export const BAD_ID: Outcome<never> = { kind: "rejected", status: 400, detail: "bad_id" };
 
 /** The outcome of a delete. On the sweep's hot path: a plain success costs two comparisons. */
 export function deletion(reply: Reply): Outcome<null> {
@@ -49,7 +52,7 @@ function failureOf(reply: Reply, purpose: Purpose): Outcome<never> {
   if (status >= 200 && status < 300) return badShape(purpose);
   if (status === 429) return { kind: "throttled", retryAfterMs: reply.retryAfterMs };
   if (status === 503) return { kind: "unavailable", detail };
-  // A gateway that lost its server, or its patience: a write may have gone through.
+  // A gateway that lost its server or stopped waiting for it: a write may have gone through.
   if (status === 502 || status === 504) {
     return { kind: purpose === "read" ? "unavailable" : "unknown", detail };
   }
@@ -59,7 +62,7 @@ function failureOf(reply: Reply, purpose: Purpose): Outcome<never> {
     return { kind: "unavailable", detail };
   }
   if (status === 404 && purpose === "delete") return ABSENT;
-  // Only ids can be missing or foreign; a route that is, means a wrong address or a key without rights.
+  // Only ids can be missing or foreign. A missing or forbidden route means a wrong address or a key without rights.
   if ((status === 404 || status === 403) && purpose !== "delete") {
     return { kind: "unavailable", detail };
   }

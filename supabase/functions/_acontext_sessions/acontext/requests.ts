@@ -9,13 +9,12 @@
  */
 import { AcontextClient } from "@acontext/acontext";
 import type * as z from "zod";
+import type { Outcome } from "../core/ports.ts";
+import { PAGE_SIZE } from "../core/resources.ts";
 import { badShape, dataOf, type Purpose } from "./outcomes.ts";
 import type { Page } from "./schemas.ts";
 import { createTransport, type Fetch, Reply } from "./transport.ts";
-import type { Outcome } from "../core/ports.ts";
 
-/** The most that the server gives. */
-export const PAGE_SIZE = 200;
 const MAX_PAGES = 500;
 
 export interface AcontextOptions {
@@ -42,7 +41,7 @@ export interface Payload {
 export interface Requests {
   /** One request; whatever happens to it is in the reply. */
   request(method: string, path: string, init?: RequestOptions): Promise<Reply>;
-  /** A POST that reaches the server once at most, within `timeoutMs`. */
+  /** A POST that reaches the server at most once, within `timeoutMs`. */
   post(path: string, payload: Payload, timeoutMs: number): Promise<Reply>;
   /** Reads a list to its end. Anything short of that is not a list: "not found" would be a lie. */
   walk<Item>(

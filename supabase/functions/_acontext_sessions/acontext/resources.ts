@@ -1,8 +1,14 @@
 /**
- * The `Acontext` port: what is done with one session's remote resources.
+ * The `RemoteResources` port: what is done with one session's remote resources.
  *
  * @module
  */
+import { isId } from "../core/ids.ts";
+import type { Outcome } from "../core/ports.ts";
+import type { DiskListing, RemoteResources } from "../core/resources.ts";
+import { honoursLabels } from "./labels.ts";
+import { BAD_ID, deletion } from "./outcomes.ts";
+import { type AcontextOptions, createRequests, parse } from "./requests.ts";
 import {
   carriesMark,
   diskLabel,
@@ -12,17 +18,8 @@ import {
   sessionPageSchema,
   sessionSchema,
 } from "./schemas.ts";
-import { deletion } from "./outcomes.ts";
-import { honoursLabels } from "./labels.ts";
-import { type AcontextOptions, createRequests, parse } from "./requests.ts";
-import { isId } from "../core/ids.ts";
-import type { Acontext, DiskListing } from "../core/resources.ts";
-import type { Outcome } from "../core/ports.ts";
 
-/** The server would take a nil id for "no id" and any other text for a path, so neither is ever sent. */
-const BAD_ID: Outcome<never> = { kind: "rejected", status: 400, detail: "bad_id" };
-
-export function createAcontext(options: AcontextOptions): Acontext {
+export function createResources(options: AcontextOptions): RemoteResources {
   const { namespace } = options;
   const requests = createRequests(options);
   const { request, walk } = requests;

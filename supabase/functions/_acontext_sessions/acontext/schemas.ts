@@ -6,6 +6,7 @@
  */
 import * as z from "zod";
 import { isId } from "../core/ids.ts";
+import { MARK } from "../core/resources.ts";
 
 const id = z.string().transform((text) => text.toLowerCase()).refine(isId);
 
@@ -59,7 +60,7 @@ export function isEnvelope(
 /** The mark that a session of ours carries in its `configs`; without an id, what all marks of the namespace have. */
 export function sessionMark(namespace: string, sessionId?: string) {
   return {
-    acontext_sessions: {
+    [MARK]: {
       namespace,
       ...(sessionId === undefined ? {} : { session_id: sessionId }),
     },
@@ -72,10 +73,10 @@ export function carriesMark(configs: unknown, namespace: string, sessionId: stri
 
 /** The session id in the mark; null without a mark of this namespace. */
 export function markedSessionId(configs: unknown, namespace: string): string | null {
-  if (typeof configs !== "object" || configs === null || !("acontext_sessions" in configs)) {
+  if (typeof configs !== "object" || configs === null || !(MARK in configs)) {
     return null;
   }
-  const mark = configs.acontext_sessions;
+  const mark = configs[MARK];
   return typeof mark === "object" && mark !== null &&
       "namespace" in mark && mark.namespace === namespace &&
       "session_id" in mark && typeof mark.session_id === "string" && isId(mark.session_id)

@@ -1,5 +1,5 @@
 /**
- * One HTTP exchange with Acontext: bounded in time and size, never redirected, never thrown.
+ * One HTTP exchange with Acontext: bounded in time and size, without redirects; it never throws.
  *
  * @module
  */
@@ -17,8 +17,8 @@ export type Failure = "refused" | "timeout" | "broken" | "too_large";
 
 /**
  * What came back. It also passes for the `Response` that SDK 0.0.16 expects from `fetch`: a JSON answer with status 200
- * whose body is this object, so the SDK hands it through untouched. The SDK itself would lose the headers, the difference
- * between 200 and 201 and the reason of a failure.
+ * whose body is this object, so the SDK hands it through untouched. The SDK itself would lose the headers, the
+ * difference between 200 and 201 and the reason for a failure.
  */
 export class Reply {
   /** For the SDK only; the real status is {@link httpStatus}. */
@@ -41,10 +41,13 @@ export class Reply {
 
 const JSON_HEADERS = { get: () => "application/json" };
 
-/** As much of `fetch` as is used. */
+/** The part of `fetch` that is used. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
-/** Wraps `fetch` for the SDK. Its `signal` bounds the exchange to the last byte, since the answer is whole when given back. */
+/**
+ * Wraps `fetch` for the SDK. Its `signal` bounds the exchange to the last byte, since the answer is whole when given
+ * back.
+ */
 export function createTransport(fetch: Fetch): (url: string, init: RequestInit) => Promise<Reply> {
   return async function exchange(url, init) {
     let response: Response | undefined;
@@ -121,8 +124,8 @@ export function parseRetryAfter(header: string | null, now: number = Date.now())
 }
 
 /**
- * True when no byte of the request can have left. Deno tells only in words: `client error (Connect)` covers refused
- * connections, unknown hosts and failed TLS handshakes; older runtimes say `error trying to connect`.
+ * True when no byte of the request can have left. Deno says so only in its message: `client error (Connect)` covers
+ * refused connections, unknown hosts and failed TLS handshakes; older runtimes say `error trying to connect`.
  */
 function failedBeforeSending(error: unknown): boolean {
   if (!(error instanceof Error)) return false;

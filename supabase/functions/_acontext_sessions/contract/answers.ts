@@ -1,18 +1,20 @@
 /**
- * What the functions answer. The functions build their answers from types and do not check them again; these schemas are
- * for whoever is on the other side: openapi.json, the client, and the tests that compare every answer with them.
+ * What the functions answer. The functions build their answers from types and do not check them again; these schemas
+ * are for the other side: openapi.json, the client, and the tests that compare every answer with them.
  *
  * @module
  */
 import * as z from "zod";
-import type { LoadedMessage, StoredMessage } from "../core/messages/ports.ts";
-import type { FileView } from "../core/files/ports.ts";
-import type { LoadedMessages } from "../core/messages/load_messages.ts";
-import type { Json, JsonObject } from "../core/ports.ts";
-import type { SessionView } from "../core/sessions/ports.ts";
-import type { ReconcileReport } from "../core/reconcile/reconcile.ts";
+import { STOP_REASONS } from "../core/cleanup/ports.ts";
 import type { SweepReport } from "../core/cleanup/sweep.ts";
 import { type ErrorDetail, ERRORS } from "../core/errors.ts";
+import type { FileView } from "../core/files/ports.ts";
+import type { LoadedMessages } from "../core/messages/load_messages.ts";
+import type { LoadedMessage, StoredMessage } from "../core/messages/ports.ts";
+import type { Json, JsonObject } from "../core/ports.ts";
+import { RECONCILE_STOP_REASONS } from "../core/reconcile/ports.ts";
+import type { ReconcileReport } from "../core/reconcile/reconcile.ts";
+import { SESSION_STATUSES, type SessionView } from "../core/sessions/ports.ts";
 
 const time = z.iso.datetime({ offset: true });
 const count = z.int().min(0);
@@ -23,7 +25,7 @@ const jsonObject = z.custom<JsonObject>(
 
 export const session = z.strictObject({
   id: z.uuid(),
-  status: z.enum(["provisioning", "active", "deleting"]),
+  status: z.enum(SESSION_STATUSES),
   title: z.string().nullable(),
   metadata: jsonObject,
   pinned: z.boolean(),
@@ -56,19 +58,7 @@ export const sweepReport = z.strictObject({
   deferred: count,
   remaining: count,
   errors: runErrors,
-  stopReason: z.enum([
-    "empty",
-    "limit",
-    "time_budget",
-    "shutdown",
-    "outage",
-    "throttled",
-    "breaker",
-    "disabled",
-    "dry_run",
-    "duplicate",
-    "error",
-  ]),
+  stopReason: z.enum(STOP_REASONS),
 }) satisfies z.ZodType<SweepReport>;
 
 export const reconcileReport = z.strictObject({
@@ -77,20 +67,7 @@ export const reconcileReport = z.strictObject({
   unknown: count,
   queued: count,
   labelsRemoved: count,
-  stopReason: z.enum([
-    "complete",
-    "limit",
-    "time_budget",
-    "shutdown",
-    "outage",
-    "throttled",
-    "too_many_unknown",
-    "lost",
-    "disabled",
-    "duplicate",
-    "busy",
-    "error",
-  ]),
+  stopReason: z.enum(RECONCILE_STOP_REASONS),
   errors: runErrors,
   found: z.array(z.strictObject({
     kind: z.enum(["session", "disk"]),

@@ -24,7 +24,9 @@ export const cleanupBody = z.strictObject({
 }).superRefine(({ task, dryRun, background, limit }, context) => {
   const refuse = (name: string, message: string) =>
     context.addIssue({ code: "custom", path: [name], message });
-  if (dryRun && background) refuse("background", "must be false for a dry run: it has a result");
+  if (dryRun && background) {
+    refuse("background", "must be false for a dry run: its result is the answer");
+  }
   if (task === "reconcile" && limit !== null) refuse("limit", "must be absent for a reconcile");
 });
 

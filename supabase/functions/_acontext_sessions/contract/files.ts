@@ -1,13 +1,13 @@
 /**
  * What callers may send to `session-files`: places and limits.
  *
- * Acontext trims places, takes what follows the last "/" for the file's name, and refuses ".."; whatever it would change
- * or drop is refused here.
+ * Acontext trims places, takes what follows the last "/" for the file's name, and refuses ".."; whatever it would
+ * change or drop is refused here.
  *
  * @module
  */
 import * as z from "zod";
-import { STAGING } from "../core/files/file_lookup.ts";
+import { STAGING } from "../core/files/staging.ts";
 
 export const MAX_FILE_BYTES = 16 * 1024 * 1024;
 const MAX_PATH_CHARACTERS = 1024;
@@ -23,8 +23,8 @@ function nameProblem(name: string): string | null {
   if (name.includes("..")) return 'must not contain ".."';
   if (CONTROL.test(name)) return "must not contain control characters";
   if (!name.isWellFormed()) return "must not contain lone surrogates";
-  if (name.trim() !== name) return "must not begin or end with a blank";
-  return name === STAGING ? `must not be "${STAGING}", which is ours` : null;
+  if (name.trim() !== name) return "must not begin or end with white space";
+  return name === STAGING ? `must not be "${STAGING}", which is reserved` : null;
 }
 
 function pathProblem(path: string): string | null {
@@ -71,10 +71,10 @@ export const linkFileQuery = fileQuery.extend({
 });
 
 /**
- * An `Accept` header. Callers whose HTTP library reads text as text ask for `application/octet-stream` and get the content
- * under that type, and the file's own type in `x-file-type`.
+ * An `Accept` header. Callers whose HTTP library reads text as text ask for `application/octet-stream` and get the
+ * content under that type, and the file's own type in `x-file-type`.
  */
 export const accept = z.string();
 
-/** The text fields of an upload; `filename` goes before the name that the file has in the form. */
+/** The text fields of an upload; `filename` takes precedence over the name that the file has in the form. */
 export const uploadFields = z.strictObject({ path, filename: filename.optional() });

@@ -48,11 +48,11 @@ const openaiPart = z.discriminatedUnion("type", [
   }),
 ], { error: "must have a type that can be stored" });
 
-const openaiContent = oneOf("must be a text or a list of content parts, and not empty", [
+const openaiContent = oneOf("must be a string or a list of content parts, and not empty", [
   filled,
   list(openaiPart),
 ]);
-const openaiResult = oneOf("must be a text or a list of text parts", [
+const openaiResult = oneOf("must be a string or a list of text parts", [
   z.string(),
   list(z.looseObject({ type: z.literal("text"), text: z.string() })),
 ]);
@@ -67,7 +67,7 @@ const openai = z.discriminatedUnion("role", [
   }),
   z.looseObject({
     role: z.literal("assistant"),
-    content: oneOf("must be a text, a list of content parts or null", [
+    content: oneOf("must be a string, a list of content parts or null", [
       z.string(),
       z.array(openaiPart),
       z.null(),
@@ -86,14 +86,14 @@ const openai = z.discriminatedUnion("role", [
   ),
   z.looseObject({ role: z.literal("tool"), tool_call_id: filled, content: openaiResult }),
   z.looseObject({ role: z.literal("function"), name: filled, content: openaiResult }),
-], { error: "must have a role of OpenAI's" });
+], { error: "must have one of OpenAI's roles" });
 
 // Acontext's own.
 
 const meta = object.nullish();
 const callMeta = z.looseObject({
   name: filled,
-  arguments: oneOf("must be a JSON object, or one as a text", [z.string(), object]),
+  arguments: oneOf("must be a JSON object, or one as a string", [z.string(), object]),
 });
 const media = z.looseObject({
   type: z.enum(["image", "audio", "video", "file"]),
@@ -118,7 +118,7 @@ const acontext = z.looseObject({
       meta: z.looseObject({ tool_call_id: filled }),
     }),
     z.looseObject({ type: z.literal("data"), meta: z.looseObject({ data_type: filled }) }),
-  ], { error: "must have a type of Acontext's" })),
+  ], { error: "must have one of Acontext's types" })),
   meta,
 });
 
@@ -145,7 +145,7 @@ const anthropicUser = z.discriminatedUnion("type", [
     type: z.literal("tool_result"),
     tool_use_id: filled,
     // Acontext keeps the text of a result and nothing else.
-    content: oneOf("must be a text or a list of text blocks", [
+    content: oneOf("must be a string or a list of text blocks", [
       z.string(),
       z.array(z.looseObject({ type: z.literal("text"), text: z.string() })),
     ]).optional(),
@@ -162,14 +162,14 @@ const anthropicAssistant = z.discriminatedUnion("type", [
 const anthropic = z.discriminatedUnion("role", [
   z.looseObject({
     role: z.literal("user"),
-    content: oneOf("must be a text or a list of blocks a user can send, and not empty", [
+    content: oneOf("must be a string or a list of blocks a user can send, and not empty", [
       filled,
       list(anthropicUser),
     ]),
   }),
   z.looseObject({
     role: z.literal("assistant"),
-    content: oneOf("must be a text or a list of blocks an assistant can send, and not empty", [
+    content: oneOf("must be a string or a list of blocks an assistant can send, and not empty", [
       filled,
       list(anthropicAssistant),
     ]),

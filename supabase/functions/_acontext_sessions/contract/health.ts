@@ -9,13 +9,13 @@ import { healthFactsSchema } from "../core/health/facts.ts";
 export const healthQuery = z.strictObject({
   /** Without it `Accept` decides. */
   format: z.enum(["json", "prometheus"], { error: 'must be "json" or "prometheus"' }).optional(),
-  /** Asks Acontext, too; with a secret key only. */
+  /** Asks Acontext too; with a secret key only. */
   probe: z.literal("acontext", { error: 'must be "acontext"' }).optional(),
 });
 
 const status = z.enum(["ok", "degraded", "failing"]);
 
-/** For everybody. */
+/** For anyone. */
 export const healthStatus = z.strictObject({ status });
 
 /** For the holder of a secret key. */

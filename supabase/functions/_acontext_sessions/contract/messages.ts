@@ -4,9 +4,10 @@
  * @module
  */
 import * as z from "zod";
-import { messageFormats } from "./formats.ts";
-import { type EditStrategy, FORMATS, MARK } from "../core/messages/ports.ts";
+import { type EditStrategy, FORMATS } from "../core/messages/ports.ts";
 import type { JsonObject } from "../core/ports.ts";
+import { MARK, PAGE_SIZE } from "../core/resources.ts";
+import { messageFormats } from "./formats.ts";
 import { checkJsonObject } from "./json_limits.ts";
 
 /** Of a message without its attachments. */
@@ -15,7 +16,6 @@ const MAX_MESSAGE_BYTES = 2 * 1024 * 1024;
 export const MAX_ATTACHMENT_BYTES = 16 * 1024 * 1024;
 /** Of a body without attachments: the message, its `meta` and what surrounds them. */
 export const MAX_BODY_BYTES = MAX_MESSAGE_BYTES + 128 * 1024;
-const MAX_PAGE = 200;
 
 /** Acontext takes 64 KiB, our own mark included. */
 const MAX_META_BYTES = 60 * 1024;
@@ -30,7 +30,7 @@ const format = z.enum(FORMATS, {
 function jsonObject(maxBytes: number) {
   return z.custom<JsonObject>().superRefine((value, context) => {
     const problem = checkJsonObject(value, maxBytes);
-    // What comes after may rely on an object.
+    // Later checks may rely on an object.
     if (problem !== null) {
       context.addIssue({ code: "custom", message: problem, continue: false });
     }
@@ -41,7 +41,7 @@ export const storeMessageBody = z.strictObject({
   format,
   message: jsonObject(MAX_MESSAGE_BYTES),
   meta: jsonObject(MAX_META_BYTES).refine((meta) => !Object.hasOwn(meta, MARK), {
-    error: `must not have the member "${MARK}", which is ours`,
+    error: `must not have the member "${MARK}", which is reserved`,
   }).default({}),
 }).superRefine(({ format, message }, context) => {
   const checked = messageFormats[format].safeParse(message);
@@ -115,9 +115,9 @@ const editStrategies = z.string().transform((text, context): unknown => {
 }).pipe(z.array(editStrategy, { error: "must be a JSON list" }).max(MAX_STRATEGIES));
 
 export const loadMessagesQuery = z.strictObject({
-  limit: wholeNumber(1, MAX_PAGE).optional(),
+  limit: wholeNumber(1, PAGE_SIZE).optional(),
   cursor: z.string().min(1, { error: "must not be empty" }).max(MAX_CURSOR_CHARACTERS).optional(),
-  last: wholeNumber(1, MAX_PAGE).optional(),
+  last: wholeNumber(1, PAGE_SIZE).optional(),
   format,
   editStrategies: editStrategies.optional(),
   withAssetPublicUrl: z.enum(["true", "false"], { error: "must be true or false" }).default("true")

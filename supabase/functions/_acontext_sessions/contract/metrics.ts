@@ -4,8 +4,8 @@
  *
  * @module
  */
-import type { Assessment, HealthStatus } from "../core/health/health.ts";
-import type { HealthFacts } from "../core/health/facts.ts";
+import type { Assessment, HealthStatus } from "../core/health/assess.ts";
+import { type HealthFacts, STUCK_ATTEMPTS } from "../core/health/facts.ts";
 import { HEALTH_REASONS } from "../core/health/reasons.ts";
 
 export const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
@@ -18,12 +18,12 @@ interface Sample {
   labels?: Record<string, string>;
 }
 
-/** What everybody may know. */
+/** What anyone may know. */
 export function statusMetrics(status: HealthStatus): string {
   return gauge("status", "0 ok, 1 degraded, 2 failing", [{ value: LEVEL[status] }]);
 }
 
-/** What whoever has a secret key may know. A value that is not known has no line. */
+/** What the holder of a secret key may know. A value that is not known has no line. */
 export function healthMetrics({ status, reasons }: Assessment, facts: HealthFacts): string {
   const { queue, runs, reconcile } = facts;
   const found = new Set<string>(reasons.map(({ code }) => code));
@@ -48,13 +48,21 @@ export function healthMetrics({ status, reasons }: Assessment, facts: HealthFact
     ),
     gauge("queue_entries", "Deletions that wait", single(queue.entries.count)),
     gauge("queue_due", "Deletions that are due", single(queue.due.count)),
-    gauge("queue_stuck", "Deletions that failed ten times or more", single(queue.stuck.count)),
-    gauge("queue_due_seconds", "How long the longest due is due", single(queue.dueForSeconds ?? 0)),
+    gauge(
+      "queue_stuck",
+      `Deletions that failed ${STUCK_ATTEMPTS} times or more`,
+      single(queue.stuck.count),
+    ),
+    gauge(
+      "queue_due_seconds",
+      "How long the oldest due deletion has been due",
+      single(queue.dueForSeconds ?? 0),
+    ),
     gauge("queue_oldest_seconds", "Age of the oldest deletion", single(queue.oldestSeconds ?? 0)),
     gauge("expired", "Active sessions past their expiry", single(queue.expired.count)),
     gauge(
       "expired_seconds",
-      "How long the longest expired is expired",
+      "How long the oldest expired session has been expired",
       single(queue.expiredForSeconds ?? 0),
     ),
     gauge(

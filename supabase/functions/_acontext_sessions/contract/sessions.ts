@@ -1,6 +1,5 @@
 /**
- * What callers may send to make a session, and its limits. `meta` says for openapi.json what a check in code cannot say
- * by itself.
+ * What callers may send to make a session, and its limits. `meta` tells openapi.json what a check in code cannot.
  *
  * @module
  */
@@ -9,7 +8,8 @@ import type { JsonObject } from "../core/ports.ts";
 import { flag, id } from "./fields.ts";
 import { checkJsonObject } from "./json_limits.ts";
 
-/** Seconds; the table has the same bounds. */
+// The table has the same limits, in its constraints.
+/** Seconds. */
 const MIN_TTL = 60;
 const MAX_TTL = 315_360_000;
 const MAX_TITLE_CHARACTERS = 200;

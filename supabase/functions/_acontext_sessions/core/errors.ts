@@ -1,12 +1,13 @@
 /**
- * Every error a caller can receive: one table, one class. `docs/errors.md` mirrors the table and a test compares them.
+ * Every error that a caller can receive: one table, one class. `docs/errors.md` mirrors the table and a test compares
+ * them.
  *
  * @module
  */
 
 interface ErrorKind {
   status: number;
-  /** Said when the thrower has nothing more specific to say: "Cannot X: reason", no final period. */
+  /** Used when the code that throws has nothing more specific to say: "Cannot X: reason", no final period. */
   message: string;
   hint?: string;
   /** Present when the same request may succeed later; sent as `Retry-After`. */
@@ -72,7 +73,7 @@ export const ERRORS = {
   idempotency_busy: {
     status: 409,
     message:
-      "Cannot store the message: an earlier request with this Idempotency-Key may not be over",
+      "Cannot store the message: an earlier request with this Idempotency-Key may still be running",
     hint: "Send the same request again with the same Idempotency-Key",
     retryAfterSeconds: 1,
   },
@@ -103,21 +104,21 @@ export const ERRORS = {
   },
   idempotency_mismatch: {
     status: 422,
-    message: "Cannot store the message: its Idempotency-Key came with another message before",
+    message: "Cannot store the message: its Idempotency-Key was used for another message",
     hint: "Use a new key for each message",
   },
   message_rejected: {
     status: 422,
-    message: "Cannot store the message: Acontext does not accept it in this conversation",
+    message: "Cannot store the message: Acontext does not accept it in this session",
   },
   internal: { status: 500, message: "Cannot answer: something unexpected went wrong" },
   misconfigured: { status: 500, message: "Cannot answer: the function is not configured" },
   acontext_inconsistent: {
     status: 502,
     message: "Cannot use the session: Acontext no longer has what belongs to it",
-    hint: "Delete the session; what is missing cannot be brought back from here",
+    hint: "Delete the session: what is missing cannot be recovered",
   },
-  acontext_rejected: { status: 502, message: "Cannot go on: Acontext rejected the request" },
+  acontext_rejected: { status: 502, message: "Cannot continue: Acontext rejected the request" },
   acontext_unavailable: {
     status: 503,
     message: "Cannot reach Acontext: it is unavailable or overloaded",
@@ -157,7 +158,7 @@ export interface AppErrorOptions {
   details?: ErrorDetail[];
   /** Replaces the table's hint. */
   hint?: string;
-  /** Replaces the table's waiting time; rounded up to whole seconds when sent. */
+  /** Replaces the table's waiting time; rounded up to whole seconds, and to one at least. */
   retryAfterSeconds?: number;
   /** For the log's error name only; never sent. */
   cause?: unknown;
@@ -186,7 +187,8 @@ export class AppError extends Error {
     this.status = kind.status;
     this.details = options.details ?? null;
     this.hint = options.hint ?? kind.hint ?? null;
-    this.retryAfterSeconds = options.retryAfterSeconds ?? kind.retryAfterSeconds ?? null;
+    const wait = options.retryAfterSeconds ?? kind.retryAfterSeconds ?? null;
+    this.retryAfterSeconds = wait === null ? null : Math.max(1, Math.ceil(wait));
   }
 }
 

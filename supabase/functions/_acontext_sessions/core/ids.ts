@@ -5,10 +5,10 @@
  */
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-/** No session ever has it: Acontext reads it as "no id". */
+/** Before all ids, and none itself: Acontext reads it as "no id". */
 export const NIL_ID = "00000000-0000-0000-0000-000000000000";
 
-/** True for a lower-case UUID of any version, the nil UUID excepted: Acontext reads that one as "no id". */
+/** True for a lower-case UUID of any version except the nil UUID. */
 export function isId(text: string): boolean {
   return UUID.test(text) && text !== NIL_ID;
 }

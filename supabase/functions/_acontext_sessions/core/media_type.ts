@@ -1,5 +1,5 @@
 /**
- * Content types as they may stand in a header.
+ * Content types that may be sent in a header.
  *
  * @module
  */

@@ -16,11 +16,11 @@
  *   Acontext's API answers the same.
  * - `throttled`: answered 429; try again after `retryAfterMs`. It had no effect.
  * - `unavailable`: the service as a whole refuses or cannot be reached (connection refused, 401, 503, an answer
- *   that is not Acontext's). It had no effect as far as one can tell.
+ *   that is not Acontext's). It had no effect as far as is known.
  * - `rejected`: the service understood and refused this one request (other 4xx). It had no effect.
  * - `unknown`: no answer, a broken answer, 500, 502 or 504. It may or may not have taken effect.
  *
- * `detail` is a short machine word such as `timeout` or `http_500`; it never carries text from the server.
+ * `detail` is a short code such as `timeout` or `http_500`; it never carries text from the server.
  */
 export type Outcome<T> =
   | { kind: "done"; value: T }
@@ -31,8 +31,8 @@ export type Outcome<T> =
   | { kind: "unknown"; detail: string };
 
 /**
- * An `Outcome`, or `doubtful`: refused in the one way in which Acontext refuses a missing session or disk, a request that
- * will not do, and everything while its database is down. Without effect as far as one can tell.
+ * An `Outcome`, or `doubtful`: refused in the one way in which Acontext refuses a missing session or disk, an invalid
+ * request, and everything while its database is down. Without effect as far as is known.
  */
 export type RemoteOutcome<T> = Outcome<T> | { kind: "doubtful" };
 

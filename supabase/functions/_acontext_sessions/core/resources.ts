@@ -5,6 +5,15 @@
  */
 import type { Outcome } from "./ports.ts";
 
+/**
+ * The member of a session's `configs`, and of the `meta` of its messages and files, in which what we store in Acontext
+ * carries our own notes. Callers may not use it.
+ */
+export const MARK = "acontext_sessions";
+
+/** The most items that Acontext puts on one page of a list. */
+export const PAGE_SIZE = 200;
+
 /** Disks found for a session. */
 export interface DiskListing {
   /** False when the server ignores owner labels: `ids` then holds every disk of the Acontext project. */
@@ -13,12 +22,12 @@ export interface DiskListing {
 }
 
 /**
- * The part of Acontext that a session's life touches. Ids are lower-case UUIDs.
+ * What creating, deleting and cleaning up sessions asks of Acontext. Ids are lower-case UUIDs.
  *
  * The adapter knows this deployment's namespace; it marks what it makes with the namespace and the session's id, and
  * the two `find` calls return only what carries that mark.
  */
-export interface Acontext {
+export interface RemoteResources {
   /** Every request is answered or given up within this time, body included; a `find` may make several. */
   readonly timeoutMs: number;
   /** Asks whether the service can read its database at all. */

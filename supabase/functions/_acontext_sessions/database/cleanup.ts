@@ -16,28 +16,33 @@ import {
 
 /**
  * @param client With the secret key: the functions are for the service role alone.
- * @throws {AppError} From each method: `database_unavailable` when the database cannot be asked, refuses, or answers another shape.
+ * @throws {AppError} From each method: `database_unavailable` when the database cannot be asked, refuses, or answers
+ *   another shape.
  */
 export function createCleanupStore(client: DatabaseClient): CleanupStore {
   const { ask } = databaseFunctions(client);
 
   return {
     startRun: ({ runId, force }) =>
-      ask("start_cleanup_run", { p_run_id: runId, p_force: force }, startRunSchema),
+      ask("acontext_start_sweep", { p_run_id: runId, p_force: force }, startRunSchema),
 
-    previewCleanup: ({ limit, force }) =>
-      ask("preview_cleanup", { p_limit: limit, p_force: force }, previewSchema),
+    previewSweep: ({ limit, force }) =>
+      ask("acontext_preview_sweep", { p_limit: limit, p_force: force }, previewSchema),
 
     queueDue: ({ runId, limit }) =>
-      ask("queue_due_sessions", { p_run_id: runId, p_limit: limit }, queuedDueSchema),
+      ask("acontext_queue_due_sessions", { p_run_id: runId, p_limit: limit }, queuedDueSchema),
 
     claimDeletions: ({ limit }, lease) =>
-      ask("claim_deletions", { p_limit: limit, ...leaseArgs(lease) }, deletionsSchema),
+      ask("acontext_claim_deletions", { p_limit: limit, ...leaseArgs(lease) }, deletionsSchema),
 
     settleDeletions: (leaseId, settlements) =>
-      ask("settle_deletions", { p_lease_id: leaseId, p_settlements: settlements }, settledSchema),
+      ask(
+        "acontext_settle_deletions",
+        { p_lease_id: leaseId, p_settlements: settlements },
+        settledSchema,
+      ),
 
     finishRun: (runId, result) =>
-      ask("finish_cleanup_run", { p_run_id: runId, p_result: result }, finishedSchema),
+      ask("acontext_finish_sweep", { p_run_id: runId, p_result: result }, finishedSchema),
   };
 }

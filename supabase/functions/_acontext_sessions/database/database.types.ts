@@ -16,7 +16,7 @@ export type Database = {
           "message_count": number;
           "metadata": NonNullable<Json>;
           "pinned": boolean;
-          "status": Database["public"]["Enums"]["session_status"];
+          "status": Database["public"]["Enums"]["acontext_session_status"];
           "title": string | null;
           "ttl": string | null;
           "updated_at": string;
@@ -33,7 +33,7 @@ export type Database = {
           "message_count"?: number;
           "metadata"?: NonNullable<Json>;
           "pinned"?: boolean;
-          "status"?: Database["public"]["Enums"]["session_status"];
+          "status"?: Database["public"]["Enums"]["acontext_session_status"];
           "title"?: string | null;
           "ttl"?: string | null;
           "updated_at"?: string;
@@ -49,7 +49,7 @@ export type Database = {
           "message_count"?: number;
           "metadata"?: NonNullable<Json>;
           "pinned"?: boolean;
-          "status"?: Database["public"]["Enums"]["session_status"];
+          "status"?: Database["public"]["Enums"]["acontext_session_status"];
           "title"?: string | null;
           "ttl"?: string | null;
           "updated_at"?: string;
@@ -62,7 +62,7 @@ export type Database = {
       [_ in never]: never;
     };
     Functions: {
-      "activate_session": {
+      "acontext_activate_session": {
         Args: {
           "p_acontext_disk_id": string;
           "p_acontext_session_id": string;
@@ -74,7 +74,7 @@ export type Database = {
         };
         Returns: Json;
       };
-      "begin_message": {
+      "acontext_begin_message": {
         Args: {
           "p_body_hash": string;
           "p_key_hash": string;
@@ -85,7 +85,7 @@ export type Database = {
         };
         Returns: Json;
       };
-      "begin_session": {
+      "acontext_begin_session": {
         Args: {
           "p_lease_id": string;
           "p_lease_seconds": number;
@@ -98,23 +98,32 @@ export type Database = {
         };
         Returns: Json;
       };
-      "claim_deletions": {
+      "acontext_claim_deletions": {
         Args: { "p_lease_id": string; "p_lease_seconds": number; "p_limit": number };
         Returns: Json;
       };
-      "configure_cleanup": { Args: { "p_changes": Json }; Returns: Json };
-      "count_user_data": { Args: { "p_user_id": string }; Returns: Json };
-      "find_unknown_disks": { Args: { "p_items": Json }; Returns: Json };
-      "find_unknown_labels": { Args: { "p_items": Json }; Returns: Json };
-      "find_unknown_sessions": { Args: { "p_items": Json }; Returns: Json };
-      "finish_cleanup_run": { Args: { "p_result": Json; "p_run_id": string }; Returns: Json };
-      "finish_reconcile_run": { Args: { "p_result": Json; "p_run_id": string }; Returns: Json };
-      "list_runs": { Args: { "p_limit": number }; Returns: Json };
-      "list_stuck": { Args: { "p_limit": number }; Returns: Json };
-      "list_uncertain_sessions": { Args: { "p_after": string; "p_limit": number }; Returns: Json };
-      "preview_cleanup": { Args: { "p_force": boolean; "p_limit": number }; Returns: Json };
-      "queue_due_sessions": { Args: { "p_limit": number; "p_run_id": string }; Returns: Json };
-      "release_session": {
+      "acontext_configure_cleanup": { Args: { "p_changes": Json }; Returns: Json };
+      "acontext_count_user_data": { Args: { "p_user_id": string }; Returns: Json };
+      "acontext_find_unknown_disks": { Args: { "p_items": Json }; Returns: Json };
+      "acontext_find_unknown_labels": { Args: { "p_items": Json }; Returns: Json };
+      "acontext_find_unknown_sessions": { Args: { "p_items": Json }; Returns: Json };
+      "acontext_finish_reconcile": {
+        Args: { "p_result": Json; "p_run_id": string };
+        Returns: Json;
+      };
+      "acontext_finish_sweep": { Args: { "p_result": Json; "p_run_id": string }; Returns: Json };
+      "acontext_list_runs": { Args: { "p_limit": number }; Returns: Json };
+      "acontext_list_stuck": { Args: { "p_limit": number }; Returns: Json };
+      "acontext_list_uncertain_sessions": {
+        Args: { "p_after": string; "p_limit": number };
+        Returns: Json;
+      };
+      "acontext_preview_sweep": { Args: { "p_force": boolean; "p_limit": number }; Returns: Json };
+      "acontext_queue_due_sessions": {
+        Args: { "p_limit": number; "p_run_id": string };
+        Returns: Json;
+      };
+      "acontext_release_session": {
         Args: {
           "p_acontext_disk_ids"?: (string)[];
           "p_acontext_session_ids"?: (string)[];
@@ -123,7 +132,7 @@ export type Database = {
         };
         Returns: undefined;
       };
-      "request_session_deletion": {
+      "acontext_request_session_deletion": {
         Args: {
           "p_lease_id": string;
           "p_lease_seconds": number;
@@ -132,9 +141,12 @@ export type Database = {
         };
         Returns: Json;
       };
-      "restore_session": { Args: { "p_session_id": string; "p_user_id": string }; Returns: Json };
-      "retry_deletion": { Args: { "p_id": string }; Returns: Json };
-      "save_reconcile_progress": {
+      "acontext_restore_session": {
+        Args: { "p_session_id": string; "p_user_id": string };
+        Returns: Json;
+      };
+      "acontext_retry_deletion": { Args: { "p_id": string }; Returns: Json };
+      "acontext_save_reconcile_progress": {
         Args: {
           "p_checked": (string)[];
           "p_cursor"?: string;
@@ -148,9 +160,16 @@ export type Database = {
         };
         Returns: Json;
       };
-      "session_health": { Args: { "p_runs": number }; Returns: Json };
-      "settle_deletions": { Args: { "p_lease_id": string; "p_settlements": Json }; Returns: Json };
-      "settle_message": {
+      "acontext_session_health": { Args: { "p_runs": number }; Returns: Json };
+      "acontext_set_vault_secrets": {
+        Args: { "p_project_url": string; "p_secret_key": string };
+        Returns: Json;
+      };
+      "acontext_settle_deletions": {
+        Args: { "p_lease_id": string; "p_settlements": Json };
+        Returns: Json;
+      };
+      "acontext_settle_message": {
         Args: {
           "p_key_hash"?: string;
           "p_lease_id"?: string;
@@ -161,12 +180,12 @@ export type Database = {
         };
         Returns: Json;
       };
-      "start_cleanup_run": { Args: { "p_force": boolean; "p_run_id": string }; Returns: Json };
-      "start_reconcile_run": {
+      "acontext_start_reconcile": {
         Args: { "p_hold_seconds": number; "p_run_id": string };
         Returns: Json;
       };
-      "use_session": {
+      "acontext_start_sweep": { Args: { "p_force": boolean; "p_run_id": string }; Returns: Json };
+      "acontext_use_session": {
         Args: {
           "p_new_messages"?: number;
           "p_session_id": string;
@@ -177,7 +196,7 @@ export type Database = {
       };
     };
     Enums: {
-      "session_status": "provisioning" | "active" | "deleting";
+      "acontext_session_status": "provisioning" | "active" | "deleting";
     };
     CompositeTypes: {
       [_ in never]: never;
@@ -289,7 +308,7 @@ export type CompositeTypes<
 export const Constants = {
   "public": {
     Enums: {
-      "session_status": ["provisioning", "active", "deleting"],
+      "acontext_session_status": ["provisioning", "active", "deleting"],
     },
   },
 } as const;

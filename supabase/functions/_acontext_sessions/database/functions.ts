@@ -5,9 +5,9 @@
  */
 import type { SupabaseClient } from "@supabase/supabase-js";
 import type * as z from "zod";
+import { AppError } from "../core/errors.ts";
 import type { Lease } from "../core/ports.ts";
 import type { Database } from "./database.types.ts";
-import { AppError } from "../core/errors.ts";
 
 type Functions = Database["public"]["Functions"];
 type Name = keyof Functions & string;
@@ -15,7 +15,9 @@ type Name = keyof Functions & string;
 /** As much of the client as is used. `npm run build:functions` counts on it: the bundles lack the rest of supabase-js. */
 export type DatabaseClient = Pick<SupabaseClient<Database>, "rpc">;
 
-/** Each throws `AppError` `database_unavailable` when the database cannot be asked, refuses, or answers another shape. */
+/**
+ * Each throws `AppError` `database_unavailable` when the database cannot be asked, refuses, or answers another shape.
+ */
 export interface DatabaseFunctions {
   call<N extends Name>(name: N, args: Functions[N]["Args"]): Promise<unknown>;
   ask<N extends Name, Answer>(

@@ -12,5 +12,5 @@ const RECENT_RUNS = 10;
 /** @param client With the secret key: the function is for the service role alone. */
 export function createHealthReader(client: DatabaseClient): () => Promise<HealthFacts> {
   const { ask } = databaseFunctions(client);
-  return () => ask("session_health", { p_runs: RECENT_RUNS }, healthFactsSchema);
+  return () => ask("acontext_session_health", { p_runs: RECENT_RUNS }, healthFactsSchema);
 }

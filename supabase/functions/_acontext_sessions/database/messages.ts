@@ -35,7 +35,7 @@ export function createMessageStore(client: DatabaseClient): MessageStore {
   const { ask } = databaseFunctions(client);
   return {
     useSession: ({ userId, sessionId }, { touch, newMessages }) =>
-      ask("use_session", {
+      ask("acontext_use_session", {
         p_user_id: userId,
         p_session_id: sessionId,
         p_touch: touch,
@@ -43,7 +43,7 @@ export function createMessageStore(client: DatabaseClient): MessageStore {
       }, useSchema),
 
     beginMessage: ({ userId, sessionId }, { keyHash, bodyHash }, lease) =>
-      ask("begin_message", {
+      ask("acontext_begin_message", {
         p_user_id: userId,
         p_session_id: sessionId,
         p_lease_id: lease.leaseId,
@@ -53,7 +53,7 @@ export function createMessageStore(client: DatabaseClient): MessageStore {
       }, beginMessageSchema),
 
     settleMessage: ({ sessionId, result, claim, message }) =>
-      ask("settle_message", {
+      ask("acontext_settle_message", {
         p_session_id: sessionId,
         p_result: result,
         ...(claim !== null && { p_lease_id: claim.leaseId, p_key_hash: claim.keyHash }),

@@ -18,22 +18,24 @@ export function createReconcileStore(client: DatabaseClient): ReconcileStore {
   return {
     startReconcile: (runId, holdSeconds) =>
       ask(
-        "start_reconcile_run",
+        "acontext_start_reconcile",
         { p_run_id: runId, p_hold_seconds: holdSeconds },
         startReconcileSchema,
       ),
 
-    findUnknownSessions: (items) => ask("find_unknown_sessions", { p_items: items }, idsSchema),
+    findUnknownSessions: (items) =>
+      ask("acontext_find_unknown_sessions", { p_items: items }, idsSchema),
 
-    findUnknownDisks: (items) => ask("find_unknown_disks", { p_items: items }, idsSchema),
+    findUnknownDisks: (items) => ask("acontext_find_unknown_disks", { p_items: items }, idsSchema),
 
-    findUnknownLabels: (items) => ask("find_unknown_labels", { p_items: items }, idsSchema),
+    findUnknownLabels: (items) =>
+      ask("acontext_find_unknown_labels", { p_items: items }, idsSchema),
 
     listUncertain: (after, limit) =>
-      ask("list_uncertain_sessions", { p_after: after, p_limit: limit }, idsSchema),
+      ask("acontext_list_uncertain_sessions", { p_after: after, p_limit: limit }, idsSchema),
 
     saveProgress: ({ runId, position, sessions, disks, checked, finished, seen, unknown }) =>
-      ask("save_reconcile_progress", {
+      ask("acontext_save_reconcile_progress", {
         p_run_id: runId,
         p_phase: position.phase,
         p_sessions: sessions,
@@ -46,6 +48,10 @@ export function createReconcileStore(client: DatabaseClient): ReconcileStore {
       }, reconcileSavedSchema),
 
     finishReconcile: (runId, result) =>
-      ask("finish_reconcile_run", { p_run_id: runId, p_result: result }, reconcileFinishedSchema),
+      ask(
+        "acontext_finish_reconcile",
+        { p_run_id: runId, p_result: result },
+        reconcileFinishedSchema,
+      ),
   };
 }

@@ -4,12 +4,13 @@
  * @module
  */
 import * as z from "zod";
+import { SESSION_STATUSES } from "../core/sessions/ports.ts";
 
 const count = z.number().int().nonnegative();
 
 const sessionSchema = z.object({
   id: z.string(),
-  status: z.enum(["provisioning", "active", "deleting"]),
+  status: z.enum(SESSION_STATUSES),
   title: z.string().nullable(),
   metadata: z.record(z.string(), z.json()),
   pinned: z.boolean(),
@@ -82,13 +83,13 @@ export const previewSchema = z.object({
   queued: count,
   expired: count,
   stale: count,
-  breaker: z.boolean(),
+  tooManyExpiring: z.boolean(),
 });
 
 export const queuedDueSchema = z.object({
   expired: count,
   stale: count,
-  breaker: z.boolean(),
+  tooManyExpiring: z.boolean(),
   more: z.boolean(),
 });
 

@@ -15,14 +15,15 @@ import {
 
 /**
  * @param client With the secret key: the functions are for the service role alone.
- * @throws {AppError} From each method: `database_unavailable` when the database cannot be asked, refuses, or answers another shape.
+ * @throws {AppError} From each method: `database_unavailable` when the database cannot be asked, refuses, or answers
+ *   another shape.
  */
 export function createSessionStore(client: DatabaseClient): SessionStore {
   const { call, ask } = databaseFunctions(client);
 
   return {
     beginSession: (session, lease) =>
-      ask("begin_session", {
+      ask("acontext_begin_session", {
         p_user_id: session.userId,
         p_session_id: session.sessionId,
         p_metadata: session.metadata,
@@ -33,7 +34,7 @@ export function createSessionStore(client: DatabaseClient): SessionStore {
       }, beginSchema),
 
     activateSession: (input) =>
-      ask("activate_session", {
+      ask("acontext_activate_session", {
         p_session_id: input.sessionId,
         p_lease_id: input.leaseId,
         p_acontext_session_id: input.acontextSessionId,
@@ -44,7 +45,7 @@ export function createSessionStore(client: DatabaseClient): SessionStore {
       }, activateSchema),
 
     async releaseSession({ sessionId, leaseId, acontextSessionIds, acontextDiskIds }) {
-      await call("release_session", {
+      await call("acontext_release_session", {
         p_session_id: sessionId,
         p_lease_id: leaseId,
         p_acontext_session_ids: acontextSessionIds,
@@ -53,16 +54,24 @@ export function createSessionStore(client: DatabaseClient): SessionStore {
     },
 
     requestDeletion: ({ userId, sessionId }, lease) =>
-      ask("request_session_deletion", {
+      ask("acontext_request_session_deletion", {
         p_user_id: userId,
         p_session_id: sessionId,
         ...leaseArgs(lease),
       }, deletionRequestSchema),
 
     restoreSession: ({ userId, sessionId }) =>
-      ask("restore_session", { p_user_id: userId, p_session_id: sessionId }, restoreSchema),
+      ask(
+        "acontext_restore_session",
+        { p_user_id: userId, p_session_id: sessionId },
+        restoreSchema,
+      ),
 
     settleDeletions: (leaseId, settlements) =>
-      ask("settle_deletions", { p_lease_id: leaseId, p_settlements: settlements }, settledSchema),
+      ask(
+        "acontext_settle_deletions",
+        { p_lease_id: leaseId, p_settlements: settlements },
+        settledSchema,
+      ),
   };
 }

@@ -19,7 +19,9 @@ export function requestIdOf(request: Request): string {
   return REQUEST_ID.test(given) ? given : crypto.randomUUID();
 }
 
-/** Headers of every answer. Any origin may call: what protects a session is the token, which no browser adds by itself. */
+/**
+ * Headers of every answer. Any origin may call: what protects a session is the token, which no browser adds by itself.
+ */
 function baseHeaders(requestId: string): Headers {
   return new Headers({
     "access-control-allow-origin": "*",
@@ -51,7 +53,7 @@ export function toResponse(answer: Answer, requestId: string): Response {
 export function toErrorResponse(error: AppError, requestId: string): Response {
   const headers = baseHeaders(requestId);
   if (error.retryAfterSeconds !== null) {
-    headers.set("retry-after", String(Math.max(1, Math.ceil(error.retryAfterSeconds))));
+    headers.set("retry-after", String(error.retryAfterSeconds));
   }
   const body = {
     code: error.code,

@@ -6,9 +6,9 @@
  * @module
  */
 import { verifyAuth } from "@supabase/server/core";
+import { AppError } from "../core/errors.ts";
 import { parseId } from "../core/ids.ts";
 import { type Env, misconfigured } from "../runtime/env.ts";
-import { AppError } from "../core/errors.ts";
 
 /** Resolves to the caller or throws an `AppError`. */
 export type Auth<Caller> = (request: Request, env: Env) => Promise<Caller>;
@@ -33,7 +33,7 @@ export async function user(request: Request, env: Env): Promise<User> {
       hint: 'Sign in, or refresh the session, and send "Authorization: Bearer <access token>"',
     });
   }
-  // The project's keys also sign tokens of other roles, which are nobody's.
+  // The project's keys also sign tokens of other roles, which belong to no user.
   if (data.jwtClaims?.role !== "authenticated") {
     throw new AppError("forbidden", {
       message: 'Cannot act as a user: the access token\'s role is not "authenticated"',
@@ -59,16 +59,16 @@ export async function secretKey(request: Request, env: Env): Promise<null> {
   return null;
 }
 
-/** Whoever has a secret key. */
+/** The holder of a secret key. */
 export interface Operator {
   operator: true;
 }
 
 /**
- * An operator, or null for everybody else: what this is for shows the former more. Clients of the project send its
+ * An operator, or null for anyone else; operators are shown more. Clients of the project send its
  * publishable key by themselves; a secret key that is wrong is refused, since its sender expects more.
  */
-export async function secretKeyOrNobody(request: Request, env: Env): Promise<Operator | null> {
+export async function optionalSecretKey(request: Request, env: Env): Promise<Operator | null> {
   if (!request.headers.get("apikey")?.startsWith("sb_secret_")) return null;
   await secretKey(request, env);
   return { operator: true };

@@ -8,7 +8,7 @@ import { AppError } from "../core/errors.ts";
 import { readBytes } from "./bytes.ts";
 import { describeIssues } from "./details.ts";
 
-/** The body as `schema` gives it out. An absent body is read as `{}`. */
+/** The body as `schema` parses it. An absent body is read as `{}`. */
 export async function readBody<Schema extends z.ZodType>(
   request: Request,
   { schema, maxBytes }: { schema: Schema; maxBytes: number },

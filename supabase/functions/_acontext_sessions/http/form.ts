@@ -6,9 +6,9 @@
  * @module
  */
 import type { Buffer } from "node:buffer";
-import type { FileContent } from "../core/ports.ts";
 import { AppError } from "../core/errors.ts";
 import { isMediaType } from "../core/media_type.ts";
+import type { FileContent } from "../core/ports.ts";
 import { readBytes } from "./bytes.ts";
 
 export interface Form {
@@ -62,7 +62,7 @@ function* partsOf(
   for (let count = 0; at >= 0; count++) {
     at += delimiterBytes;
     if (buffer.toString("latin1", at, at + 2) === "--") return;
-    // Senders may put blanks after the delimiter.
+    // Senders may put white space after the delimiter.
     const start = buffer.indexOf(CRLF, at) + 2;
     const end = buffer.indexOf(`${CRLF}${delimiter}`, start - 2);
     const body = buffer.indexOf(`${CRLF}${CRLF}`, start - 2) + 4;
@@ -111,7 +111,7 @@ function addPart(
 
 /**
  * A parameter of a Content-Disposition. Browsers write `"`, CR and LF as percent codes and leave "%" as it is; curl and
- * others put a backslash before `"`. The extended notation of RFC 5987 goes before both.
+ * others put a backslash before `"`. The extended notation of RFC 5987 takes precedence over both.
  */
 function parameter(disposition: string, name: string): string | null {
   const extended = new RegExp(`;\\s*${name}\\*=UTF-8'[^']*'([^\\s;]*)`, "i").exec(disposition)?.[1];

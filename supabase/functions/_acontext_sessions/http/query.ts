@@ -7,7 +7,7 @@ import type * as z from "zod";
 import { AppError } from "../core/errors.ts";
 import { describeIssues } from "./details.ts";
 
-/** The query as `schema` gives it out. A parameter that comes twice is refused. */
+/** The query as `schema` parses it. A parameter that comes twice is refused. */
 export function readQuery<Schema extends z.ZodType>(
   url: string,
   schema: Schema,
@@ -24,7 +24,7 @@ export function readQuery<Schema extends z.ZodType>(
   throw new AppError("invalid_request", { details: describeIssues(result.error) });
 }
 
-/** One value as `schema` gives it out; `path` names it in the error, where it has a name of its own. */
+/** One value as `schema` parses it; `path` names it in the error, where it has a name of its own. */
 export function readValue<Schema extends z.ZodType>(
   value: unknown,
   { schema, path }: { schema: Schema; path: string },

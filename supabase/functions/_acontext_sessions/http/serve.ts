@@ -6,31 +6,31 @@
  * @module
  */
 import type * as z from "zod";
+import { AppError, describeError } from "../core/errors.ts";
 import { parseId } from "../core/ids.ts";
 import type { Log } from "../core/ports.ts";
 import { type Env, readEnv } from "../runtime/env.ts";
-import { AppError, describeError } from "../core/errors.ts";
 import { createLog } from "../runtime/log.ts";
 import { type Answer, preflight, requestIdOf, toErrorResponse, toResponse } from "./answer.ts";
 import type { Auth } from "./auth.ts";
 import { readBody } from "./body.ts";
 import { type Form, isMultipart, readForm } from "./form.ts";
 import { readQuery, readValue } from "./query.ts";
-import { createRouter, type RouteName } from "./routes.ts";
+import { createRouter, type RouteName } from "./router.ts";
 
 /** What a handler knows about the request. */
 export interface Call<Caller> {
   caller: Caller;
   requestId: string;
-  /** The id in the path. Throws `invalid_id` when it is none. */
+  /** The id in the path. Throws `invalid_id` when it is not one. */
   id(): string;
-  /** The body as `schema` gives it out; an absent body is read as `{}`. Throws 400, 413 and 415. */
+  /** The body as `schema` parses it; an absent body is read as `{}`. Throws 400, 413 and 415. */
   body<Schema extends z.ZodType>(schema: Schema): Promise<z.output<Schema>>;
-  /** The query as `schema` gives it out. Throws `invalid_request`. */
+  /** The query as `schema` parses it. Throws `invalid_request`. */
   query<Schema extends z.ZodType>(schema: Schema): z.output<Schema>;
-  /** A header as `schema` gives it out; null when it is absent. Throws `invalid_request`. */
+  /** A header as `schema` parses it; null when it is absent. Throws `invalid_request`. */
   header<Schema extends z.ZodType>(name: string, schema: Schema): z.output<Schema> | null;
-  /** The multipart body, of so many bytes at most; null when the body is none. Throws 400 and 413. */
+  /** The multipart body, of so many bytes at most; null when the body is of another type. Throws 400 and 413. */
   form(maxBytes: number): Promise<Form | null>;
 }
 

@@ -23,6 +23,14 @@ export type EnvSource = Partial<Record<Variable, string>>;
 
 export type Variable = keyof typeof variables;
 
+/**
+ * The longest time for a call to Acontext. A lease outlives two of them and still is shorter than
+ * `provisioning_timeout`.
+ */
+export const MAX_TIMEOUT_MS = 60_000;
+/** The longest a run begins new work. Well below the time after which the database takes a silent run for dead. */
+export const MAX_TIME_BUDGET_MS = 300_000;
+
 const NAMESPACE = /^[a-z0-9][a-z0-9-]{0,62}$/;
 const LOOPBACK = /^(localhost|.+\.localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
@@ -38,9 +46,9 @@ const keySet = json(z.union([
 const variables = {
   ACONTEXT_API_KEY: z.string().regex(/^[\x21-\x7e]+$/),
   ACONTEXT_BASE_URL: httpUrl.default("https://api.acontext.app/api/v1"),
-  ACONTEXT_TIMEOUT_MS: wholeNumber(100, 60_000).default(10_000),
+  ACONTEXT_TIMEOUT_MS: wholeNumber(100, MAX_TIMEOUT_MS).default(10_000),
   SESSION_NAMESPACE: z.string().regex(NAMESPACE).optional(),
-  CLEANUP_TIME_BUDGET_MS: wholeNumber(100, 300_000).default(100_000),
+  CLEANUP_TIME_BUDGET_MS: wholeNumber(100, MAX_TIME_BUDGET_MS).default(100_000),
   SUPABASE_URL: httpUrl,
   SUPABASE_PUBLIC_URL: httpUrl.optional(),
   SUPABASE_PUBLISHABLE_KEYS: keys.default({}),
@@ -52,7 +60,7 @@ const schema = z.object(variables);
 
 let cached: Env | undefined;
 
-/** The environment of this worker. Throws `misconfigured`, and tries anew next time, when a variable is wrong. */
+/** The environment of this worker. Throws `misconfigured`, and tries again next time, when a variable is wrong. */
 export function readEnv(): Env {
   if (cached !== undefined) return cached;
   const source: Record<string, string> = {};
@@ -100,8 +108,8 @@ export function misconfigured(variable: string, problem: "missing" | "invalid"):
 }
 
 /**
- * The project ref on the hosted platform, `local` on this machine. Anywhere else no name is safe to guess: two deployments
- * of one name would take each other's resources for their own.
+ * The project ref on the hosted platform, `local` on this machine. Anywhere else no name is safe to guess: two
+ * deployments with one name would take each other's resources for their own.
  */
 function defaultNamespace(url: URL): string {
   if (LOOPBACK.test(url.hostname)) return "local";
@@ -112,7 +120,8 @@ function defaultNamespace(url: URL): string {
 
 /**
  * Supabase Auth names itself `<project URL>/auth/v1`. Under Docker `SUPABASE_URL` is the address inside the network
- * (`http://kong:8000`), which no token carries: there the signature, checked against the project's own keys, has to do.
+ * (`http://kong:8000`), which no token carries: there the signature, checked against the project's own keys, has to
+ * suffice.
  */
 function acceptedIssuers(url: URL, publicUrl: string | undefined): string[] | null {
   const issuers = publicUrl === undefined ? [] : [`${publicUrl}/auth/v1`];

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert/mod.js";
-import { reconcile } from "../../../../supabase/functions/_acontext_sessions/core/reconcile/reconcile.ts";
 import { sweep } from "../../../../supabase/functions/_acontext_sessions/core/cleanup/sweep.ts";
+import { reconcile } from "../../../../supabase/functions/_acontext_sessions/core/reconcile/reconcile.ts";
 import { ReconcileWorld } from "../../fakes/reconcile_world.ts";
 import { uuid, World } from "../../fakes/world.ts";
 import { recordLog } from "../../http/fixtures.ts";

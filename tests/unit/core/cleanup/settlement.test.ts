@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert/mod.js";
 import type { Removal } from "../../../../supabase/functions/_acontext_sessions/core/cleanup/delete_remote.ts";
 import type { Settlement } from "../../../../supabase/functions/_acontext_sessions/core/cleanup/ports.ts";
 import {
+  type Blame,
   retryAfterOf,
   settlementOf,
 } from "../../../../supabase/functions/_acontext_sessions/core/cleanup/settlement.ts";
@@ -19,54 +20,61 @@ const DELETION = {
 
 const gone: Removal = { kind: "gone", proof: "deleted" };
 const throttled: Removal = { kind: "throttled", retryAfterMs: 700 };
-const sick: Removal = { kind: "sick", error: "timeout", underWay: true };
-const broken: Removal = { kind: "sick", error: "http_500", underWay: false };
+const unanswered: Removal = { kind: "unavailable", error: "timeout", underWay: true };
+const broken: Removal = { kind: "unavailable", error: "http_500", underWay: false };
 const failed: Removal = { kind: "failed", error: "http_403" };
 const late: Removal = { kind: "late" };
 
-const CASES: [Removal | null, Removal | null, boolean, Omit<Settlement, "id">][] = [
-  [gone, gone, true, { session: "deleted", disk: "deleted", otherwise: "released" }],
-  [gone, broken, true, { session: "deleted", otherwise: "failed", error: "disk: http_500" }],
-  [null, gone, true, { disk: "deleted", otherwise: "released" }],
-  [null, null, true, { otherwise: "released" }],
-  [gone, failed, true, { session: "deleted", otherwise: "failed", error: "disk: http_403" }],
-  [gone, sick, true, {
+const CASES: [Removal | null, Removal | null, Blame, Omit<Settlement, "id">][] = [
+  [gone, gone, "entry", { session: "deleted", disk: "deleted", disposition: "release" }],
+  [gone, broken, "entry", { session: "deleted", disposition: "retry", error: "disk: http_500" }],
+  [null, gone, "entry", { disk: "deleted", disposition: "release" }],
+  [null, null, "entry", { disposition: "release" }],
+  [gone, failed, "entry", { session: "deleted", disposition: "retry", error: "disk: http_403" }],
+  [gone, unanswered, "entry", {
     session: "deleted",
-    otherwise: "failed",
+    disposition: "retry",
     error: "disk: timeout",
     underWay: true,
   }],
-  [sick, gone, false, {
+  [unanswered, gone, "service", {
     disk: "deleted",
-    otherwise: "deferred",
+    disposition: "defer",
     error: "session: timeout",
     underWay: true,
   }],
-  [throttled, gone, true, { disk: "deleted", otherwise: "released", error: "session: throttled" }],
-  [late, late, true, { otherwise: "released", error: "session: late; disk: late" }],
+  [throttled, gone, "entry", {
+    disk: "deleted",
+    disposition: "release",
+    error: "session: throttled",
+  }],
+  [late, late, "entry", { disposition: "release", error: "session: late; disk: late" }],
   // A request may be under way: it is not due again at once because the other resource was throttled or late.
-  [throttled, sick, false, {
-    otherwise: "deferred",
+  [throttled, unanswered, "service", {
+    disposition: "defer",
     error: "session: throttled; disk: timeout",
     underWay: true,
   }],
-  [late, sick, false, {
-    otherwise: "deferred",
+  [late, unanswered, "service", {
+    disposition: "defer",
     error: "session: late; disk: timeout",
     underWay: true,
   }],
-  [throttled, failed, false, { otherwise: "failed", error: "session: throttled; disk: http_403" }],
-  [sick, failed, false, {
-    otherwise: "failed",
+  [throttled, failed, "service", {
+    disposition: "retry",
+    error: "session: throttled; disk: http_403",
+  }],
+  [unanswered, failed, "service", {
+    disposition: "retry",
     error: "session: timeout; disk: http_403",
     underWay: true,
   }],
 ];
 
-for (const [session, disk, sickIsFailure, expected] of CASES) {
+for (const [session, disk, blame, expected] of CASES) {
   const kinds = `session ${session?.kind ?? "gone before"}, disk ${disk?.kind ?? "gone before"}`;
-  Deno.test(`settlementOf() reports "${expected.otherwise}" when ${kinds}, sick ${sickIsFailure ? "a failure" : "no failure"}`, () => {
-    assertEquals(settlementOf(DELETION, { session, disk }, { sickIsFailure }), {
+  Deno.test(`settlementOf() reports "${expected.disposition}" when ${kinds}, the ${blame} to blame`, () => {
+    assertEquals(settlementOf(DELETION, { session, disk }, { blame }), {
       id: DELETION.id,
       ...expected,
     });

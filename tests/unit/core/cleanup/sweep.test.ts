@@ -210,24 +210,24 @@ Deno.test("sweep() does nothing when the cleanup is disabled", async () => {
   assertEquals(world.left(), { rows: 3, queued: 0, leased: 0, sessions: 3, disks: 3 });
 });
 
-Deno.test("sweep() expires nothing and goes on with the queue when the breaker trips", async () => {
-  const world = new World({ settings: { breakerMinimum: 10 } });
+Deno.test("sweep() expires nothing and goes on with the queue when too many are expiring", async () => {
+  const world = new World({ settings: { maxExpiryMinimum: 10 } });
   world.expired(11);
   world.active(5);
   world.halfMade({ session: true, disks: 1 });
   const report = await world.run(world.sweep());
-  assertEquals([report.stopReason, report.deleted, report.remaining], ["breaker", 1, 0]);
+  assertEquals([report.stopReason, report.deleted, report.remaining], ["too_many_expiring", 1, 0]);
   assertEquals(world.store.sessions.size, 16);
   const preview = await world.run(world.sweep({ dryRun: true }));
-  assertEquals([preview.stopReason, preview.total], ["breaker", 0]);
+  assertEquals([preview.stopReason, preview.total], ["too_many_expiring", 0]);
 
   const forced = await world.run(world.sweep({ force: true }));
   assertEquals([forced.stopReason, forced.deleted], ["empty", 11]);
   assertEquals(world.store.sessions.size, 5);
 });
 
-Deno.test("sweep() lets the breaker decide once, however many steps expire what is due", async () => {
-  const world = new World({ settings: { breakerMinimum: 10, maxPerRun: 5000 } });
+Deno.test("sweep() asks about the expiry limit once, however many steps expire what is due", async () => {
+  const world = new World({ settings: { maxExpiryMinimum: 10, maxPerRun: 5000 } });
   world.expired(1200);
   world.active(1300);
   const report = await world.run(world.sweep());

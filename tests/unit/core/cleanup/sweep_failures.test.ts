@@ -105,7 +105,7 @@ Deno.test("sweep() counts a session as deleted and not as failed when a later at
   assertEquals(world.left(), NOTHING_LEFT);
 });
 
-Deno.test("sweep() asks nothing more and counts no attempt when the worker is shut down while sessions ail", async () => {
+Deno.test("sweep() asks nothing more and counts no attempt when the worker is shut down while deletes fail", async () => {
   const world = new World({ latencyMs: 1000 });
   const bad = world.expired(5);
   poison(world, bad, HTTP_500);
@@ -252,7 +252,7 @@ Deno.test("sweep() stops and gives back its leases when Acontext asks for more t
   assertEquals(report.remaining, 100);
 });
 
-Deno.test("sweep() ends and lets the others through when one session is throttled for ever", async () => {
+Deno.test("sweep() ends and lets the others through when one session is always throttled", async () => {
   const world = new World({ latencyMs: 100 });
   const [bad] = world.expired(50);
   poison(world, bad ? [bad] : [], THROTTLED);

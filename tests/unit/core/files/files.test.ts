@@ -1,19 +1,15 @@
 import { assertEquals, assertRejects } from "@std/assert/mod.js";
-import type { RemoteOutcome } from "../../../../supabase/functions/_acontext_sessions/core/ports.ts";
+import { AppError } from "../../../../supabase/functions/_acontext_sessions/core/errors.ts";
+import { linkFile } from "../../../../supabase/functions/_acontext_sessions/core/files/link_file.ts";
+import { listFiles } from "../../../../supabase/functions/_acontext_sessions/core/files/list_files.ts";
 import type {
   Files,
   RemoteFile,
 } from "../../../../supabase/functions/_acontext_sessions/core/files/ports.ts";
-import {
-  linkFile,
-  listFiles,
-} from "../../../../supabase/functions/_acontext_sessions/core/files/read_files.ts";
-import {
-  removeFile,
-  uploadFile,
-} from "../../../../supabase/functions/_acontext_sessions/core/files/write_files.ts";
-import { AppError } from "../../../../supabase/functions/_acontext_sessions/core/errors.ts";
-import { type MessageWorld, withConversation } from "../../fakes/message_world.ts";
+import { removeFile } from "../../../../supabase/functions/_acontext_sessions/core/files/remove_file.ts";
+import { uploadFile } from "../../../../supabase/functions/_acontext_sessions/core/files/upload_file.ts";
+import type { RemoteOutcome } from "../../../../supabase/functions/_acontext_sessions/core/ports.ts";
+import { type MessageWorld, withMessageWorld } from "../../fakes/message_world.ts";
 
 const UPLOAD = "POST /disk/:id/artifact";
 const PLACE = { path: "/", filename: "a.txt" };
@@ -42,7 +38,7 @@ function dyingFiles({ files }: MessageWorld): Files {
 }
 
 Deno.test("uploadFile() that dies half-way leaves a whole file, however often", async () => {
-  await withConversation(async (world) => {
+  await withMessageWorld(async (world) => {
     await upload(world, "old");
     for (const text of ["one", "two"]) {
       const error = await assertRejects(() => upload(world, text, dyingFiles(world)), AppError);
@@ -60,7 +56,7 @@ Deno.test("uploadFile() that dies half-way leaves a whole file, however often", 
 });
 
 Deno.test("readers during a replacement find the old file or the new one", async () => {
-  await withConversation(async (world) => {
+  await withMessageWorld(async (world) => {
     await upload(world, "old");
     const { files } = world;
     const seen: string[] = [];
@@ -87,7 +83,7 @@ Deno.test("readers during a replacement find the old file or the new one", async
 });
 
 Deno.test("a replacement that ends between two looks hides no file", async () => {
-  await withConversation(async (world) => {
+  await withMessageWorld(async (world) => {
     await upload(world, "old");
     const { files, deps, key } = world;
     // A replacement is under way: the old file is deleted, its copy is there.
@@ -120,7 +116,7 @@ Deno.test("a replacement that ends between two looks hides no file", async () =>
 });
 
 Deno.test("uploadFile() does not believe a server that kept the file elsewhere", async () => {
-  await withConversation(async (world) => {
+  await withMessageWorld(async (world) => {
     const { files } = world;
     const odd: Files = {
       ...files,
@@ -134,7 +130,7 @@ Deno.test("uploadFile() does not believe a server that kept the file elsewhere",
 });
 
 Deno.test("removeFile() says a file is deleted only when it is gone", async () => {
-  await withConversation(async (world) => {
+  await withMessageWorld(async (world) => {
     await upload(world, "x");
     const route = "DELETE /disk/:id/artifact";
     const remove = () => removeFile(world.deps, { key: world.key, place: PLACE });

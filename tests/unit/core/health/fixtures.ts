@@ -40,10 +40,14 @@ export function healthyFacts(): HealthFacts {
       unknown: 0,
     },
     unproven: exactly(0),
-    settings: { cleanup_enabled: true, breaker_minimum: 100, max_workers: 4 },
+    settings: { cleanup_enabled: true, max_expiry_minimum: 100, max_workers: 4 },
     pauses: { cleanup: 93_600, retry: 3_900, reconcile: 691_200 },
     settingsLog: [],
-    vault: { projectUrl: "https://abcdefghijklmnopqrst.supabase.co", secretKey: true },
+    vault: {
+      projectUrl: "https://abcdefghijklmnopqrst.supabase.co",
+      secretKey: true,
+      unusable: [],
+    },
     jobs: ["cleanup", "purge", "reconcile", "retry"].map((name) => ({
       name,
       schedule: "0 0 * * *",

@@ -1,12 +1,12 @@
 import { assertEquals, assertRejects } from "@std/assert/mod.js";
 import { DatabaseSync } from "node:sqlite";
 import { DEFAULT_STRATEGIES } from "../../../../supabase/functions/_acontext_sessions/contract/messages.ts";
+import { AppError } from "../../../../supabase/functions/_acontext_sessions/core/errors.ts";
 import {
   loadMessages,
   type LoadMessagesInput,
 } from "../../../../supabase/functions/_acontext_sessions/core/messages/load_messages.ts";
-import { AppError } from "../../../../supabase/functions/_acontext_sessions/core/errors.ts";
-import { type MessageWorld, withConversation } from "../../fakes/message_world.ts";
+import { type MessageWorld, withMessageWorld } from "../../fakes/message_world.ts";
 
 const LOAD = "GET /session/:id/messages";
 
@@ -56,7 +56,7 @@ async function walk(world: MessageWorld, limit: number): Promise<(string | null)
 Deno.test("a walk over 450 messages of one moment neither loses nor repeats one", async () => {
   const stateFile = await Deno.makeTempFile();
   try {
-    await withConversation(async (world) => {
+    await withMessageWorld(async (world) => {
       await say(world, 450);
       const database = new DatabaseSync(stateFile);
       database.exec("update messages set created_at = 1800000000000000");
@@ -76,7 +76,7 @@ Deno.test("a walk over 450 messages of one moment neither loses nor repeats one"
 
 Deno.test("the newest messages are right around every edge of a page", async () => {
   for (const total of [0, 1, 2, 3, 4, 5]) {
-    await withConversation(async (world) => {
+    await withMessageWorld(async (world) => {
       const said = await say(world, total);
       for (const last of [1, 2, 3, 4, 5]) {
         assertEquals(await texts(load(world, { last })), said.slice(-last), `${last} of ${total}`);
@@ -89,7 +89,7 @@ Deno.test("the newest messages are right around every edge of a page", async () 
 
 Deno.test("the newest messages are right on a server that gives the newest itself", async () => {
   let next = "";
-  await withConversation(async (world) => {
+  await withMessageWorld(async (world) => {
     const said = await say(world, 9);
     next = (await load(world, { limit: 6 })).nextCursor ?? "";
     assertEquals(await texts(load(world, { last: 3 })), said.slice(-3));
@@ -108,7 +108,7 @@ Deno.test("the newest messages are right on a server that gives the newest itsel
 
 Deno.test("messages that arrive while the newest are read are not lost", async () => {
   let arrive = async () => {};
-  await withConversation(async (world) => {
+  await withMessageWorld(async (world) => {
     await say(world, 4);
     arrive = async () => {
       arrive = async () => {};
@@ -125,7 +125,7 @@ Deno.test("messages that arrive while the newest are read are not lost", async (
 });
 
 Deno.test("tokens are told only of what Acontext counted", async () => {
-  await withConversation(async (world) => {
+  await withMessageWorld(async (world) => {
     await say(world, 5);
     assertEquals(typeof (await load(world)).tokens, "number");
     const exact = await load(world, { last: 5, editStrategies: DEFAULT_STRATEGIES });
@@ -136,7 +136,7 @@ Deno.test("tokens are told only of what Acontext counted", async () => {
 });
 
 Deno.test("a page of which a format hides messages has no ids rather than wrong ones", async () => {
-  await withConversation(async (world) => {
+  await withMessageWorld(async (world) => {
     await say(world, 1);
     await world.messages.store(world.key.sessionId, {
       format: "acontext",
@@ -157,7 +157,7 @@ async function codeOf(work: Promise<unknown>): Promise<string> {
 }
 
 Deno.test("a bad cursor and a broken Acontext are told apart", async () => {
-  await withConversation(async (world) => {
+  await withMessageWorld(async (world) => {
     await say(world, 3);
     assertEquals(await codeOf(load(world, { cursor: "x" })), "invalid_request");
     const { nextCursor: cursor } = await load(world, { limit: 1 });
@@ -169,7 +169,7 @@ Deno.test("a bad cursor and a broken Acontext are told apart", async () => {
 });
 
 Deno.test("a history that is too large for an answer is said to be", async () => {
-  await withConversation(async (world) => {
+  await withMessageWorld(async (world) => {
     for (let index = 0; index < 5; index++) {
       await world.messages.store(world.key.sessionId, {
         format: "openai",

@@ -1,11 +1,11 @@
 import { assertEquals, assertRejects } from "@std/assert/mod.js";
-import type { NewMessage } from "../../../../supabase/functions/_acontext_sessions/core/messages/ports.ts";
-import { storeMessage } from "../../../../supabase/functions/_acontext_sessions/core/messages/store_message.ts";
 import {
   AppError,
   type ErrorCode,
 } from "../../../../supabase/functions/_acontext_sessions/core/errors.ts";
-import { type MessageWorld, withConversation } from "../../fakes/message_world.ts";
+import type { NewMessage } from "../../../../supabase/functions/_acontext_sessions/core/messages/ports.ts";
+import { storeMessage } from "../../../../supabase/functions/_acontext_sessions/core/messages/store_message.ts";
+import { type MessageWorld, withMessageWorld } from "../../fakes/message_world.ts";
 
 const STORE = "POST /session/:id/messages";
 const LOAD = "GET /session/:id/messages";
@@ -40,7 +40,7 @@ function assertCounts(world: MessageWorld, count: number): void {
 }
 
 Deno.test("storeMessage() asks the database once without a key, twice with one", async () => {
-  await withConversation(async (world) => {
+  await withMessageWorld(async (world) => {
     assertEquals((await store(world, null)).created, true);
     assertEquals(world.sessions.calls, ["useSession"]);
     const first = await store(world, "k");
@@ -52,7 +52,7 @@ Deno.test("storeMessage() asks the database once without a key, twice with one",
 });
 
 Deno.test("storeMessage() whose result cannot be written down is found by its mark", async () => {
-  await withConversation(async (world) => {
+  await withMessageWorld(async (world) => {
     world.sessions.failing = "settleMessage";
     const first = await store(world, "k");
     assertEquals([first.created, world.events()], [true, ["settle_message_failed"]]);
@@ -65,7 +65,7 @@ Deno.test("storeMessage() whose result cannot be written down is found by its ma
 });
 
 Deno.test("storeMessage() sends nothing when its lease is too old", async () => {
-  await withConversation(async (world) => {
+  await withMessageWorld(async (world) => {
     const { beginMessage } = world.sessions;
     world.sessions.beginMessage = async (...args) => {
       const begun = await beginMessage.apply(world.sessions, args);
@@ -99,7 +99,7 @@ Deno.test("storeMessage() never stores twice, whichever answers are lost", async
     [{ route: STORE, times: 1, fault: { kind: "throttle", retryAfterSeconds: 1 } }],
   ] as const;
   for (const rules of losses) {
-    await withConversation(async (world) => {
+    await withMessageWorld(async (world) => {
       world.faults(...rules);
       for (let attempt = 0; attempt < 6; attempt++) {
         await store(world, "k").catch((error) => {
@@ -114,7 +114,7 @@ Deno.test("storeMessage() never stores twice, whichever answers are lost", async
 });
 
 Deno.test("storeMessage() with a key that was purged does not take the old message for the new", async () => {
-  await withConversation(async (world) => {
+  await withMessageWorld(async (world) => {
     const old = await store(world, "k");
     world.sessions.keys.clear();
     world.faults({ route: STORE, times: 1, fault: { kind: "drop", when: "before" } });
@@ -128,7 +128,7 @@ Deno.test("storeMessage() with a key that was purged does not take the old messa
 
 Deno.test("storeMessage() looks first after a failure that is not Acontext's own word", async () => {
   let lie = false;
-  await withConversation(async (world) => {
+  await withMessageWorld(async (world) => {
     lie = true;
     await assertCode("acontext_unavailable", () => store(world, "k"));
     assertEquals([storedCount(world), world.sessions.messageCount], [1, 0]);
@@ -147,7 +147,7 @@ Deno.test("storeMessage() looks first after a failure that is not Acontext's own
 });
 
 Deno.test("storeMessage() says when to try again as long as the fate is unknown", async () => {
-  await withConversation(async (world) => {
+  await withMessageWorld(async (world) => {
     world.faults({ route: STORE, fault: { kind: "drop", when: "before" } });
     const uncertain = await assertCode("message_uncertain", () => store(world, "k"));
     assertEquals(uncertain.retryAfterSeconds, 24);
@@ -158,7 +158,7 @@ Deno.test("storeMessage() says when to try again as long as the fate is unknown"
 });
 
 Deno.test("storeMessage() frees a key whose message was refused, for another message", async () => {
-  await withConversation(async (world) => {
+  await withMessageWorld(async (world) => {
     world.faults({ route: STORE, times: 1, fault: { kind: "status", status: 400 } });
     await assertCode("message_rejected", () => store(world, "k"));
     const other: NewMessage = { ...HI, message: { role: "user", content: "better" } };
@@ -177,7 +177,7 @@ for (
   ] as const
 ) {
   Deno.test(`storeMessage() sends nothing for a session that is ${outcome}`, async () => {
-    await withConversation(async (world) => {
+    await withMessageWorld(async (world) => {
       world.sessions.outcome = outcome;
       const sent = await world.requests(async () => {
         await assertCode(code, () => store(world, null));

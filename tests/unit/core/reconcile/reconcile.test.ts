@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert/mod.js";
 import { GRACE, HTTP_500, OLD, ReconcileWorld } from "../../fakes/reconcile_world.ts";
 import { uuid } from "../../fakes/world.ts";
 
-Deno.test("reconcile() queues what nobody knows and leaves all else alone", async () => {
+Deno.test("reconcile() queues what no session knows and leaves everything else alone", async () => {
   const world = new ReconcileWorld();
   const { store, catalog } = world;
   world.live(40);
@@ -22,7 +22,8 @@ Deno.test("reconcile() queues what nobody knows and leaves all else alone", asyn
   const { found, ...result } = report;
   assertEquals(result, {
     runId: uuid(0xf1),
-    // 40 live sessions and their labels; of the rest 6 sessions, 3 disks, and the labels of the young and the half-made.
+    // 40 live sessions and their labels; of the rest 6 sessions, 3 disks, and the labels of the young and the
+    // half-made.
     seen: 40 + 5 + 40 + 2 + 2,
     unknown: 4,
     queued: 4,
@@ -76,7 +77,7 @@ for (
   });
 }
 
-Deno.test("reconcile() with an empty database queues nothing until somebody insists", async () => {
+Deno.test("reconcile() with an empty database queues nothing unless forced", async () => {
   const world = new ReconcileWorld({ pageSize: 50 });
   world.live(200);
   world.store.sessions.clear();
@@ -111,10 +112,10 @@ Deno.test("reconcile() judges what it finds at the end of a pass by the whole pa
   assertEquals(world.queued(), orphans.toSorted());
   world.orphanSessions(11);
   await world.reconcile();
-  assertEquals(world.store.pass.unknown, 0, "the next pass begins anew");
+  assertEquals(world.store.pass.unknown, 0, "the next pass begins again");
 });
 
-Deno.test("reconcile() that somebody insisted on leaves the rest of the pass as it was", async () => {
+Deno.test("reconcile() that was forced leaves the rest of the pass as it was", async () => {
   const world = new ReconcileWorld({ pageSize: 1 });
   world.orphanSessions(100);
   world.live(100);

@@ -1,12 +1,12 @@
 import { assertEquals, assertRejects } from "@std/assert/mod.js";
 import {
-  type CreateInput,
-  createSession,
-} from "../../../../supabase/functions/_acontext_sessions/core/sessions/create_session.ts";
-import {
   AppError,
   type ErrorCode,
 } from "../../../../supabase/functions/_acontext_sessions/core/errors.ts";
+import {
+  type CreateInput,
+  createSession,
+} from "../../../../supabase/functions/_acontext_sessions/core/sessions/create_session.ts";
 import { uuid, type World } from "../../fakes/world.ts";
 
 /** The id that these tests choose. */

@@ -1,78 +1,86 @@
 /**
- * Tells a service that is down from entries that cannot be deleted.
+ * A circuit breaker around the deletes of one run: tells a service that is down from entries that cannot be deleted.
+ *
+ * A failure that may be the service's fault is held back, with no verdict yet on who is to blame.
+ *
+ * - closed: deletes go on. The next success shows that the service is well, so what was held back failed on its own.
+ * - half open: after ten such failures in a row one probe asks the service for something it cannot answer without its
+ *   database. Deletes go on meanwhile, and one that succeeds closes the circuit whatever the probe says: a handful of
+ *   undeletable entries is never taken for an outage.
+ * - open: the probe failed, too. The service is to blame for all that was held back and for what fails from now on, and
+ *   the run ends. An open circuit stays open; the next run begins with a closed one.
  *
  * @module
  */
 import type { Outcome } from "../ports.ts";
+import type { Blame } from "./settlement.ts";
 
-/** So many ailing answers in a row are worth a question. */
-const SUSPECTS_IN_A_ROW = 10;
+/** Failures in a row that are worth a probe. */
+const FAILURE_THRESHOLD = 10;
 
-/**
- * Holds back the verdict on ailing entries until it is known whether the service was to blame: then they count no
- * attempt, otherwise each counts as a failure of its own. The question is a probe that needs the service's database, so that a
- * handful of undeletable entries is never taken for an outage.
- */
-export class OutageDetector<Suspect> {
-  #suspects: Suspect[] = [];
+export class CircuitBreaker<Failure> {
+  #state: "closed" | "half_open" | "open" = "closed";
+  #held: Failure[] = [];
   #inARow = 0;
-  /** Answered properly since the last probe began. */
-  #aliveMeanwhile = false;
-  #down = false;
   #probing: Promise<boolean> | null = null;
   readonly #probe: () => Promise<Outcome<null>>;
-  readonly #decide: (suspect: Suspect, sickIsFailure: boolean) => void;
+  readonly #decide: (failure: Failure, blame: Blame) => void;
 
+  /** @param options.decide Called once for each failure that was held back. */
   constructor(
     { probe, decide }: {
       probe: () => Promise<Outcome<null>>;
-      decide: (suspect: Suspect, sickIsFailure: boolean) => void;
+      decide: (failure: Failure, blame: Blame) => void;
     },
   ) {
     this.#probe = probe;
     this.#decide = decide;
   }
 
-  /** Something was answered properly: what ailed so far ailed on its own. */
-  alive(): void {
-    this.#aliveMeanwhile = true;
+  /** The service answered a delete properly. */
+  recordSuccess(): void {
+    if (this.#state !== "open") this.#state = "closed";
     this.#inARow = 0;
-    this.#decideAll(true);
+    this.#blame("entry");
   }
 
-  /** Adds an ailing entry; answers whether the service is down. */
-  async suspect(suspect: Suspect): Promise<boolean> {
-    this.#suspects.push(suspect);
+  /** Holds a failure back. Resolves to whether the circuit is open. */
+  async recordFailure(failure: Failure): Promise<boolean> {
+    this.#held.push(failure);
     this.#inARow += 1;
-    if (this.#down) {
-      this.acquit();
+    if (this.#state === "open") {
+      this.blameService();
       return true;
     }
-    if (this.#inARow < SUSPECTS_IN_A_ROW) return false;
-    this.#probing ??= this.#isDown().finally(() => this.#probing = null);
+    if (this.#inARow < FAILURE_THRESHOLD) return false;
+    this.#probing ??= this.#probeService().finally(() => this.#probing = null);
     return await this.#probing;
   }
 
-  /** No more suspects come: decides on those that are left. Answers whether the service is down. */
-  async close(): Promise<boolean> {
-    return this.#suspects.length > 0 && await this.#isDown();
+  /** No more deletes come: decides about what is still held back. Resolves to whether the circuit is open. */
+  async finish(): Promise<boolean> {
+    return this.#held.length > 0 && await this.#probeService();
   }
 
-  /** Decides that what ailed so far is not to blame, without asking the service. */
-  acquit(): void {
-    this.#decideAll(false);
+  /** Blames the service for what is held back, without asking it. */
+  blameService(): void {
+    this.#blame("service");
   }
 
-  async #isDown(): Promise<boolean> {
-    this.#aliveMeanwhile = false;
+  async #probeService(): Promise<boolean> {
+    this.#state = "half_open";
     const probed = await this.#probe();
-    this.#down = probed.kind !== "done" && !this.#aliveMeanwhile;
-    if (this.#down) this.acquit();
-    else this.alive();
-    return this.#down;
+    const down = probed.kind !== "done" && this.#state === "half_open";
+    if (!down) {
+      this.recordSuccess();
+      return false;
+    }
+    this.#state = "open";
+    this.blameService();
+    return true;
   }
 
-  #decideAll(sickIsFailure: boolean): void {
-    for (const suspect of this.#suspects.splice(0)) this.#decide(suspect, sickIsFailure);
+  #blame(blame: Blame): void {
+    for (const failure of this.#held.splice(0)) this.#decide(failure, blame);
   }
 }

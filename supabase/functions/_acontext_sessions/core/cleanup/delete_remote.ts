@@ -6,29 +6,29 @@
  *
  * @module
  */
-import type { Acontext } from "../resources.ts";
 import type { Clock, Outcome } from "../ports.ts";
+import type { RemoteResources } from "../resources.ts";
 import type { Deletion, Proof } from "./ports.ts";
 
-/** What one attempt at a resource came to. */
+/** The result of one attempt at a resource. */
 export type Removal =
   | { kind: "gone"; proof: Proof }
   | { kind: "throttled"; retryAfterMs: number }
-  /** The service as a whole may be down. `underWay`: nobody answered, so it may still be working on the request. */
-  | { kind: "sick"; error: string; underWay: boolean }
+  /** The service as a whole may be down. `underWay`: nothing answered, so it may still be working on the request. */
+  | { kind: "unavailable"; error: string; underWay: boolean }
   /** This resource cannot be deleted now. */
   | { kind: "failed"; error: string }
   /** The lease leaves no time for another remote delete. */
   | { kind: "late" };
 
-/** What one attempt at an entry came to. A resource that was gone before counts as `gone`, without a proof of its own. */
+/** The result of one attempt at an entry; null for a resource that was gone before. */
 export interface Attempt {
   session: Removal | null;
   disk: Removal | null;
 }
 
 interface Resource {
-  /** Null when nobody knows it: the resource, if there is one, is found by its mark. */
+  /** Null when it is not known: the resource, if there is one, is found by its mark. */
   id: string | null;
   /** An earlier attempt failed. */
   retried: boolean;
@@ -40,10 +40,11 @@ interface Resource {
 /**
  * Deletes what is left of one entry, both resources side by side.
  *
- * @param deadline The moment on `clock` after which no remote delete may start, so that none is under way when the lease ends.
+ * @param deadline The moment on `clock` after which no remote delete may start, so that none is under way when the
+ *   lease ends.
  */
 export async function deleteRemote(
-  { acontext, clock }: { acontext: Acontext; clock: Clock },
+  { acontext, clock }: { acontext: RemoteResources; clock: Clock },
   deletion: Deletion,
   deadline: number,
 ): Promise<Attempt> {
@@ -78,7 +79,7 @@ export async function deleteRemote(
     : { session, disk };
 }
 
-/** The key is that of another Acontext project, where a disk of ours is "not there" and not listed either. */
+/** The key belongs to another Acontext project, in which a disk of ours neither exists nor is listed. */
 function isForeign(session: Removal | null): boolean {
   return session?.kind === "failed" && session.error === "http_403";
 }
@@ -138,10 +139,10 @@ function failure(outcome: Exclude<Outcome<unknown>, { kind: "done" }>): Removal 
     case "throttled":
       return { kind: "throttled", retryAfterMs: outcome.retryAfterMs };
     case "unavailable":
-      return { kind: "sick", error: outcome.detail, underWay: false };
+      return { kind: "unavailable", error: outcome.detail, underWay: false };
     case "unknown":
       return {
-        kind: "sick",
+        kind: "unavailable",
         error: outcome.detail,
         underWay: !ANSWERED.test(outcome.detail),
       };

@@ -1,5 +1,5 @@
 /**
- * What the core needs of the database to work the deletion queue in runs.
+ * What the core needs from the database to work through the deletion queue.
  *
  * @module
  */
@@ -21,17 +21,17 @@ export interface Deletion {
   attempts: number;
 }
 
-/** What became of one claimed deletion. A resource without a proof stays to be done. */
+/** What happened to one claimed deletion. A resource without a proof still has to be deleted. */
 export type Settlement = {
   id: string;
   session?: Proof;
   disk?: Proof;
   /**
-   * What follows when something is left to do. `failed` counts an attempt and backs off. `deferred` counts nothing and
-   * waits a minute, because a request may still be under way. `released` is due again at once: nothing was begun.
+   * What follows when something is left to do. `retry` counts an attempt and backs off. `defer` counts nothing and waits a
+   * minute, because a request may still be under way. `release` is due again at once: nothing was begun.
    */
-  otherwise: "failed" | "deferred" | "released";
-  /** Short machine word, kept as `last_error`. */
+  disposition: "retry" | "defer" | "release";
+  /** A short code, kept as `last_error`. */
   error?: string;
   /** Acontext may still be working on a request that was given up: nothing is tried again within a minute. */
   underWay?: boolean;
@@ -55,8 +55,8 @@ export type StartRunOutcome =
 export interface QueuedDue {
   expired: number;
   stale: number;
-  /** The breaker tripped: nothing was expired. */
-  breaker: boolean;
+  /** Too many would expire at once: nothing was expired. */
+  tooManyExpiring: boolean;
   /** More are due than this step moved. */
   more: boolean;
 }
@@ -66,7 +66,7 @@ export interface Preview {
   queued: number;
   expired: number;
   stale: number;
-  breaker: boolean;
+  tooManyExpiring: boolean;
 }
 
 export type RunResult = {
@@ -80,32 +80,39 @@ export type RunResult = {
 
 export type RunError = { id: string; error: string };
 
-export type StopReason =
-  | "empty"
-  | "limit"
-  | "time_budget"
-  | "shutdown"
-  | "outage"
-  | "throttled"
-  | "breaker"
-  | "disabled"
-  | "dry_run"
-  | "duplicate"
-  | "error";
+export const STOP_REASONS = [
+  "empty",
+  "limit",
+  "time_budget",
+  "shutdown",
+  "outage",
+  "throttled",
+  "too_many_expiring",
+  "disabled",
+  "dry_run",
+  "duplicate",
+  "error",
+] as const;
+export type StopReason = typeof STOP_REASONS[number];
+
+/** How many of some reports the database kept, by what it made of them. `lost`: their lease had passed to another. */
+export interface Settled {
+  deleted: number;
+  failed: number;
+  released: number;
+  lost: number;
+}
 
 /** The deletion queue. Throws `AppError` `database_unavailable` when the database cannot be asked. */
 export interface DeletionStore {
   claimDeletions(input: { limit: number }, lease: Lease): Promise<Deletion[]>;
-  settleDeletions(
-    leaseId: string,
-    settlements: Settlement[],
-  ): Promise<{ deleted: number; failed: number; released: number; lost: number }>;
+  settleDeletions(leaseId: string, settlements: Settlement[]): Promise<Settled>;
 }
 
-/** The queue and the runs that work it. Throws as {@link DeletionStore} does. */
+/** The queue, and the runs that work through it. Throws as {@link DeletionStore} does. */
 export interface CleanupStore extends DeletionStore {
   startRun(request: RunRequest): Promise<StartRunOutcome>;
-  previewCleanup(input: { limit: number; force: boolean }): Promise<Preview>;
+  previewSweep(input: { limit: number; force: boolean }): Promise<Preview>;
   queueDue(input: { runId: string; limit: number }): Promise<QueuedDue>;
   finishRun(runId: string, result: RunResult): Promise<{ remaining: number; dispatched: number }>;
 }

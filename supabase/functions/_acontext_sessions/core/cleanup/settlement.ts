@@ -1,5 +1,5 @@
 /**
- * Turns what an attempt came to into what the database is told.
+ * Turns the result of an attempt into the report that the database gets.
  *
  * @module
  */
@@ -7,28 +7,31 @@ import type { Attempt, Removal } from "./delete_remote.ts";
 import type { Deletion, Proof, Settlement } from "./ports.ts";
 
 /**
- * What happened to an entry as a whole. `sick` means that nothing but the service's state stood in the way, so whether
- * it counts as a failure of this entry depends on how the others fare.
+ * What happened to an entry as a whole. `unavailable`: the service may be down, so who is to blame for the failure
+ * depends on how the other entries fare; see {@link Blame}.
  */
-export type Verdict = "gone" | "throttled" | "sick" | "failed" | "late";
+export type Verdict = "gone" | "throttled" | "unavailable" | "failed" | "late";
+
+/** Who is to blame for a failure: the entry, which then counts a failed attempt, or the service. */
+export type Blame = "entry" | "service";
 
 export function verdictOf(attempt: Attempt): Verdict {
   const kinds = new Set(removals(attempt).map((removal) => removal.kind));
-  for (const kind of ["failed", "sick", "throttled", "late"] as const) {
+  for (const kind of ["failed", "unavailable", "throttled", "late"] as const) {
     if (kinds.has(kind)) return kind;
   }
   return "gone";
 }
 
 /**
- * The report on one entry. Proofs are kept whatever became of the other resource.
+ * The report on one entry. Proofs are kept whatever happened to the other resource.
  *
- * @param sickIsFailure Whether an ailing service counts as a failure of this entry.
+ * @param options.blame Matters only when the verdict is `unavailable`.
  */
 export function settlementOf(
   deletion: Deletion,
   attempt: Attempt,
-  { sickIsFailure }: { sickIsFailure: boolean },
+  { blame }: { blame: Blame },
 ): Settlement {
   const session = proofOf(attempt.session);
   const disk = proofOf(attempt.disk);
@@ -37,21 +40,21 @@ export function settlementOf(
     id: deletion.id,
     ...(session && { session }),
     ...(disk && { disk }),
-    otherwise: otherwiseOf(verdictOf(attempt), sickIsFailure),
+    disposition: dispositionOf(verdictOf(attempt), blame),
     ...(error && { error }),
-    ...(removals(attempt).some((removal) => removal.kind === "sick" && removal.underWay) &&
+    ...(removals(attempt).some((removal) => removal.kind === "unavailable" && removal.underWay) &&
       { underWay: true }),
   };
 }
 
-function otherwiseOf(verdict: Verdict, sickIsFailure: boolean): Settlement["otherwise"] {
+function dispositionOf(verdict: Verdict, blame: Blame): Settlement["disposition"] {
   switch (verdict) {
     case "failed":
-      return "failed";
-    case "sick":
-      return sickIsFailure ? "failed" : "deferred";
+      return "retry";
+    case "unavailable":
+      return blame === "entry" ? "retry" : "defer";
     default:
-      return "released";
+      return "release";
   }
 }
 
@@ -81,7 +84,7 @@ function errorOf(attempt: Attempt): string | undefined {
 function reason(removal: Removal | null): string | undefined {
   switch (removal?.kind) {
     case "failed":
-    case "sick":
+    case "unavailable":
       return removal.error;
     case "throttled":
     case "late":

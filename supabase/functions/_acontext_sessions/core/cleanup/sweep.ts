@@ -1,27 +1,17 @@
 /**
- * One run of the cleanup: moves what is due into the deletion queue and works the queue until it is empty or the run has
- * to stop.
+ * One run of the cleanup: moves what is due into the deletion queue and works through the queue until it is empty or
+ * the run has to stop.
  *
  * @module
  */
-import type { Acontext } from "../resources.ts";
-import type { Clock, Log, Randomness } from "../ports.ts";
 import type { CleanupStore, RunError, RunResult, StopReason } from "./ports.ts";
-import { SweepRun } from "./sweep_run.ts";
-
-export interface SweepDeps {
-  store: CleanupStore;
-  acontext: Acontext;
-  clock: Clock;
-  random: Randomness;
-  log: Log;
-}
+import { type SweepDeps, SweepRun } from "./run.ts";
 
 export interface SweepOptions {
   runId: string;
   /** Count only, change nothing. */
   dryRun: boolean;
-  /** Expire even what the breaker would hold back. */
+  /** Expire even what the limit on mass expiry would hold back. */
   force: boolean;
   /** Sessions at most; null means the project's `max_per_run`. */
   limit: number | null;
@@ -83,13 +73,13 @@ export async function sweep(deps: SweepDeps, options: SweepOptions): Promise<Swe
 
 async function preview(store: CleanupStore, options: SweepOptions): Promise<SweepReport> {
   const limit = options.limit ?? DRY_RUN_LIMIT;
-  const { queued, expired, stale, breaker } = await store.previewCleanup({
+  const { queued, expired, stale, tooManyExpiring } = await store.previewSweep({
     limit,
     force: options.force,
   });
-  const due = queued + stale + (breaker ? 0 : expired);
+  const due = queued + stale + (tooManyExpiring ? 0 : expired);
   return {
-    ...emptyResult(breaker ? "breaker" : "dry_run"),
+    ...emptyResult(tooManyExpiring ? "too_many_expiring" : "dry_run"),
     runId: options.runId,
     total: Math.min(due, limit),
     remaining: due,
@@ -100,7 +90,7 @@ function emptyResult(stopReason: StopReason): RunResult {
   return { total: 0, deleted: 0, failed: 0, deferred: 0, errors: [], stopReason };
 }
 
-/** What is recorded of a run that threw; what it had done until then is in the queue and the receipts. */
+/** What is recorded of a run that threw; what it did before that is in the queue and the receipts. */
 export function failedSweep(runId: string, error: string): RunResult {
   return { ...emptyResult("error"), errors: [{ id: runId, error }] };
 }

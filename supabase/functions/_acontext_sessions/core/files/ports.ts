@@ -1,5 +1,5 @@
 /**
- * What the core needs of Acontext's disks. A path is absolute and begins and ends with "/".
+ * What the core needs from Acontext's disks. A path is absolute and begins and ends with "/".
  *
  * @module
  */
@@ -37,6 +37,12 @@ export interface Upload extends FilePlace {
   stagedFor: string | null;
 }
 
+/** A file and a URL to it that needs no key. */
+export interface FileLink {
+  file: RemoteFile;
+  url: string;
+}
+
 /** The content of a file on its way. */
 export interface Download {
   stream: ReadableStream<Uint8Array>;
@@ -46,18 +52,14 @@ export interface Download {
 /** The files of remote disks. */
 export interface Files {
   list(diskId: string, path: string): Promise<RemoteOutcome<RemoteDirectory>>;
-  /** `absent`: the disk is there and has no such file. */
+  /** `absent`: the disk exists and has no such file. */
   stat(diskId: string, place: FilePlace): Promise<RemoteOutcome<RemoteFile>>;
-  /** With a URL that needs no key, for so many seconds. */
-  link(
-    diskId: string,
-    place: FilePlace,
-    expires: number,
-  ): Promise<RemoteOutcome<{ file: RemoteFile; url: string }>>;
+  /** For so many seconds. `absent` as with {@link stat}. */
+  link(diskId: string, place: FilePlace, expires: number): Promise<RemoteOutcome<FileLink>>;
   /** Deletes what is there under this name and then stores the file: not atomic. */
   put(diskId: string, upload: Upload): Promise<RemoteOutcome<RemoteFile>>;
   /** A missing file is `unknown`, as is any failure. */
   remove(diskId: string, place: FilePlace): Promise<RemoteOutcome<null>>;
-  /** Begins to read what a link leads to. */
+  /** Begins to read what a link leads to. `absent`: nothing any more. */
   open(url: string): Promise<RemoteOutcome<ReadableStream<Uint8Array>>>;
 }

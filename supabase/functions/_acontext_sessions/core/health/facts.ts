@@ -1,9 +1,12 @@
 /**
- * What the database tells about its health: `public.session_health`. Times are ISO 8601, durations seconds.
+ * What the database reports about its health: `public.acontext_session_health`. Times are ISO 8601, durations seconds.
  *
  * @module
  */
 import * as z from "zod";
+
+/** Failed attempts from which a deletion counts as stuck; the database has the same number. */
+export const STUCK_ATTEMPTS = 10;
 
 const count = z.number().int().nonnegative();
 
@@ -40,9 +43,9 @@ export const healthFactsSchema = z.object({
     due: cappedCount,
     /** Active sessions past their expiry, which the next nightly run takes up. */
     expired: cappedCount,
-    /** Failed ten times or more. */
+    /** Failed `STUCK_ATTEMPTS` times or more. */
     stuck: cappedCount,
-    /** How long the longest due has been due; null when nothing is. */
+    /** How long the oldest due entry has been due; null when nothing is. */
     dueForSeconds: seconds.nullable(),
     expiredForSeconds: seconds.nullable(),
     /** Age of the oldest request, looked for among the 10,000 entries that are due first. */
@@ -75,7 +78,7 @@ export const healthFactsSchema = z.object({
   }),
   /** Receipts of resources whose absence the server could not prove. */
   unproven: cappedCount,
-  settings: z.looseObject({ cleanup_enabled: z.boolean(), breaker_minimum: z.number() }),
+  settings: z.looseObject({ cleanup_enabled: z.boolean(), max_expiry_minimum: z.number() }),
   /** How long each schedule may pause, in seconds. */
   pauses: z.object({ cleanup: count, retry: count, reconcile: count }),
   settingsLog: z.array(z.object({
@@ -84,7 +87,12 @@ export const healthFactsSchema = z.object({
     old: z.record(z.string(), settingValue),
     new: z.record(z.string(), settingValue),
   })),
-  vault: z.object({ projectUrl: z.string().nullable(), secretKey: z.boolean() }),
+  /** What Vault has for the dispatcher and can be used; `unusable` names what is there and cannot. */
+  vault: z.object({
+    projectUrl: z.string().nullable(),
+    secretKey: z.boolean(),
+    unusable: z.array(z.string()),
+  }),
   jobs: z.array(z.object({
     /** Without its prefix `acontext-sessions-`. */
     name: z.string(),

@@ -1,11 +1,12 @@
 /**
- * Everything that health may find wrong: one table. `docs/operations.md` has a runbook for each, and a test compares them.
+ * Everything that health may find wrong: one table. `docs/operations.md` has a runbook for each, and a test compares
+ * them.
  *
  * @module
  */
 
 interface ReasonKind {
-  /** `failing`: nothing is deleted until somebody does something. `degraded`: it works, but not as it should. */
+  /** `failing`: nothing is deleted until someone acts. `degraded`: it works, but not as it should. */
   severity: "degraded" | "failing";
   /** What to do, in one sentence; the runbook has more. */
   remedy: string;
@@ -15,12 +16,12 @@ export const HEALTH_REASONS = {
   not_configured: {
     severity: "failing",
     remedy:
-      "Put the project's URL and a secret key into Vault, as project_url and cleanup_secret_key",
+      "Put the project's URL and a secret key into Vault: npm run ops -- rotate-secret, with SUPABASE_URL and SUPABASE_SECRET_KEY",
   },
   job_missing: {
     severity: "failing",
     remedy:
-      "Make the cron jobs anew: npm run ops -- settings set, or select public.configure_cleanup('{}')",
+      "Create the cron jobs again: npm run ops -- settings set, or select public.acontext_configure_cleanup('{}')",
   },
   job_failing: {
     severity: "failing",
@@ -30,34 +31,36 @@ export const HEALTH_REASONS = {
   worker_unreachable: {
     severity: "failing",
     remedy:
-      "http_401: put a valid secret key into Vault. http_404: deploy cleanup-sessions. http_500: set the variable that its log names. Else: correct project_url in Vault",
+      "http_401: put a valid secret key into Vault, npm run ops -- rotate-secret. http_404: deploy cleanup-sessions. http_500: set the variable that its log names. Otherwise: correct acontext_sessions_project_url in Vault by the same command",
   },
   acontext_unreachable: {
     severity: "failing",
     remedy:
-      "Check that Acontext is up and that ACONTEXT_API_KEY is valid: npm run doctor; the next run goes on by itself",
+      "Check that Acontext is up and that ACONTEXT_API_KEY is valid: npm run doctor; the next run continues by itself",
   },
   cleanup_overdue: {
     severity: "failing",
-    remedy: "Look why no run succeeds: npm run ops -- runs; then start one: npm run ops -- sweep",
+    remedy:
+      "Find out why no run succeeds: npm run ops -- runs; then start one: npm run ops -- sweep",
   },
   run_failed: {
     severity: "degraded",
-    remedy: "Look for run_failed in the log of cleanup-sessions; the next run goes on by itself",
+    remedy: "Look for run_failed in the log of cleanup-sessions; the next run continues by itself",
   },
   backlog_growing: {
     severity: "degraded",
     remedy:
-      "Let more be done at a time: npm run ops -- settings set max_workers=8 concurrency=32; until then: npm run ops -- sweep",
+      "Raise the throughput: npm run ops -- settings set max_workers=8 concurrency=32; in the meantime: npm run ops -- sweep",
   },
   stuck_sessions: {
     severity: "degraded",
-    remedy: "See what Acontext says of each: npm run ops -- stuck; then npm run ops -- retry <id>",
+    remedy:
+      "See what Acontext says about each: npm run ops -- stuck; then npm run ops -- retry <id>",
   },
-  breaker_tripped: {
+  too_many_expiring: {
     severity: "degraded",
     remedy:
-      "Look what would go: npm run ops -- sweep --dry-run --force; correct session_ttl, or insist: npm run ops -- sweep --force",
+      "See what would expire: npm run ops -- sweep --dry-run --force; correct session_ttl, or confirm: npm run ops -- sweep --force",
   },
   reconcile_overdue: {
     severity: "degraded",
@@ -71,11 +74,11 @@ export const HEALTH_REASONS = {
   unproven_resources: {
     severity: "degraded",
     remedy:
-      "Upgrade the Acontext server, which cannot tell whose a disk is, and look for the disks in private.deletion_log by hand",
+      "Upgrade the Acontext server, which cannot tell who owns a disk, and check by hand for the disks listed in acontext_sessions.deletion_log",
   },
   cleanup_disabled: {
     severity: "degraded",
-    remedy: "Allow the cleanup again: npm run ops -- settings set cleanup_enabled=true",
+    remedy: "Switch the cleanup on again: npm run ops -- settings set cleanup_enabled=true",
   },
 } as const satisfies Record<string, ReasonKind>;
 

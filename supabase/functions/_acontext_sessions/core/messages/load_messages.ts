@@ -1,9 +1,12 @@
 /**
- * Reads a session's conversation.
+ * Loads a session's messages: a page of them, the newest, or all.
  *
  * @module
  */
 import { AppError } from "../errors.ts";
+import { PAGE_SIZE } from "../resources.ts";
+import type { SessionKey } from "../sessions/ports.ts";
+import { type SessionInUse, type UseDeps, useSession } from "../sessions/use_session.ts";
 import type {
   EditStrategy,
   Format,
@@ -12,11 +15,7 @@ import type {
   Messages,
   PageQuery,
 } from "./ports.ts";
-import type { RemoteIds, SessionKey } from "../sessions/ports.ts";
-import { enter, explain, unavailable, type UseDeps } from "../sessions/use_session.ts";
 
-const ACTION = "load the messages";
-const MAX_LIMIT = 200;
 /** Pages that may have been added while the newest were read. */
 const MAX_ROUNDS = 10;
 
@@ -26,7 +25,7 @@ export interface LoadMessagesDeps extends UseDeps {
 
 export interface LoadMessagesInput {
   key: SessionKey;
-  /** A page of so many; null: the whole conversation, or a full page where a cursor is given. */
+  /** A page of so many; null: all messages, or a full page where a cursor is given. */
   limit: number | null;
   cursor: string | null;
   /** The newest so many, instead of a page. */
@@ -47,24 +46,28 @@ export interface LoadedMessages {
 }
 
 /**
- * A page of the conversation, its newest messages, or all of it.
+ * A page of the messages, the newest of them, or all.
  *
- * @throws {AppError} those of {@link enter}, `invalid_request` for a bad cursor, `history_too_large`,
+ * @throws {AppError} those of {@link useSession}, `invalid_request` for a bad cursor, `history_too_large`,
  *   `acontext_unavailable`, `acontext_rejected`, `acontext_inconsistent`
  */
 export async function loadMessages(
   deps: LoadMessagesDeps,
   input: LoadMessagesInput,
 ): Promise<LoadedMessages> {
-  const ids = await enter(deps, input.key, { touch: true });
-  const read = (query: Partial<PageQuery>) => readPage(deps, { input, ids, query });
+  const session = await useSession(deps, input.key, {
+    touch: true,
+    needs: "session",
+    action: "load the messages",
+  });
+  const read = (query: Partial<PageQuery>) => readPage(deps.messages, session, { input, query });
   if (input.last !== null) {
-    // Strategies are applied to a page: only the whole conversation as one page is edited as a whole.
+    // Strategies apply to one page: to be edited together, all messages have to be on it.
     return input.editStrategies.length > 0
       ? newestOf(await read({ limit: null }), input.last)
       : await readNewest(read, input.last);
   }
-  const limit = input.limit ?? (input.cursor === null ? null : MAX_LIMIT);
+  const limit = input.limit ?? (input.cursor === null ? null : PAGE_SIZE);
   const page = await read({ limit, cursor: input.cursor });
   const { messages, next, tokens, publicUrls } = page;
   return { messages, nextCursor: next, hasMore: next !== null, tokens, publicUrls };
@@ -85,7 +88,7 @@ async function readNewest(
   const seen = new Set(messages.map(({ id }) => id));
   let cursor: string | null = page.next;
   for (let round = 0; round < MAX_ROUNDS && cursor !== null; round++) {
-    const more: MessagePage = await read({ limit: MAX_LIMIT, cursor });
+    const more: MessagePage = await read({ limit: PAGE_SIZE, cursor });
     messages.push(...more.messages.filter(({ id }) => id === null || !seen.has(id)));
     Object.assign(publicUrls, more.publicUrls);
     cursor = more.next;
@@ -108,55 +111,27 @@ function newestOf(
 }
 
 async function readPage(
-  deps: LoadMessagesDeps,
-  { input, ids, query }: {
-    input: LoadMessagesInput;
-    ids: RemoteIds;
-    query: Partial<PageQuery>;
-  },
+  messages: Messages,
+  session: SessionInUse,
+  { input, query }: { input: LoadMessagesInput; query: Partial<PageQuery> },
 ): Promise<MessagePage> {
-  const { format, editStrategies, withAssetUrls, key } = input;
+  const { format, editStrategies, withAssetUrls, cursor } = input;
+  const { acontextSessionId: remoteId } = session;
   const whole = { limit: null, cursor: null, newest: false, format, editStrategies, withAssetUrls };
-  const page = await deps.messages.page(ids.acontextSessionId, { ...whole, ...query });
+  const page = await messages.page(remoteId, { ...whole, ...query });
   if (page.kind === "done") return page.value;
   if (page.kind === "too_large") throw new AppError("history_too_large");
-  throw await explain(deps, page, {
-    key,
-    ids,
-    needs: "session",
-    action: ACTION,
-    ...(input.cursor === null ? {} : { refused: badCursor, doubted }),
-  });
+  throw await session.errorFor(page, cursor === null ? {} : { refused: badCursor, doubted });
 
-  /** To a bad cursor Acontext answers as if it were broken. A page without it tells. */
+  /** Acontext answers a bad cursor as if the server were broken. A page without one shows which it is. */
   async function doubted(): Promise<AppError> {
-    const first = await deps.messages.page(ids.acontextSessionId, { ...whole, limit: 1 });
-    return first.kind === "done" ? badCursor() : unavailable(ACTION);
+    const first = await messages.page(remoteId, { ...whole, limit: 1 });
+    return first.kind === "done" ? badCursor() : session.unavailable();
   }
 }
 
 function badCursor(): AppError {
   return new AppError("invalid_request", {
     details: [{ path: "cursor", message: "must be the nextCursor of an earlier page" }],
-  });
-}
-
-/**
- * The tokens of the whole conversation. Looking is no activity: a dashboard must not keep a session alive.
- *
- * @throws {AppError} those of {@link enter}, `acontext_unavailable`, `acontext_rejected`, `acontext_inconsistent`
- */
-export async function countTokens(
-  deps: LoadMessagesDeps,
-  key: SessionKey,
-): Promise<{ totalTokens: number }> {
-  const ids = await enter(deps, key, { touch: false });
-  const counted = await deps.messages.countTokens(ids.acontextSessionId);
-  if (counted.kind === "done") return { totalTokens: counted.value };
-  throw await explain(deps, counted, {
-    key,
-    ids,
-    needs: "session",
-    action: "count the tokens",
   });
 }

@@ -1,13 +1,10 @@
 /**
- * What the core needs to store and load messages: the database's word on a session, and Acontext's messages.
+ * What the core needs to store and load messages: the use of sessions in the database, and Acontext's messages.
  *
  * @module
  */
 import type { FileContent, Json, JsonObject, Lease, RemoteOutcome } from "../ports.ts";
 import type { RemoteIds, SessionKey, Unusable, UseStore } from "../sessions/ports.ts";
-
-/** The member of `meta` in which what we store in Acontext carries our own notes. Callers may not use it. */
-export const MARK = "acontext_sessions";
 
 export const FORMATS = ["openai", "acontext", "anthropic", "gemini"] as const;
 export type Format = typeof FORMATS[number];
@@ -33,7 +30,7 @@ export interface MessageKey {
   bodyHash: string;
 }
 
-/** What became of a message that was counted; see the comment on `public.settle_message`. */
+/** What happened to a message that was counted; see the comment on `public.acontext_settle_message`. */
 export type MessageResult = "stored" | "refused" | "failed";
 
 export interface MessageStore extends UseStore {
@@ -62,11 +59,11 @@ export interface EditStrategy {
 }
 
 export interface PageQuery {
-  /** 1 to 200; null: the whole conversation, and no cursor. */
+  /** 1 to `PAGE_SIZE`; null: all messages, and no cursor. */
   limit: number | null;
   cursor: string | null;
   /**
-   * Asks for the newest. The items are in order all the same, and when there are more, the server leaves out the very
+   * Asks for the newest. The items are still oldest first, and when there are more, the server leaves out the very
    * newest message: it follows `next`.
    */
   newest: boolean;
@@ -76,7 +73,9 @@ export interface PageQuery {
 }
 
 export interface LoadedMessage {
-  /** Null when the format cannot show every message of the page, so that none can be told by its place. */
+  /**
+   * Null when the format cannot show every message of the page, so that a place in it does not say which message it is.
+   */
   id: string | null;
   /** What was stored with it. */
   meta: JsonObject;
@@ -95,13 +94,13 @@ export interface MessagePage {
 
 /** The messages of remote sessions. */
 export interface Messages {
-  /** Stores a message, with a mark by which {@link find} can tell it. Not idempotent. */
+  /** Stores a message, with a mark by which {@link find} can recognise it. Not idempotent. */
   store(
     remoteId: string,
     message: NewMessage,
     mark: string | null,
   ): Promise<RemoteOutcome<StoredMessage>>;
-  /** The message with this mark; null is a complete search in vain. */
+  /** The message with this mark; null when a complete search did not find it. */
   find(remoteId: string, mark: string): Promise<RemoteOutcome<StoredMessage | null>>;
   page(
     remoteId: string,

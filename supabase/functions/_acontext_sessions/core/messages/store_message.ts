@@ -4,6 +4,17 @@
  * @module
  */
 import { AppError } from "../errors.ts";
+import { newLease } from "../lease.ts";
+import type { Clock, Randomness } from "../ports.ts";
+import type { SessionKey } from "../sessions/ports.ts";
+import {
+  type Failure,
+  type SessionInUse,
+  sessionInUse,
+  unusable,
+  type UseDeps,
+  useSession,
+} from "../sessions/use_session.ts";
 import type {
   MessageKey,
   MessageResult,
@@ -12,21 +23,10 @@ import type {
   NewMessage,
   StoredMessage,
 } from "./ports.ts";
-import type { RemoteIds, SessionKey } from "../sessions/ports.ts";
-import type { HeldLease } from "../lease.ts";
-import type { Clock, Randomness } from "../ports.ts";
-import {
-  enter,
-  explain,
-  type Failure,
-  unavailable,
-  unusable,
-  type UseDeps,
-} from "../sessions/use_session.ts";
 
-const ACTION = "store the message";
-/** How long after taking the lease a message may be sent. */
-const WORK_MS = 20_000;
+const PURPOSE = { needs: "session", action: "store the message" } as const;
+/** Long enough for a message that is sent at the deadline and arrives after we gave it up. */
+const LEASE = { workMs: 20_000, timeouts: 4 } as const;
 
 export interface StoreMessageDeps extends UseDeps {
   sessions: MessageStore;
@@ -41,20 +41,13 @@ interface Stored {
   message: StoredMessage;
 }
 
-/** Which record of the database speaks for this call; null without an idempotency key. */
+/** The database's record of this call; null without an idempotency key. */
 type Claim = { leaseId: string; keyHash: string } | null;
 
-interface Attempt {
-  key: SessionKey;
-  ids: RemoteIds;
-  message: NewMessage;
-  claim: Claim;
-}
-
 /**
- * Stores `message` at the end of the session's conversation.
+ * Stores `message` after the session's other messages.
  *
- * @throws {AppError} those of {@link enter}, `idempotency_busy`, `idempotency_mismatch`, `message_rejected`,
+ * @throws {AppError} those of {@link useSession}, `idempotency_busy`, `idempotency_mismatch`, `message_rejected`,
  *   `message_uncertain`, `acontext_unavailable`, `acontext_inconsistent`
  */
 export async function storeMessage(
@@ -63,16 +56,16 @@ export async function storeMessage(
 ): Promise<Stored> {
   const { key, message, idempotency } = input;
   if (idempotency !== null) return await storeOnce(deps, { key, message, idempotency });
-  const ids = await enter(deps, key, { touch: true, newMessages: 1 });
-  const attempt = { key, ids, message, claim: null };
-  const outcome = await deps.messages.store(ids.acontextSessionId, message, null);
+  const session = await useSession(deps, key, { touch: true, newMessages: 1, ...PURPOSE });
+  const outcome = await deps.messages.store(session.acontextSessionId, message, null);
   if (outcome.kind === "done") return { created: true, message: outcome.value };
   if (outcome.kind === "unknown") {
     throw new AppError("message_uncertain", {
       hint: "Look for the message before sending it again, or send an Idempotency-Key next time",
     });
   }
-  throw await giveUp(deps, attempt, { failure: outcome, sent: true });
+  const attempt = new Attempt(deps, session, { message, claim: null });
+  throw await attempt.giveUp(outcome, { sent: true });
 }
 
 async function storeOnce(
@@ -84,7 +77,7 @@ async function storeOnce(
   },
 ): Promise<Stored> {
   const { sessions, messages, clock } = deps;
-  const lease = newMessageLease(deps);
+  const lease = newLease(deps, LEASE);
   const begun = await sessions.beginMessage(key, idempotency, lease);
   switch (begun.outcome) {
     case "started":
@@ -101,86 +94,82 @@ async function storeOnce(
   }
 
   const { acontextSessionId: remoteId, mark } = begun;
+  const session = sessionInUse(deps, key, { ids: begun, ...PURPOSE });
   const claim = { leaseId: lease.leaseId, keyHash: idempotency.keyHash };
-  const attempt = { key, ids: begun, message, claim };
+  const attempt = new Attempt(deps, session, { message, claim });
   if (begun.outcome === "resumed") {
     const found = await messages.find(remoteId, mark);
-    if (found.kind !== "done") throw await giveUp(deps, attempt, { failure: found, sent: false });
-    if (found.value !== null) return await keep(deps, attempt, found.value, { created: false });
+    if (found.kind !== "done") throw await attempt.giveUp(found, { sent: false });
+    if (found.value !== null) return await attempt.keep(found.value, { created: false });
   }
-  // Whoever holds the lease after this would look in vain for what we send now.
+  // A later holder of the lease would look before a message sent now has arrived, and send it again.
   if (clock.now() > lease.deadline) {
-    await settle(deps, attempt, "failed");
-    throw unavailable(ACTION);
+    await attempt.settle("failed");
+    throw session.unavailable();
   }
   const outcome = await messages.store(remoteId, message, mark);
-  if (outcome.kind === "done") return await keep(deps, attempt, outcome.value, { created: true });
-  if (outcome.kind !== "unknown") {
-    throw await giveUp(deps, attempt, { failure: outcome, sent: true });
-  }
+  if (outcome.kind === "done") return await attempt.keep(outcome.value, { created: true });
+  if (outcome.kind !== "unknown") throw await attempt.giveUp(outcome, { sent: true });
   const found = await messages.find(remoteId, mark);
   if (found.kind === "done" && found.value !== null) {
-    return await keep(deps, attempt, found.value, { created: true });
+    return await attempt.keep(found.value, { created: true });
   }
-  // It may still land. The lease keeps repeated calls waiting until that is no longer to be expected.
+  // It may still arrive. The lease makes repeated calls wait until that can no longer be expected.
   throw new AppError("message_uncertain", { retryAfterSeconds: lease.leaseSeconds });
 }
 
-/** Long enough for a message that is sent at the deadline and lands after we gave it up. */
-function newMessageLease({ acontext, clock, random }: StoreMessageDeps): HeldLease {
-  return {
-    leaseId: random.uuid(),
-    leaseSeconds: Math.ceil((WORK_MS + 4 * acontext.timeoutMs) / 1000),
-    deadline: clock.now() + WORK_MS,
-  };
-}
+/** A message that the database has counted, and how that is settled. */
+class Attempt {
+  readonly #deps: StoreMessageDeps;
+  readonly #session: SessionInUse;
+  readonly #message: NewMessage;
+  readonly #claim: Claim;
 
-/** Records the message under its key. Failing at it costs a later call with the key one look into Acontext. */
-async function keep(
-  deps: StoreMessageDeps,
-  attempt: Attempt,
-  message: StoredMessage,
-  { created }: { created: boolean },
-): Promise<Stored> {
-  await settle(deps, attempt, "stored", message);
-  return { created, message };
-}
+  constructor(
+    deps: StoreMessageDeps,
+    session: SessionInUse,
+    { message, claim }: { message: NewMessage; claim: Claim },
+  ) {
+    this.#deps = deps;
+    this.#session = session;
+    this.#message = message;
+    this.#claim = claim;
+  }
 
-/** Takes the count back, frees the key as far as that is safe, and gives the error to throw. */
-async function giveUp(
-  deps: StoreMessageDeps,
-  attempt: Attempt,
-  { failure, sent }: { failure: Failure; sent: boolean },
-): Promise<AppError> {
-  // Only these are Acontext's own word that nothing was stored. After anything else the next call with the key looks first.
-  const certain = failure.kind === "rejected" || failure.kind === "throttled";
-  const active = await settle(deps, attempt, certain ? "refused" : "failed");
-  if (!active) return new AppError("session_deleting");
-  return await explain(deps, failure, {
-    ...attempt,
-    needs: "session",
-    action: ACTION,
-    refused,
-    // Of what fits its format, only a Gemini response can still not fit the conversation: it has to answer a call.
-    ...(attempt.message.format === "gemini" && sent ? { doubted: refused } : {}),
-  });
+  /** Records the message under its key. When that fails, a later call with the key has to look into Acontext once. */
+  async keep(message: StoredMessage, { created }: { created: boolean }): Promise<Stored> {
+    await this.settle("stored", message);
+    return { created, message };
+  }
+
+  /** Takes the count back, frees the key as far as that is safe, and gives the error to throw. */
+  async giveUp(failure: Failure, { sent }: { sent: boolean }): Promise<AppError> {
+    // Only in these does Acontext itself say that nothing was stored. After anything else the next call with the key
+    // looks first.
+    const certain = failure.kind === "rejected" || failure.kind === "throttled";
+    const active = await this.settle(certain ? "refused" : "failed");
+    if (!active) return new AppError("session_deleting");
+    return await this.#session.errorFor(failure, {
+      refused,
+      // Of what fits its format, only a Gemini response may still not fit where it stands: it has to answer a call.
+      ...(this.#message.format === "gemini" && sent ? { doubted: refused } : {}),
+    });
+  }
+
+  /** Resolves to whether the session is still active, as far as is known. */
+  async settle(result: MessageResult, message: StoredMessage | null = null): Promise<boolean> {
+    const { sessions, log } = this.#deps;
+    const { sessionId } = this.#session.key;
+    try {
+      const claim = this.#claim;
+      return (await sessions.settleMessage({ sessionId, result, claim, message })).active;
+    } catch {
+      log.warn("settle_message_failed", { sessionId, result });
+      return true;
+    }
+  }
 }
 
 function refused(): AppError {
   return new AppError("message_rejected");
-}
-
-/** Answers whether the session is still active, as far as one knows. */
-async function settle(
-  { sessions, log }: StoreMessageDeps,
-  { key: { sessionId }, claim }: Attempt,
-  result: MessageResult,
-  message: StoredMessage | null = null,
-): Promise<boolean> {
-  try {
-    return (await sessions.settleMessage({ sessionId, result, claim, message })).active;
-  } catch {
-    log.warn("settle_message_failed", { sessionId, result });
-    return true;
-  }
 }

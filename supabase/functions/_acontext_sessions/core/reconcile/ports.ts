@@ -3,15 +3,15 @@
  *
  * @module
  */
-import type { Outcome } from "../ports.ts";
 import type { RunError } from "../cleanup/ports.ts";
+import type { Outcome } from "../ports.ts";
 
 /** A remote resource that carries this deployment's mark. */
 export type Marked = {
   id: string;
   /** The session id in its mark. */
   originId: string;
-  /** As Acontext tells it, RFC 3339. */
+  /** As Acontext gives it, RFC 3339. */
   createdAt: string;
 };
 
@@ -33,7 +33,7 @@ export interface Catalog {
   disksOf(originId: string): Promise<Outcome<Marked[]>>;
   /** Whether the label owns nothing at all: no session, no disk, no skill. */
   isUnused(originId: string): Promise<Outcome<boolean>>;
-  /** Removes the label. Whatever it still owned would go with it, so ask {@link isUnused} first. */
+  /** Removes the label. Whatever it still owns goes with it, so ask {@link isUnused} first. */
   removeLabel(originId: string): Promise<Outcome<null>>;
 }
 
@@ -45,10 +45,10 @@ export interface Position {
   cursor: string | null;
 }
 
-/** What the runs of one pass over the lists came across together. */
+/** What the runs of one pass over the lists found together. */
 export interface PassCounts {
   seen: number;
-  /** Without what somebody insisted on. */
+  /** Without what was queued by force. */
   unknown: number;
 }
 
@@ -58,24 +58,26 @@ export type StartReconcileOutcome =
   | { outcome: "disabled" }
   | { outcome: "busy" };
 
-export type ReconcileStopReason =
-  | "complete"
-  | "limit"
-  | "time_budget"
-  | "shutdown"
-  | "outage"
-  | "throttled"
-  | "too_many_unknown"
-  | "lost"
-  | "duplicate"
-  | "disabled"
-  | "busy"
-  | "error";
+export const RECONCILE_STOP_REASONS = [
+  "complete",
+  "limit",
+  "time_budget",
+  "shutdown",
+  "outage",
+  "throttled",
+  "too_many_unknown",
+  "lost",
+  "disabled",
+  "duplicate",
+  "busy",
+  "error",
+] as const;
+export type ReconcileStopReason = typeof RECONCILE_STOP_REASONS[number];
 
 export type ReconcileResult = {
   /** Live resources and labels met on the way. */
   seen: number;
-  /** Resources that nobody knows and that are past the grace period. */
+  /** Resources that no session knows and that are past the grace period. */
   unknown: number;
   /** Of these, queued for deletion. */
   queued: number;

@@ -1,9 +1,9 @@
 /**
  * Looks for remote resources that no session knows, and queues them for deletion.
  *
- * Only what carries this deployment's namespace is looked at: other resources, the disks of agent skills among them, are
+ * Only what carries this deployment's namespace is read: other resources, the disks of agent skills among them, are
  * never even listed. What is found is queued at the end of a run, in one step with the walk's position, and only when
- * it is little of what was seen: a wrong database must not empty an Acontext project.
+ * it is a small part of what was seen: a wrong database must not empty an Acontext project.
  *
  * @module
  */
@@ -18,11 +18,13 @@ import type {
 } from "./ports.ts";
 import { ReconcileWalk } from "./walk.ts";
 
-/** Unknown resources that are always believed, and the share of those seen that is. */
+/** This many unknown resources are always believed; more only up to this share of what was seen. */
 const BELIEVED = 10;
 const BELIEVED_SHARE = 0.05;
 /** Lists at most this many in a report. */
 const MAX_LISTED = 100;
+/** How much longer than its time budget a run holds the walk: calls that began in time may still end. */
+const HOLD_MARGIN_SECONDS = 60;
 
 export interface ReconcileDeps {
   store: ReconcileStore;
@@ -35,7 +37,7 @@ export interface ReconcileOptions {
   runId: string;
   /** Walk from the start and list what would be queued; change nothing. */
   dryRun: boolean;
-  /** Queue even when suspiciously much is unknown. */
+  /** Queue even when suspiciously many are unknown. */
   force: boolean;
   timeBudgetMs: number;
   signal: AbortSignal;
@@ -56,8 +58,7 @@ export async function reconcile(
   const { runId, dryRun } = options;
   const startedAt = clock.now();
   const endsAt = startedAt + options.timeBudgetMs;
-  // Held a little longer than the budget: calls that began in time may still end.
-  const holdSeconds = Math.ceil(options.timeBudgetMs / 1000) + 60;
+  const holdSeconds = Math.ceil(options.timeBudgetMs / 1000) + HOLD_MARGIN_SECONDS;
   const started = dryRun
     ? { outcome: "started", phase: "sessions", cursor: null, seen: 0, unknown: 0 } as const
     : await store.startReconcile(runId, holdSeconds);
@@ -115,7 +116,7 @@ const nowhere = {
   mayRemoveLabels: false,
 } as const;
 
-/** Looks at the whole pass: many runs that each find a little must not queue more together than one may. */
+/** Looks at the whole pass: many runs that each find a little must not queue more together than one run may. */
 function isSuspicious(before: PassCounts, walk: ReconcileWalk): boolean {
   const unknown = unknownTo(walk);
   return unknown > 0 &&

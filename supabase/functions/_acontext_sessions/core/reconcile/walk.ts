@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { NIL_ID } from "../ids.ts";
 import type { Clock, Outcome } from "../ports.ts";
 import type {
   Catalog,
@@ -17,12 +18,11 @@ import type {
 
 /** So that a run's CPU time stays far below the platform's limit. */
 const MAX_PAGES = 100;
-/** Unknown resources that one call can queue well within the database's limit for a statement. */
+/** Unknown resources that one call can queue well within the database's time limit for a statement. */
 const MAX_FOUND = 1000;
 const UNCERTAIN_STEP = 50;
 /** Labels looked into at a time. */
 const CONCURRENCY = 8;
-const BEFORE_ALL_IDS = "00000000-0000-0000-0000-000000000000";
 
 export interface WalkOptions {
   position: Position;
@@ -34,7 +34,7 @@ export interface WalkOptions {
 
 /** Ends the walk early; the page it was on is walked again. */
 class Interrupted extends Error {
-  /** @param detail What Acontext said; null when the walk ended of its own accord. */
+  /** @param detail What Acontext said; null when something else ended the walk. */
   constructor(readonly reason: ReconcileStopReason, readonly detail: string | null = null) {
     super(detail ?? reason);
   }
@@ -92,18 +92,18 @@ export class ReconcileWalk {
     switch (phase) {
       case "sessions": {
         const read = (from: string | null) => catalog.sessionsPage(from);
-        const page = valueOf(await (isFirst ? readOrBeginAnew(read, cursor) : read(cursor)));
+        const page = valueOf(await (isFirst ? readOrRestart(read, cursor) : read(cursor)));
         return this.#moveOn(await this.#sessionsPage(page), "labels");
       }
       case "labels": {
         const read = (from: string | null) => catalog.labelsPage(from);
-        const outcome = await (isFirst ? readOrBeginAnew(read, cursor) : read(cursor));
+        const outcome = await (isFirst ? readOrRestart(read, cursor) : read(cursor));
         // Servers without this list do not know labels either: nothing can be found by them.
         const next = isUnsupported(outcome) ? null : await this.#labelsPage(valueOf(outcome));
         return this.#moveOn(next, "uncertain");
       }
       case "uncertain":
-        return this.#moveOn(await this.#uncertainPage(cursor ?? BEFORE_ALL_IDS), null);
+        return this.#moveOn(await this.#uncertainPage(cursor ?? NIL_ID), null);
     }
   }
 
@@ -179,7 +179,7 @@ export class ReconcileWalk {
  * The page at a cursor that an earlier run saved. A server that answers the first page but not that one no longer
  * understands the cursor, which would stop every run at the same place: the list is walked from its start.
  */
-async function readOrBeginAnew<T>(
+async function readOrRestart<T>(
   read: (cursor: string | null) => Promise<Outcome<T>>,
   cursor: string | null,
 ): Promise<Outcome<T>> {

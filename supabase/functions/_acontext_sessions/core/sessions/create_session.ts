@@ -8,10 +8,10 @@
  */
 import { AppError } from "../errors.ts";
 import { newLease } from "../lease.ts";
-import { type HalfMade, type MadeResources, makeResources } from "./make_resources.ts";
-import type { Acontext } from "../resources.ts";
-import type { BeginOutcome, NewSession, SessionStore, SessionView } from "./ports.ts";
 import type { Clock, JsonObject, Lease, Log, Randomness } from "../ports.ts";
+import type { RemoteResources } from "../resources.ts";
+import { type HalfMade, type MadeResources, makeResources } from "./make_resources.ts";
+import type { BeginOutcome, NewSession, SessionStore, SessionView } from "./ports.ts";
 
 /** How long a call waits for another call that is making the same session. */
 const BUSY_WAIT_MS = 8_000;
@@ -19,7 +19,7 @@ const BUSY_POLL_MS = 250;
 
 export interface CreateDeps {
   store: SessionStore;
-  acontext: Acontext;
+  acontext: RemoteResources;
   clock: Clock;
   random: Randomness;
   log: Log;
@@ -37,10 +37,10 @@ export interface CreateInput {
 }
 
 /**
- * Makes the session, or answers the existing one with this id.
+ * Makes the session, or returns the existing one with this id.
  *
- * @throws {AppError} `session_not_found`, `session_deleting`, `session_deleted`, `session_busy`, `quota_exceeded`, `unauthorized`,
- *   `id_taken`, `acontext_unavailable`, `acontext_rejected`, `database_unavailable`
+ * @throws {AppError} `session_not_found`, `session_deleting`, `session_deleted`, `session_busy`, `quota_exceeded`,
+ *   `unauthorized`, `id_taken`, `acontext_unavailable`, `acontext_rejected`, `database_unavailable`
  */
 export async function createSession(
   deps: CreateDeps,
@@ -77,7 +77,7 @@ export async function createSession(
   }
 }
 
-/** All that is known to be there. What is bound or queued already may be said again. */
+/** Everything that is known to exist. Naming what is bound or queued already does no harm. */
 function idsOf(
   made: MadeResources | HalfMade | undefined,
 ): { sessionIds: string[]; diskIds: string[] } {
@@ -119,9 +119,7 @@ async function bind(
     case "active":
       return activated.session;
     case "deleting":
-      throw new AppError("session_deleting", {
-        message: "Cannot create session: it was deleted meanwhile",
-      });
+      throw new AppError("session_deleting");
     case "lease_lost":
       throw busy(1);
     case "taken":
@@ -130,7 +128,7 @@ async function bind(
   }
 }
 
-/** Frees the lease for a repeated call. Failing at it costs only the rest of the lease. */
+/** Frees the lease for a repeated call, which otherwise waits until the lease ends. */
 async function giveUp(
   { store, log }: CreateDeps,
   key: { sessionId: string; leaseId: string },
@@ -148,11 +146,7 @@ async function giveUp(
 }
 
 function busy(retryAfterSeconds: number): AppError {
-  return new AppError("session_busy", {
-    message: "Cannot create session: another call is making it",
-    hint: "Repeat the call with the same id",
-    retryAfterSeconds,
-  });
+  return new AppError("session_busy", { retryAfterSeconds });
 }
 
 function refusal(
@@ -160,28 +154,20 @@ function refusal(
 ): AppError {
   switch (begun.outcome) {
     case "busy":
-      return busy(Math.max(1, Math.ceil(begun.retryAfterMs / 1000)));
+      return busy(begun.retryAfterMs / 1000);
     case "deleting":
-      return new AppError("session_deleting", {
-        message: "Cannot create session: it is being deleted",
-      });
+      return new AppError("session_deleting");
     case "deleted":
-      return new AppError("session_deleted", {
-        message: "Cannot create session: this id belonged to a deleted session",
-        hint: "Choose a new id",
-      });
+      return new AppError("session_deleted");
     case "not_found":
-      return new AppError("session_not_found", {
-        message: "Cannot create session: no session of yours has this id",
-      });
+      return new AppError("session_not_found");
     case "unknown_user":
       return new AppError("unauthorized", {
-        message: "Cannot create session: the token's user does not exist",
+        message: "Cannot create the session: the token's user does not exist",
       });
     case "quota_exceeded":
       return new AppError("quota_exceeded", {
-        message: `Cannot create session: the limit of ${begun.limit} sessions is reached`,
-        hint: "Delete a session first",
+        message: `Cannot create the session: the limit of ${begun.limit} sessions is reached`,
       });
   }
 }

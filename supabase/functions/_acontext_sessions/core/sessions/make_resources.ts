@@ -4,8 +4,8 @@
  * @module
  */
 import { AppError } from "../errors.ts";
-import type { Acontext } from "../resources.ts";
 import type { Clock, Outcome } from "../ports.ts";
+import type { RemoteResources } from "../resources.ts";
 
 export interface MadeResources {
   sessionId: string;
@@ -13,13 +13,13 @@ export interface MadeResources {
   /** Further resources with the same mark, left by calls whose answer was lost. */
   surplusSessionIds: string[];
   surplusDiskIds: string[];
-  /** An answer was lost: more may come to be under the same mark. */
+  /** An answer was lost: more resources may still appear under the same mark. */
   uncertain: boolean;
   /** False on a server that ignores owner labels, where a disk whose id was lost cannot be found again. */
   labelled: boolean;
 }
 
-/** Not both could be made. */
+/** At least one of the two could not be made. */
 export interface HalfMade {
   error: AppError;
   sessionIds: string[];
@@ -33,15 +33,15 @@ interface Found {
 }
 
 /**
- * Both resources, made side by side. When an answer is lost, or an earlier call may have made something, what carries
- * the session's mark is looked for before anything is made.
+ * Makes both resources, side by side. When an answer is lost, or an earlier call may have made something, it first
+ * looks for what carries the session's mark.
  *
- * @param options.deadline The moment on `clock` after which nothing may be made: whoever holds the lease by then would have
- *   looked for it in vain.
- * @returns What was made; if not both, with the error `id_taken`, `acontext_unavailable` or `acontext_rejected`.
+ * @param options.deadline The moment on `clock` after which nothing may be made: the next holder of the lease
+ *   may have looked for it already.
+ * @returns What was made and, unless that is both, the error `id_taken`, `acontext_unavailable` or `acontext_rejected`.
  */
 export async function makeResources(
-  { acontext, clock }: { acontext: Acontext; clock: Clock },
+  { acontext, clock }: { acontext: RemoteResources; clock: Clock },
   { sessionId, resumed, deadline }: { sessionId: string; resumed: boolean; deadline: number },
 ): Promise<MadeResources | HalfMade> {
   const mayMake = () => clock.now() <= deadline;
@@ -132,37 +132,32 @@ function unmade(
     case "throttled":
       return unavailable("Acontext asks to slow down", {
         sessionId,
-        retryAfterSeconds: Math.ceil(outcome.retryAfterMs / 1000),
+        retryAfterMs: outcome.retryAfterMs,
       });
     case "unavailable":
     case "unknown":
-      return unavailable("Acontext did not confirm in time", { sessionId, retryAfterSeconds: 5 });
+      return unavailable("Acontext did not confirm in time", { sessionId });
     case "absent":
       return rejected("http_404");
     case "rejected":
-      return isConflict(outcome)
-        ? new AppError("id_taken", {
-          message: "Cannot create session: Acontext holds another session with this id",
-          hint: "Choose a new id",
-        })
-        : rejected(outcome.detail);
+      return isConflict(outcome) ? new AppError("id_taken") : rejected(outcome.detail);
   }
 }
 
 function unavailable(
   reason: string,
-  { sessionId, retryAfterSeconds }: { sessionId: string; retryAfterSeconds: number },
+  { sessionId, retryAfterMs }: { sessionId: string; retryAfterMs?: number },
 ): AppError {
   return new AppError("acontext_unavailable", {
-    message: `Cannot create session: ${reason}`,
-    // A call without an id would begin another session.
-    hint: `Repeat the call with "id": "${sessionId}"`,
-    retryAfterSeconds: Math.max(1, retryAfterSeconds),
+    message: `Cannot create the session: ${reason}`,
+    // A request without an id would begin another session.
+    hint: `Send the same request again with "id": "${sessionId}"`,
+    ...(retryAfterMs !== undefined && { retryAfterSeconds: retryAfterMs / 1000 }),
   });
 }
 
 function rejected(detail: string): AppError {
   return new AppError("acontext_rejected", {
-    message: `Cannot create session: Acontext refused it ("${detail}")`,
+    message: `Cannot create the session: Acontext refused it ("${detail}")`,
   });
 }

@@ -1,15 +1,18 @@
 /**
- * What the core needs of the database to create, use, delete and restore a session.
+ * What the core needs from the database to create, use, delete and restore a session.
  *
  * @module
  */
 import type { Deletion, DeletionStore } from "../cleanup/ports.ts";
 import type { JsonObject, Lease } from "../ports.ts";
 
+export const SESSION_STATUSES = ["provisioning", "active", "deleting"] as const;
+export type SessionStatus = typeof SESSION_STATUSES[number];
+
 /** A session as functions answer it. Times are ISO 8601 with an offset. */
 export interface SessionView {
   id: string;
-  status: "provisioning" | "active" | "deleting";
+  status: SessionStatus;
   title: string | null;
   metadata: JsonObject;
   pinned: boolean;
@@ -80,7 +83,9 @@ export type Unusable = { outcome: "not_found" | "provisioning" | "deleting" | "e
 
 export type UseOutcome = ({ outcome: "ok" } & RemoteIds) | Unusable;
 
-/** One method for each database function. Throws `AppError` `database_unavailable` when the database cannot be asked. */
+/**
+ * One method for each database function. Throws `AppError` `database_unavailable` when the database cannot be asked.
+ */
 export interface SessionStore extends Pick<DeletionStore, "settleDeletions"> {
   beginSession(session: NewSession, lease: Lease): Promise<BeginOutcome>;
   activateSession(
@@ -89,10 +94,10 @@ export interface SessionStore extends Pick<DeletionStore, "settleDeletions"> {
       leaseId: string;
       acontextSessionId: string;
       acontextDiskId: string;
-      /** Resources that carry the session's mark too and are not wanted: queued as orphans. */
+      /** Further resources with the session's mark: queued as orphans. */
       surplusSessionIds: string[];
       surplusDiskIds: string[];
-      /** An answer was lost: more may come to be under the same mark. */
+      /** An answer was lost: more resources may still appear under the same mark. */
       uncertain: boolean;
     },
   ): Promise<ActivateOutcome>;
@@ -101,16 +106,13 @@ export interface SessionStore extends Pick<DeletionStore, "settleDeletions"> {
     input: {
       sessionId: string;
       leaseId: string;
-      /** What was made, or found, all the same. */
+      /** What was made or found nevertheless. */
       acontextSessionIds: string[];
       acontextDiskIds: string[];
     },
   ): Promise<void>;
-  requestDeletion(
-    input: { userId: string; sessionId: string },
-    lease: Lease,
-  ): Promise<DeletionRequestOutcome>;
-  restoreSession(input: { userId: string; sessionId: string }): Promise<RestoreOutcome>;
+  requestDeletion(key: SessionKey, lease: Lease): Promise<DeletionRequestOutcome>;
+  restoreSession(key: SessionKey): Promise<RestoreOutcome>;
 }
 
 /** What using a session asks of the database. Throws as {@link SessionStore} does. */

@@ -1,20 +1,46 @@
 /**
- * The way into a session for everything that uses one, and what a failing Acontext means for it.
+ * The way into a session for every call that uses one, and what a failing call to Acontext means for its caller.
  *
  * @module
  */
 import { AppError, type ErrorCode } from "../errors.ts";
-import type { RemoteIds, SessionKey, Unusable, UseStore } from "./ports.ts";
 import type { Log, RemoteOutcome } from "../ports.ts";
-import type { Acontext } from "../resources.ts";
+import type { RemoteResources } from "../resources.ts";
+import type { RemoteIds, SessionKey, Unusable, UseStore } from "./ports.ts";
 
 export interface UseDeps {
   sessions: UseStore;
-  acontext: Acontext;
+  acontext: RemoteResources;
   log: Log;
 }
 
 export type Failure = Exclude<RemoteOutcome<never>, { kind: "done" }>;
+
+/** What a session is used for. */
+export interface Purpose {
+  /** The remote resource that is needed. */
+  needs: "session" | "disk";
+  /** For error messages, as in "load the messages". */
+  action: string;
+}
+
+/** Errors for what only the call itself can explain. */
+interface Explanations {
+  /** When Acontext refused what the caller asked for; by default `acontext_rejected`. */
+  refused?: () => AppError;
+  /** When it refused for no visible reason although the resource exists; by default `acontext_unavailable`. */
+  doubted?: () => AppError | Promise<AppError>;
+}
+
+/** A session in use: its remote ids, and the errors for calls that fail. */
+export interface SessionInUse extends RemoteIds {
+  key: SessionKey;
+  /** The value of a successful call to Acontext; anything else is thrown as the caller's error. */
+  must<Value>(call: Promise<RemoteOutcome<Value>>): Promise<Value>;
+  /** The error that a failed call to Acontext is for the caller. */
+  errorFor(failure: Failure, explanations?: Explanations): Promise<AppError>;
+  unavailable(): AppError;
+}
 
 const UNUSABLE = {
   not_found: "session_not_found",
@@ -24,88 +50,86 @@ const UNUSABLE = {
 } as const satisfies Record<Unusable["outcome"], ErrorCode>;
 
 /**
- * The session's remote ids, when it is the caller's and alive.
+ * The session, when it is the caller's and alive.
  *
- * @throws {AppError} `session_not_found`, `session_not_ready`, `session_deleting`, `session_expired`, `database_unavailable`
+ * @throws {AppError} `session_not_found`, `session_not_ready`, `session_deleting`, `session_expired`,
+ *   `database_unavailable`
  */
-export async function enter(
-  { sessions }: Pick<UseDeps, "sessions">,
+export async function useSession(
+  deps: UseDeps,
   key: SessionKey,
-  use: { touch: boolean; newMessages?: number },
-): Promise<RemoteIds> {
-  const used = await sessions.useSession(key, { newMessages: 0, ...use });
+  { touch, newMessages = 0, ...purpose }: Purpose & { touch: boolean; newMessages?: number },
+): Promise<SessionInUse> {
+  const used = await deps.sessions.useSession(key, { newMessages, touch });
   if (used.outcome !== "ok") throw unusable(used);
-  return used;
+  return sessionInUse(deps, key, { ids: used, ...purpose });
 }
 
 export function unusable({ outcome }: Unusable): AppError {
   return new AppError(UNUSABLE[outcome]);
 }
 
-interface FailureContext {
-  key: SessionKey;
-  ids: RemoteIds;
-  /** Which of the two the call needed. */
-  needs: "session" | "disk";
-  /** What cannot be done, as in "load the messages". */
-  action: string;
-  /** When Acontext refused what the caller asked for; by default `acontext_rejected`. */
-  refused?: () => AppError;
-  /** When it refused for no reason that one can see, although the resource is there; by default `acontext_unavailable`. */
-  doubted?: () => AppError | Promise<AppError>;
-}
+/** A session that the database has let the caller use. */
+export function sessionInUse(
+  { sessions, acontext, log }: UseDeps,
+  key: SessionKey,
+  { ids, needs, action }: Purpose & { ids: RemoteIds },
+): SessionInUse {
+  const { acontextSessionId, acontextDiskId } = ids;
 
-/** The error that a failed call to Acontext is for the caller. */
-export async function explain(
-  deps: UseDeps,
-  failure: Failure,
-  context: FailureContext,
-): Promise<AppError> {
-  const { action, refused = () => rejected(action) } = context;
-  switch (failure.kind) {
-    case "throttled":
-      return unavailable(action, Math.ceil(failure.retryAfterMs / 1000));
-    case "unavailable":
-    case "unknown":
-      return unavailable(action);
-    case "rejected":
-      return refused();
-    case "absent":
-    case "doubtful":
-      return await explainDoubt(deps, context);
+  async function must<Value>(call: Promise<RemoteOutcome<Value>>): Promise<Value> {
+    const outcome = await call;
+    if (outcome.kind === "done") return outcome.value;
+    throw await errorFor(outcome);
   }
-}
 
-/** A list decides: it fails when Acontext does, and else it tells whether the resource is there. */
-async function explainDoubt(
-  deps: UseDeps,
-  { key, ids, needs, action, doubted = () => unavailable(action) }: FailureContext,
-): Promise<AppError> {
-  const { acontext, log } = deps;
-  const found = needs === "session"
-    ? await acontext.findSessions(key.sessionId)
-    : await acontext.findDisks(key.sessionId);
-  if (found.kind !== "done") return unavailable(action);
-  const wanted = needs === "session" ? ids.acontextSessionId : ids.acontextDiskId;
-  if (found.value.ids.includes(wanted)) return await doubted();
-  // Gone. That is as it should be when the session was deleted while this call was under way.
-  const now = await deps.sessions.useSession(key, { touch: false, newMessages: 0 });
-  if (now.outcome !== "ok") return unusable(now);
-  log.error("acontext_inconsistent", { sessionId: key.sessionId, missing: needs });
-  return new AppError("acontext_inconsistent", {
-    message: `Cannot ${action}: Acontext no longer has the session's ${
-      needs === "session" ? "messages" : "files"
-    }`,
-  });
-}
+  async function errorFor(
+    failure: Failure,
+    { refused = rejected, doubted = unavailable }: Explanations = {},
+  ): Promise<AppError> {
+    switch (failure.kind) {
+      case "throttled":
+        return unavailable(failure.retryAfterMs);
+      case "unavailable":
+      case "unknown":
+        return unavailable();
+      case "rejected":
+        return refused();
+      case "absent":
+      case "doubtful":
+        return await explainDoubt(doubted);
+    }
+  }
 
-export function unavailable(action: string, retryAfterSeconds = 5): AppError {
-  return new AppError("acontext_unavailable", {
-    message: `Cannot ${action}: Acontext is unavailable or overloaded`,
-    retryAfterSeconds: Math.max(1, retryAfterSeconds),
-  });
-}
+  /** A list decides: it fails when Acontext does, and otherwise it shows whether the resource exists. */
+  async function explainDoubt(doubted: () => AppError | Promise<AppError>): Promise<AppError> {
+    const found = needs === "session"
+      ? await acontext.findSessions(key.sessionId)
+      : await acontext.findDisks(key.sessionId);
+    if (found.kind !== "done") return unavailable();
+    const wanted = needs === "session" ? acontextSessionId : acontextDiskId;
+    if (found.value.ids.includes(wanted)) return await doubted();
+    // Gone. That is as it should be when the session was deleted while the call was under way.
+    const now = await sessions.useSession(key, { touch: false, newMessages: 0 });
+    if (now.outcome !== "ok") return unusable(now);
+    log.error("acontext_inconsistent", { sessionId: key.sessionId, missing: needs });
+    return new AppError("acontext_inconsistent", {
+      message: `Cannot ${action}: Acontext no longer has the session's ${
+        needs === "session" ? "messages" : "files"
+      }`,
+    });
+  }
 
-function rejected(action: string): AppError {
-  return new AppError("acontext_rejected", { message: `Cannot ${action}: Acontext refused it` });
+  function unavailable(retryAfterMs?: number): AppError {
+    return new AppError("acontext_unavailable", {
+      message: `Cannot ${action}: Acontext is unavailable or overloaded`,
+      ...(retryAfterMs !== undefined && { retryAfterSeconds: retryAfterMs / 1000 }),
+    });
+  }
+
+  function rejected(): AppError {
+    return new AppError("acontext_rejected", { message: `Cannot ${action}: Acontext refused it` });
+  }
+
+  return { key, acontextSessionId, acontextDiskId, must, errorFor, unavailable };
 }

@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert/mod.js";
-import { assess } from "../../../../supabase/functions/_acontext_sessions/core/health/health.ts";
+import { assess } from "../../../../supabase/functions/_acontext_sessions/core/health/assess.ts";
 import type { HealthFacts } from "../../../../supabase/functions/_acontext_sessions/core/health/facts.ts";
 import { HEALTH_REASONS } from "../../../../supabase/functions/_acontext_sessions/core/health/reasons.ts";
 import { healthyFacts } from "./fixtures.ts";
@@ -34,24 +34,33 @@ Deno.test("assess() is ok in a new project without any run", () => {
 Deno.test("assess() puts the worst first, with what was seen and what to do", () => {
   const facts = healthyFacts();
   facts.queue.stuck = { count: 12_345, estimated: true };
-  facts.vault = { projectUrl: null, secretKey: false };
+  facts.vault = { projectUrl: null, secretKey: false, unusable: [] };
   assertEquals(assess(facts), {
     status: "failing",
     reasons: [
       {
         code: "not_configured",
         severity: "failing",
-        message: "Vault lacks project_url and cleanup_secret_key",
+        message: "Vault lacks acontext_sessions_project_url and acontext_sessions_secret_key",
         remedy: HEALTH_REASONS.not_configured.remedy,
       },
       {
         code: "stuck_sessions",
         severity: "degraded",
-        message: "About 12345 deletions have failed ten times or more and are still tried",
+        message: "About 12345 deletions have failed 10 times or more and are still tried",
         remedy: HEALTH_REASONS.stuck_sessions.remedy,
       },
     ],
   });
+});
+
+Deno.test("assess() tells a secret that cannot be used from one that is missing", () => {
+  const facts = healthyFacts();
+  facts.vault = { projectUrl: null, secretKey: false, unusable: ["acontext_sessions_secret_key"] };
+  assertEquals(
+    assess(facts).reasons.map(({ message }) => message),
+    ["Vault lacks acontext_sessions_project_url; acontext_sessions_secret_key in Vault cannot be used"],
+  );
 });
 
 Deno.test("assess() is overdue when work waits and no run succeeds, growing when runs do", () => {
@@ -73,14 +82,14 @@ Deno.test("assess() is overdue when work waits and no run succeeds, growing when
   assertEquals(codesOf(expired(93_601, 90_000)), ["backlog_growing"]);
 });
 
-Deno.test("assess() reports the breaker only while as many sessions still expire", () => {
+Deno.test("assess() reports the expiry limit only while as many sessions still expire", () => {
   const tripped = (expired: number) => (facts: HealthFacts) => {
-    facts.runs.lastExpiry = "breaker";
+    facts.runs.lastExpiry = "too_many_expiring";
     facts.queue.expired.count = expired;
     facts.queue.expiredForSeconds = 1_000_000;
     facts.runs.lastSuccessSeconds = 60;
   };
-  assertEquals(codesOf(tripped(100)), ["breaker_tripped"]);
+  assertEquals(codesOf(tripped(100)), ["too_many_expiring"]);
   assertEquals(codesOf(tripped(99)), ["backlog_growing"]);
 });
 

@@ -1,5 +1,5 @@
 /**
- * Fingerprints that tell whether two requests ask for the same.
+ * Hashes that show whether two requests ask for the same thing.
  *
  * @module
  */

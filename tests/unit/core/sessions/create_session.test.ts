@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert/mod.js";
 import { AppError } from "../../../../supabase/functions/_acontext_sessions/core/errors.ts";
-import { create, ID, refused } from "./create_fixtures.ts";
 import { HTTP_500 } from "../../fakes/acontext.ts";
 import { ALICE, NOTHING_LEFT, uuid, World } from "../../fakes/world.ts";
+import { create, ID, refused } from "./create_fixtures.ts";
 
 Deno.test("createSession() makes both remote resources side by side and binds them", async () => {
   const world = new World({ latencyMs: 1000 });

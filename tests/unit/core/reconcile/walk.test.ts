@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert/mod.js";
-import { failedReconcile } from "../../../../supabase/functions/_acontext_sessions/core/reconcile/reconcile.ts";
 import { AppError } from "../../../../supabase/functions/_acontext_sessions/core/errors.ts";
+import { failedReconcile } from "../../../../supabase/functions/_acontext_sessions/core/reconcile/reconcile.ts";
 import { HTTP_500, ReconcileWorld } from "../../fakes/reconcile_world.ts";
 import { uuid } from "../../fakes/world.ts";
 
@@ -122,7 +122,7 @@ Deno.test("reconcile() queues nothing while Acontext is down", async () => {
   assertEquals([world.queued(), world.store.passesFinished], [[], 0]);
 });
 
-Deno.test("reconcile() begins a list anew when the server refuses the saved cursor", async () => {
+Deno.test("reconcile() restarts a list when the server refuses the saved cursor", async () => {
   for (const phase of ["sessions", "labels"] as const) {
     const world = new ReconcileWorld({ pageSize: 3 });
     const orphans = phase === "sessions" ? world.orphanSessions(8) : world.orphanDisks(8);

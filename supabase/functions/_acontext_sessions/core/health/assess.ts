@@ -1,10 +1,10 @@
 /**
- * From facts to a judgement: does the cleanup work, and if not, what is to be done?
+ * Assesses the facts: does the cleanup work, and if not, what should be done?
  *
  * @module
  */
+import { type HealthFacts, STUCK_ATTEMPTS } from "./facts.ts";
 import { HEALTH_REASONS, type ReasonCode } from "./reasons.ts";
-import type { HealthFacts } from "./facts.ts";
 
 export type HealthStatus = "ok" | "degraded" | "failing";
 
@@ -57,20 +57,25 @@ function* findings(facts: HealthFacts): Generator<Finding> {
   if (queue.stuck.count > 0) {
     yield [
       "stuck_sessions",
-      `${number(queue.stuck)} deletions have failed ten times or more and are still tried`,
+      `${
+        number(queue.stuck)
+      } deletions have failed ${STUCK_ATTEMPTS} times or more and are still tried`,
     ];
   }
-  // Later the sessions may have been used again, or a new session_ttl given them more time.
-  if (runs.lastExpiry === "breaker" && queue.expired.count >= facts.settings.breaker_minimum) {
+  // Since then the sessions may have been used, or a new session_ttl may have given them more time.
+  if (
+    runs.lastExpiry === "too_many_expiring" &&
+    queue.expired.count >= facts.settings.max_expiry_minimum
+  ) {
     yield [
-      "breaker_tripped",
+      "too_many_expiring",
       `${number(queue.expired)} sessions would expire at once; none was expired`,
     ];
   }
   if (runs.lastReconcile === "too_many_unknown") {
     yield ["too_many_unknown", "Reconcile found more unknown resources than is plausible"];
   }
-  // Twice: one pass that was cut short by an outage is made up for by the next.
+  // Twice the pause, because a pass that an outage cuts short is made up for by the next.
   if (enabled && reconcile.quietForSeconds > 2 * pauses.reconcile) {
     yield [
       "reconcile_overdue",
@@ -87,10 +92,15 @@ function* findings(facts: HealthFacts): Generator<Finding> {
 
 function* configuration({ vault, jobs, settings }: HealthFacts): Generator<Finding> {
   const secrets = [
-    ...(vault.projectUrl === null ? ["project_url"] : []),
-    ...(vault.secretKey ? [] : ["cleanup_secret_key"]),
+    ...(vault.projectUrl === null ? ["acontext_sessions_project_url"] : []),
+    ...(vault.secretKey ? [] : ["acontext_sessions_secret_key"]),
   ];
-  if (secrets.length > 0) yield ["not_configured", `Vault lacks ${secrets.join(" and ")}`];
+  const missing = secrets.filter((name) => !vault.unusable.includes(name));
+  const problems = [
+    ...(missing.length > 0 ? [`Vault lacks ${missing.join(" and ")}`] : []),
+    ...vault.unusable.map((name) => `${name} in Vault cannot be used`),
+  ];
+  if (problems.length > 0) yield ["not_configured", problems.join("; ")];
   const idle = jobs.filter(({ active }) => !active);
   if (idle.length > 0) {
     yield ["job_missing", `Missing or switched off: the cron jobs ${namesOf(idle)}`];
@@ -102,12 +112,13 @@ function* configuration({ vault, jobs, settings }: HealthFacts): Generator<Findi
   if (!settings.cleanup_enabled) yield ["cleanup_disabled", "cleanup_enabled is false"];
 }
 
-/** Work that waits longer than the schedule explains: with no run that succeeds, or in spite of them. */
+/** Work that has waited longer than the schedule explains, because no run succeeds or although they do. */
 function* backlog({ queue, runs, pauses, settings }: HealthFacts): Generator<Finding> {
   const queueWaits = (queue.dueForSeconds ?? 0) > pauses.retry;
-  // What the breaker holds back waits for a person, and has a reason of its own.
+  // What the limit on mass expiry holds back waits for a person, and has a reason of its own.
   const expiryWaits = (queue.expiredForSeconds ?? 0) > pauses.cleanup &&
-    !(runs.lastExpiry === "breaker" && queue.expired.count >= settings.breaker_minimum);
+    !(runs.lastExpiry === "too_many_expiring" &&
+      queue.expired.count >= settings.max_expiry_minimum);
   if (!queueWaits && !expiryWaits) return;
   const [waited, pause] = queueWaits
     ? [queue.dueForSeconds ?? 0, pauses.retry]

@@ -1,10 +1,10 @@
 import { assertEquals } from "@std/assert/mod.js";
-import type { Outcome } from "../../../../supabase/functions/_acontext_sessions/core/ports.ts";
 import type { ErrorCode } from "../../../../supabase/functions/_acontext_sessions/core/errors.ts";
-import { create, ID, refused } from "./create_fixtures.ts";
+import type { Outcome } from "../../../../supabase/functions/_acontext_sessions/core/ports.ts";
 import type { Call } from "../../fakes/acontext.ts";
 import type { StoreCall } from "../../fakes/store.ts";
 import { ALICE, BOB, uuid, World } from "../../fakes/world.ts";
+import { create, ID, refused } from "./create_fixtures.ts";
 
 function fail(world: World, calls: Call[], outcome: Outcome<never>): void {
   world.acontext.faults = [{ calls, mishap: { kind: "answer", outcome } }];
@@ -75,7 +75,7 @@ Deno.test("createSession() maps each refusal of the database", async () => {
   const [row] = world.active(1);
   assertEquals(
     (await refused(world, "quota_exceeded")).message,
-    "Cannot create session: the limit of 1 sessions is reached",
+    "Cannot create the session: the limit of 1 sessions is reached",
   );
   await refused(world, "session_not_found", { id: row?.id ?? "", userId: BOB });
   await refused(world, "unauthorized", { userId: uuid(7) });

@@ -1,0 +1,71 @@
+import { z } from "zod";
+import { healthFactsSchema } from "../../supabase/functions/_acontext_sessions/core/health/facts.ts";
+import { HEALTH_REASONS } from "../../supabase/functions/_acontext_sessions/core/health/reasons.ts";
+import { type Command, type CommandContext, EXIT } from "../command.ts";
+import { OpsError } from "../ops_error.ts";
+
+/** pg_net waits 10 s for an answer, and may have another project's slow call before ours. */
+const GIVE_UP_AFTER_MS = 30_000;
+
+const storedSchema = z.object({ projectUrl: z.string() });
+
+/**
+ * Puts the project's URL and the secret key of this very call into Vault, for the first time or in place of older ones,
+ * and waits until the database has called a function with them. The key is printed nowhere and is on no command line.
+ */
+export const rotateSecret: Command = async (context) => {
+  const { api, output, target } = context;
+  await requireAcceptedKey(context);
+  const stored = await api.rpc("acontext_set_vault_secrets", {
+    p_project_url: target.url,
+    p_secret_key: target.secretKey,
+  }, storedSchema);
+  output.progress(`Vault has ${stored.projectUrl} and the secret key; waiting for a call …`);
+
+  const problem = await firstCall(context);
+  output.result({ ...stored, works: problem === null, problem }, () =>
+    problem === null
+      ? [
+        `The database calls ${stored.projectUrl} with this key, and is answered.`,
+        "An older key may now be deleted, once nothing else uses it",
+      ]
+      : [
+        `The secrets are stored, but the call ended with ${problem}`,
+        `→ ${HEALTH_REASONS.worker_unreachable.remedy}`,
+      ]);
+  return problem === null ? EXIT.ok : EXIT.degraded;
+};
+
+/** A key that the functions refuse must not replace one that works. What else is wrong, the call will show. */
+async function requireAcceptedKey({ api }: CommandContext): Promise<void> {
+  const refused = new OpsError(
+    "Cannot store the secret key: the functions refuse it. It has to be a secret key of this project (sb_secret_…)",
+  );
+  let report: Record<string, unknown>;
+  try {
+    report = await api.invoke("session-health", z.looseObject({}));
+  } catch (error) {
+    if (!(error instanceof OpsError)) throw error;
+    if (error.status === 401 || error.status === 403) throw refused;
+    return;
+  }
+  // Who has no secret key of the new kind is told the status only.
+  if (!("vault" in report)) throw refused;
+}
+
+/** What is wrong with the newest call, which is the one that storing made or a later one; null when it was heard. */
+async function firstCall({ api, pause }: CommandContext): Promise<string | null> {
+  const began = performance.now();
+  while (true) {
+    const { runs } = await api.rpc("acontext_session_health", { p_runs: 20 }, healthFactsSchema);
+    const { lastCall, recent } = runs;
+    if (lastCall !== null) {
+      if (lastCall.problem !== null) return lastCall.problem;
+      // Whoever runs it has shown the key and got in.
+      const run = recent.find(({ id }) => id === lastCall.id);
+      if (run !== undefined && run.status !== "requested") return null;
+    }
+    if (performance.now() - began > GIVE_UP_AFTER_MS) return "no_answer";
+    await pause();
+  }
+}

@@ -1,0 +1,178 @@
+/**
+ * Feeds a run: moves what is due into the queue and claims from it, always a claim ahead of the work, so that no slot
+ * waits for the database while there is something to delete.
+ *
+ * A feed is
+ *
+ * - open: there may be more to claim; or
+ * - exhausted: nothing more can be claimed for now. What was claimed is still handed out.
+ *
+ * It is opened again for each round of the run, because what was given back in one may be claimed in the next.
+ *
+ * @module
+ */
+import { newLease } from "../lease.ts";
+import type { Clock, Randomness } from "../ports.ts";
+import type { RemoteResources } from "../resources.ts";
+import type { Batch, Claimed } from "./batches.ts";
+import type { CleanupStore, StopReason } from "./ports.ts";
+import type { Tally } from "./tally.ts";
+
+/** Sessions that one claim takes at most. */
+const MAX_CLAIM = 1_000;
+/** What one claim takes: the work of so many seconds, at the speed seen so far. */
+const CLAIM_SECONDS = 1;
+
+export interface FeedDeps {
+  store: CleanupStore;
+  acontext: RemoteResources;
+  clock: Clock;
+  random: Randomness;
+}
+
+export interface FeedLimits {
+  runId: string;
+  /** Sessions at most. */
+  limit: number;
+  /** Sessions worked on at a time. */
+  concurrency: number;
+}
+
+/** What the feed sees of the run. */
+interface FeedRun {
+  tally: Tally;
+  isStopping: () => boolean;
+  fail: (error: unknown) => void;
+}
+
+export class ClaimFeed {
+  #state: "open" | "exhausted" = "open";
+  #ready: Claimed[] = [];
+  #claiming: Promise<void> | null = null;
+  #queueing: Promise<void> | null = null;
+  /** More may be due than is in the queue. */
+  #moreDue = true;
+  /** Moved into the queue by this run. */
+  #queued = 0;
+  /** Of these, not claimed since. */
+  #queuedAhead = 0;
+  #limited = false;
+  #tooManyExpiring = false;
+  #firstClaimAt: number | null = null;
+  readonly #deps: FeedDeps;
+  readonly #limits: FeedLimits;
+  readonly #run: FeedRun;
+
+  constructor(deps: FeedDeps, { limits, run }: { limits: FeedLimits; run: FeedRun }) {
+    this.#deps = deps;
+    this.#limits = limits;
+    this.#run = run;
+  }
+
+  get exhausted(): boolean {
+    return this.#state === "exhausted";
+  }
+
+  /** Why a run ends that nothing stopped. */
+  get endReason(): StopReason {
+    return this.#limited ? "limit" : this.#tooManyExpiring ? "too_many_expiring" : "empty";
+  }
+
+  open(): void {
+    this.#state = "open";
+  }
+
+  /** The next entry to work on, if there is one. Claims more beside the work when less than a claim is left. */
+  take(): Claimed | undefined {
+    const claimed = this.#ready.pop();
+    if (claimed !== undefined && this.#ready.length < this.#claimSize()) void this.refill();
+    return claimed;
+  }
+
+  /** Takes out everything that was claimed and not handed out. */
+  drain(): Claimed[] {
+    return this.#ready.splice(0);
+  }
+
+  /** Claims more, once at a time. */
+  refill(): Promise<void> {
+    if (this.exhausted || this.#run.isStopping()) return Promise.resolve();
+    this.#claiming ??= this.#claim()
+      .catch(this.#run.fail)
+      .finally(() => this.#claiming = null);
+    return this.#claiming;
+  }
+
+  /** Resolves when nothing is under way: a claim that began before the run stopped has leased something, too. */
+  async settled(): Promise<void> {
+    await this.#claiming;
+    await this.#queueing;
+  }
+
+  async #claim(): Promise<void> {
+    const { store, clock } = this.#deps;
+    const { tally } = this.#run;
+    const left = this.#limits.limit - tally.claimed;
+    if (left <= 0) {
+      this.#limited = true;
+      this.#state = "exhausted";
+      return;
+    }
+    const wanted = Math.min(left, this.#claimSize());
+    if (this.#queuedAhead < wanted) await this.#queueMore();
+    if (this.#run.isStopping()) return;
+    const ahead = this.#queuedAhead;
+    const lease = newLease(this.#deps);
+    const deletions = await store.claimDeletions({ limit: wanted }, lease);
+    // A claim that came back short has met all that was due before it.
+    this.#queuedAhead -= deletions.length < wanted ? ahead : Math.min(ahead, deletions.length);
+    if (deletions.length > 0) this.#firstClaimAt ??= clock.now();
+    else this.#state = this.#moreDue || this.#queuedAhead > 0 ? "open" : "exhausted";
+    for (const { id } of deletions) tally.claim(id);
+    const batch: Batch = { lease, open: deletions.length, reports: [] };
+    // Taken from the end, and an older batch's lease ends sooner.
+    this.#ready.unshift(...deletions.reverse().map((deletion) => ({ deletion, batch })));
+    // For the next claim, beside the work.
+    if (this.#queuedAhead < 2 * wanted) void this.#queueMore();
+  }
+
+  #queueMore(): Promise<void> {
+    if (!this.#moreDue || this.#run.isStopping()) return Promise.resolve();
+    this.#queueing ??= this.#queueStep()
+      .catch(this.#run.fail)
+      .finally(() => this.#queueing = null);
+    return this.#queueing;
+  }
+
+  async #queueStep(): Promise<void> {
+    const { runId, limit } = this.#limits;
+    // No more than the run may take up, so that the rest can still be used again. What has a grace period is queued
+    // and not claimed.
+    if (this.#queued >= limit) {
+      this.#limited = true;
+      this.#moreDue = false;
+      return;
+    }
+    const ahead = Math.max(this.#queued, this.#run.tally.claimed + this.#queuedAhead);
+    const step = Math.min(2 * this.#claimSize(), limit - ahead);
+    if (step <= 0) return;
+    const queued = await this.#deps.store.queueDue({ runId, limit: step });
+    this.#moreDue = queued.more;
+    this.#tooManyExpiring = queued.tooManyExpiring;
+    this.#queued += queued.expired + queued.stale;
+    this.#queuedAhead += queued.expired + queued.stale;
+  }
+
+  /** Enough that no slot waits for the database, and little enough to be worked on long before the lease ends. */
+  #claimSize(): number {
+    const least = 4 * this.#limits.concurrency;
+    return Math.round(Math.min(Math.max(this.#speed() * CLAIM_SECONDS, least), MAX_CLAIM));
+  }
+
+  /** Sessions a second; zero as long as too few were worked on to tell. */
+  #speed(): number {
+    const { reported } = this.#run.tally;
+    if (this.#firstClaimAt === null || reported < this.#limits.concurrency) return 0;
+    return 1000 * reported / Math.max(this.#deps.clock.now() - this.#firstClaimAt, 1);
+  }
+}

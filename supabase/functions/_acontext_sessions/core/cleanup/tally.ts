@@ -1,0 +1,72 @@
+/**
+ * What a run has done so far, entry by entry, and the result that this adds up to.
+ *
+ * @module
+ */
+import type { RunError, RunResult, Settled, Settlement, StopReason } from "./ports.ts";
+
+/** Errors that a result lists at most. */
+const MAX_ERRORS = 20;
+
+export class Tally {
+  #claimed = new Set<string>();
+  #failed = new Set<string>();
+  #deleted = 0;
+  #reported = 0;
+  #released = 0;
+  #errors: RunError[] = [];
+
+  /** Entries that the run has taken up; one that was given back and claimed again counts once. */
+  get claimed(): number {
+    return this.#claimed.size;
+  }
+
+  /** Reports made, a repeated one included. */
+  get reported(): number {
+    return this.#reported;
+  }
+
+  /** Entries given back in this round, which are due again. */
+  get released(): number {
+    return this.#released;
+  }
+
+  beginRound(): void {
+    this.#released = 0;
+  }
+
+  /** An entry that failed before gets another chance in the same run. */
+  claim(id: string): void {
+    this.#claimed.add(id);
+    this.#failed.delete(id);
+  }
+
+  report({ id, disposition, error }: Settlement): void {
+    if (disposition === "retry" && error !== undefined && this.#errors.length < MAX_ERRORS) {
+      this.#errors.push({ id, error });
+    }
+    this.#reported += 1;
+  }
+
+  /** What the database made of some reports. */
+  settle(reports: Settlement[], { deleted, failed, released }: Settled): void {
+    this.#deleted += deleted;
+    this.#released += released;
+    // Reports under a lost lease are dropped. Which ones does not matter for the count.
+    const kept = reports.filter(({ disposition }) => disposition === "retry").slice(0, failed);
+    for (const { id } of kept) this.#failed.add(id);
+  }
+
+  result(stopReason: StopReason): RunResult {
+    const total = this.#claimed.size;
+    const failed = this.#failed.size;
+    return {
+      total,
+      deleted: this.#deleted,
+      failed,
+      deferred: Math.max(0, total - this.#deleted - failed),
+      stopReason,
+      errors: this.#errors,
+    };
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * The disk of a session in use: what is done with its files, without naming the session, the disk and the caller's
+ * errors each time.
+ *
+ * @module
+ */
+import type { AppError } from "../errors.ts";
+import type { Log, RemoteOutcome } from "../ports.ts";
+import type { SessionKey } from "../sessions/ports.ts";
+import { type Failure, type UseDeps, useSession } from "../sessions/use_session.ts";
+import type { FileLink, FilePlace, Files, RemoteDirectory, RemoteFile, Upload } from "./ports.ts";
+
+export interface FileDeps extends UseDeps {
+  files: Files;
+}
+
+/** Methods that give no outcome throw the caller's error when Acontext fails. */
+export interface OpenDisk {
+  sessionId: string;
+  log: Log;
+  list(path: string): Promise<RemoteDirectory>;
+  /** Null when Acontext says that there is no such file. */
+  stat(place: FilePlace): Promise<RemoteFile | null>;
+  /** Null as with {@link stat}. */
+  link(place: FilePlace, expires: number): Promise<FileLink | null>;
+  /** The content behind a link; null when it is gone. */
+  open(link: FileLink): Promise<ReadableStream<Uint8Array> | null>;
+  put(upload: Upload): Promise<RemoteFile>;
+  tryPut(upload: Upload): Promise<RemoteOutcome<RemoteFile>>;
+  tryRemove(place: FilePlace): Promise<RemoteOutcome<null>>;
+  errorFor(failure: Failure): Promise<AppError>;
+}
+
+/** @throws {AppError} those of {@link useSession} */
+export async function openDisk(
+  deps: FileDeps,
+  key: SessionKey,
+  action: string,
+): Promise<OpenDisk> {
+  const session = await useSession(deps, key, { touch: true, needs: "disk", action });
+  const { files, log } = deps;
+  const { acontextDiskId: diskId, must, errorFor } = session;
+
+  async function mustUnlessAbsent<Value>(
+    call: Promise<RemoteOutcome<Value>>,
+  ): Promise<Value | null> {
+    const outcome = await call;
+    if (outcome.kind === "absent") return null;
+    if (outcome.kind === "done") return outcome.value;
+    throw await errorFor(outcome);
+  }
+
+  return {
+    sessionId: key.sessionId,
+    log,
+    list: (path) => must(files.list(diskId, path)),
+    stat: (place) => mustUnlessAbsent(files.stat(diskId, place)),
+    link: (place, expires) => mustUnlessAbsent(files.link(diskId, place, expires)),
+    open: ({ url }) => mustUnlessAbsent(files.open(url)),
+    put: (upload) => must(files.put(diskId, upload)),
+    tryPut: (upload) => files.put(diskId, upload),
+    tryRemove: (place) => files.remove(diskId, place),
+    errorFor,
+  };
+}
