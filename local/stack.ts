@@ -39,6 +39,8 @@ import { seedVault } from "./vault_secrets.ts";
 export interface StackOptions {
   /** The folder with `supabase/`. Default: this project. */
   projectDir?: string;
+  /** The folder with the `supabase/` whose functions are served, if not the project's own: what `buildFunctions` made. */
+  functionsDir?: string;
   /** Where keys, data and logs are kept. One running stack per folder. */
   dataDir: string;
   /** `default`: gateway 54321, PostgreSQL 54322, Acontext stand-in 54323. */
@@ -171,10 +173,11 @@ async function start(
     file: envFile ? await readEnvFile(projectDir) : {},
     extra: options.env ?? {},
   });
+  const functionsDir = resolve(options.functionsDir ?? projectDir);
   const routes = await serveFunctions({
-    projectDir,
+    projectDir: functionsDir,
     dataDir,
-    config,
+    config: functionsDir === projectDir ? config : await readProjectConfig(functionsDir),
     env,
     allowNet: [
       hostAndPort(gateway.url),

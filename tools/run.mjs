@@ -3,7 +3,7 @@
  * Runs one of the project's commands, on a fresh clone too: installs what is missing, fetches what Deno imports, then hands
  * over to Deno, which needs no network any more.
  *
- *   node tools/run.mjs start|demo|test|check|simulate|bench|ops|doctor|build:client [arguments]
+ *   node tools/run.mjs start|demo|test|check|simulate|bench|ops|doctor|build:client|build:functions|deploy [arguments]
  *
  * Plain Node without dependencies, and free of syntax that an old Node could not even read, so that it can say so.
  */
@@ -26,6 +26,8 @@ const COMMANDS = {
   simulate: "tests/simulation/main.ts",
   bench: "bench/main.ts",
   "build:client": "tools/build_client.ts",
+  "build:functions": "tools/build_functions.ts",
+  deploy: "tools/deploy.ts",
   ops: "ops/ops.ts",
   doctor: "ops/doctor.ts",
 };

@@ -2,6 +2,7 @@
 
 import { fromFileUrl, join, toFileUrl } from "@std/path/mod.js";
 import { z } from "zod";
+import { entryPoint } from "../../local/functions/environment.ts";
 import { functionArgs, functionsLock } from "../../local/functions/resolution.ts";
 import { ROOT } from "../../local/paths.ts";
 import { denoEnvironment } from "../../local/deno_environment.ts";
@@ -17,9 +18,10 @@ export const PACKAGES = [
   "@acontext/acontext",
 ];
 
-/** Milliseconds to import the function's `index.ts` and all that it needs. */
-export async function importTime(folder: string): Promise<number> {
-  const [time] = await timesOf(folder, [toFileUrl(join(folder, "index.ts")).href]);
+/** Milliseconds to import the module of the function in `folder`, its source or its bundle, and all that it needs. */
+export async function loadTime(folder: string): Promise<number> {
+  const entry = entryPoint(folder);
+  const [time] = entry === null ? [] : await timesOf(folder, [toFileUrl(entry).href]);
   if (time === undefined) throw new Error(`Cannot measure the imports of ${folder}`);
   return time;
 }

@@ -4,7 +4,7 @@ import type { World } from "../../tests/integration/support/world.ts";
 import type { Probe } from "./boot.ts";
 
 /** By the function's name. */
-export async function makeProbes(world: World): Promise<Record<string, Probe>> {
+export async function makeProbes(world: World): Promise<Record<string, Probe> & { empty: Probe }> {
   const user = await world.newAnonymousUser();
   const { id } = await world.created(user);
   const asUser = world.bearer(user);

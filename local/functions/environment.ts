@@ -10,7 +10,20 @@ import { parseEnv } from "node:util";
 import { denoEnvironment } from "../deno_environment.ts";
 import type { Keys } from "../keys.ts";
 
-/** Names of the project's functions: folders with an `index.ts`, except those that begin with `_`. */
+/** The module of the function in `folder`: its source or, in a project made by `npm run build:functions`, its bundle. */
+export function entryPoint(folder: string): string | null {
+  for (const name of ["index.ts", "index.js"]) {
+    const path = join(folder, name);
+    try {
+      if (Deno.statSync(path).isFile) return path;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+  return null;
+}
+
+/** Names of the project's functions: folders with an entry point, except those that begin with `_`. */
 export async function findFunctions(
   projectDir: string,
 ): Promise<{ name: string; folder: string }[]> {
@@ -20,8 +33,7 @@ export async function findFunctions(
     for await (const entry of Deno.readDir(parent)) {
       if (!entry.isDirectory || entry.name.startsWith("_") || entry.name.startsWith(".")) continue;
       const folder = join(parent, entry.name);
-      const index = await Deno.stat(join(folder, "index.ts")).catch(() => null);
-      if (index?.isFile) found.push({ name: entry.name, folder });
+      if (entryPoint(folder) !== null) found.push({ name: entry.name, folder });
     }
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;

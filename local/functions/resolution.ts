@@ -11,6 +11,7 @@
 
 import { join, toFileUrl } from "@std/path/mod.js";
 import { ROOT } from "../paths.ts";
+import { entryPoint } from "./environment.ts";
 
 /** The lock file of a project's functions; `null` when it has none. */
 export function functionsLock(projectDir: string): string | null {
@@ -34,7 +35,7 @@ export function functionArgs(folder: string, lock: string | null): string[] {
 /** The program that a function's process runs. */
 export function entrySource(folder: string, options: { name: string; announcement: string }) {
   const host = toFileUrl(join(ROOT, "local", "function_host.ts")).href;
-  const index = toFileUrl(join(folder, "index.ts")).href;
+  const index = toFileUrl(entryPoint(folder) ?? join(folder, "index.ts")).href;
   return `import { host } from ${JSON.stringify(host)};\n` +
     `import edgeFunction from ${JSON.stringify(index)};\n` +
     `host(edgeFunction, ${JSON.stringify(options)});\n`;

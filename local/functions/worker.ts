@@ -13,7 +13,7 @@ import { startProblem } from "./start_problem.ts";
 /** One function of the project. */
 export interface FunctionOptions {
   name: string;
-  /** The function's folder with `index.ts` and `deno.json`. */
+  /** The function's folder: `index.ts` and `deno.json`, or the bundle alone. */
   folder: string;
   /** The lock file for what it imports. */
   lock: string | null;

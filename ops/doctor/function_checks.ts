@@ -30,7 +30,7 @@ export const functions: Check = {
     if (silent.length === 0) return well(names.join(", "));
     return ill(
       `no answer of ours from ${silent.join(", ")}`,
-      target.local ? "npm start" : `npx supabase functions deploy ${silent.join(" ")} --use-api`,
+      target.local ? "npm start" : "npm run deploy",
     );
   },
 };
@@ -56,7 +56,7 @@ export const secrets: Check = {
           target.local ? "npm start" : "export SUPABASE_SECRET_KEY=sb_secret_…",
         );
       }
-      return ill(error.message, "npx supabase functions deploy session-health --use-api");
+      return ill(error.message, "npm run deploy");
     }
   },
 };

@@ -213,7 +213,7 @@ integrationTest("the doctor asks to deploy a function that does not answer", asy
     assertEquals(verdict(await examine(world, { projectDir })), ["functions answer", "npm start"]);
     assertEquals(
       verdict(await examine(world, { hosted: true, projectDir })),
-      ["functions answer", "npx supabase functions deploy another-one --use-api"],
+      ["functions answer", "npm run deploy"],
     );
   });
 });

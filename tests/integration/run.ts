@@ -7,8 +7,14 @@
 import { type Counts, runDenoTests } from "../support/suites.ts";
 import { type TestStackOptions, withTestStack } from "../support/test_stack.ts";
 
-/** Two cleanup workers, so that tests of concurrency meet on the database and not within a process. */
-const integrationStack: TestStackOptions = { instances: { "cleanup-sessions": 2 } };
+/**
+ * The bundles, which are what is deployed: the other suites run the sources. Two cleanup workers, so that tests of
+ * concurrency meet on the database and not within a process.
+ */
+const integrationStack: TestStackOptions = {
+  functions: "bundles",
+  instances: { "cleanup-sessions": 2 },
+};
 
 const integrationTests = new URL(".", import.meta.url).pathname;
 const comparison = new URL("../openapi/", import.meta.url).pathname;

@@ -7,11 +7,14 @@
 import { join } from "@std/path/mod.js";
 import { z } from "zod";
 import { type Stack, startStack } from "../../local/stack.ts";
+import { buildFunctions } from "../../tools/bundle/project.ts";
 import type { StackInfo } from "./stack_info.ts";
 
 export interface TestStackOptions {
   /** `debian`: PostgreSQL 15 with the real pg_cron. */
   postgres?: "embedded" | "debian";
+  /** `bundles`: what is deployed, built for this stack. Default: `sources`. */
+  functions?: "sources" | "bundles";
   /** Further environment of the functions. */
   env?: Record<string, string>;
   /** Processes per function. */
@@ -34,7 +37,7 @@ export async function withTestStack<T>(
   options: TestStackOptions,
   use: (stack: TestStack) => Promise<T>,
 ): Promise<T> {
-  const { postgres = "embedded", env = {}, ...rest } = options;
+  const { postgres = "embedded", functions = "sources", env = {}, ...rest } = options;
   const dataDir = await Deno.makeTempDir({ prefix: "acontext-sessions-test-" });
   let stack: Stack | undefined;
   async function cleanUp(): Promise<void> {
@@ -46,8 +49,11 @@ export async function withTestStack<T>(
   Deno.addSignalListener("SIGINT", interrupt);
   Deno.addSignalListener("SIGTERM", interrupt);
   try {
+    const functionsDir = join(dataDir, "bundles");
+    if (functions === "bundles") await buildFunctions(functionsDir);
     stack = await startStack({
       dataDir,
+      ...(functions === "bundles" ? { functionsDir } : {}),
       ports: "free",
       postgres,
       env: { ...ENV, ...env },

@@ -18,6 +18,7 @@ import type { RemoteResources } from "./core/resources.ts";
 import type { SessionStore } from "./core/sessions/ports.ts";
 import { createCleanupStore } from "./database/cleanup.ts";
 import type { Database } from "./database/database.types.ts";
+import type { DatabaseClient } from "./database/functions.ts";
 import { createHealthReader } from "./database/health.ts";
 import { createMessageStore } from "./database/messages.ts";
 import { createReconcileStore } from "./database/reconcile.ts";
@@ -52,7 +53,7 @@ export function wire(name: string): { log: Log; deps: () => Deps; env: () => Env
 }
 
 function assemble(env: Env, log: Log): Deps {
-  const supabaseAdmin = createAdminClient<Database>({
+  const supabaseAdmin: DatabaseClient = createAdminClient<Database>({
     env: env.supabase,
     supabaseOptions: { global: { fetch: fetchInTime } },
   });

@@ -3,10 +3,8 @@
  *
  * @module
  */
-import type { SupabaseClient } from "@supabase/supabase-js";
 import type { CleanupStore } from "../core/cleanup/ports.ts";
-import type { Database } from "./database.types.ts";
-import { databaseFunctions, leaseArgs } from "./functions.ts";
+import { type DatabaseClient, databaseFunctions, leaseArgs } from "./functions.ts";
 import {
   deletionsSchema,
   finishedSchema,
@@ -21,7 +19,7 @@ import {
  * @throws {AppError} From each method: `database_unavailable` when the database cannot be asked, refuses, or answers
  *   another shape.
  */
-export function createCleanupStore(client: SupabaseClient<Database>): CleanupStore {
+export function createCleanupStore(client: DatabaseClient): CleanupStore {
   const { ask } = databaseFunctions(client);
 
   return {

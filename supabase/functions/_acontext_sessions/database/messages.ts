@@ -3,11 +3,9 @@
  *
  * @module
  */
-import type { SupabaseClient } from "@supabase/supabase-js";
 import * as z from "zod";
 import type { MessageStore } from "../core/messages/ports.ts";
-import type { Database } from "./database.types.ts";
-import { databaseFunctions } from "./functions.ts";
+import { type DatabaseClient, databaseFunctions } from "./functions.ts";
 
 const ids = { acontextSessionId: z.string(), acontextDiskId: z.string() };
 const unusableSchema = z.object({
@@ -33,7 +31,7 @@ const beginMessageSchema = z.discriminatedUnion("outcome", [
 const settledSchema = z.object({ active: z.boolean() });
 
 /** @throws {AppError} From each method: `database_unavailable`, as `createStore`. */
-export function createMessageStore(client: SupabaseClient<Database>): MessageStore {
+export function createMessageStore(client: DatabaseClient): MessageStore {
   const { ask } = databaseFunctions(client);
   return {
     useSession: ({ userId, sessionId }, { touch, newMessages }) =>

@@ -3,10 +3,8 @@
  *
  * @module
  */
-import type { SupabaseClient } from "@supabase/supabase-js";
 import type { ReconcileStore } from "../core/reconcile/ports.ts";
-import type { Database } from "./database.types.ts";
-import { databaseFunctions } from "./functions.ts";
+import { type DatabaseClient, databaseFunctions } from "./functions.ts";
 import {
   idsSchema,
   reconcileFinishedSchema,
@@ -15,7 +13,7 @@ import {
 } from "./schemas.ts";
 
 /** @param client With the secret key: the functions are for the service role alone. */
-export function createReconcileStore(client: SupabaseClient<Database>): ReconcileStore {
+export function createReconcileStore(client: DatabaseClient): ReconcileStore {
   const { ask } = databaseFunctions(client);
   return {
     startReconcile: (runId, holdSeconds) =>

@@ -3,10 +3,8 @@
  *
  * @module
  */
-import type { SupabaseClient } from "@supabase/supabase-js";
 import type { SessionStore } from "../core/sessions/ports.ts";
-import type { Database } from "./database.types.ts";
-import { databaseFunctions, leaseArgs } from "./functions.ts";
+import { type DatabaseClient, databaseFunctions, leaseArgs } from "./functions.ts";
 import {
   activateSchema,
   beginSchema,
@@ -20,7 +18,7 @@ import {
  * @throws {AppError} From each method: `database_unavailable` when the database cannot be asked, refuses, or answers
  *   another shape.
  */
-export function createSessionStore(client: SupabaseClient<Database>): SessionStore {
+export function createSessionStore(client: DatabaseClient): SessionStore {
   const { call, ask } = databaseFunctions(client);
 
   return {
