@@ -1,4 +1,4 @@
-/** What was measured on, as far as it matters and names nobody's machine. @module */
+/** The machine and the versions, without anything that identifies the machine's owner. @module */
 
 import { cpus } from "node:os";
 import { z } from "zod";

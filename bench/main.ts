@@ -1,7 +1,7 @@
 /**
- * `npm run bench`: measures, prints tables, keeps the raw samples in bench/results and writes docs/performance.md anew.
- * With `--quick` nothing is kept. Each benchmark ends with a line `ok name` or `FAIL name`; one that fails keeps none of the
- * others from running.
+ * `npm run bench`: measures, prints tables, keeps aggregates in bench/results and rewrites docs/performance.md.
+ * With `--quick` nothing is kept. Each benchmark ends with a line `ok name` or `FAIL name`; the others run even when one
+ * fails.
  *
  * @module
  */
@@ -14,6 +14,7 @@ import { describeMachine, describeVersions } from "./machine.ts";
 import { type Options, readOptions, USAGE } from "./options.ts";
 import { PAGE, performancePage } from "./performance_page.ts";
 import { saveMeasurement } from "./results.ts";
+import { summaryTable } from "./summary.ts";
 
 /** True when every benchmark did its work. */
 async function main({ scale, names, reportOnly }: Options): Promise<boolean> {
@@ -48,14 +49,16 @@ async function writePage(): Promise<void> {
   if (!success) throw new Error(`Cannot format ${PAGE}`);
 }
 
-async function measure({ name, run, report }: AnyBenchmark, scale: Scale): Promise<void> {
-  const result = await run({ scale, log: (line) => console.log(line) });
-  // What is said now is what the page will say: from the JSON alone.
+async function measure(benchmark: AnyBenchmark, scale: Scale): Promise<void> {
+  const result = await benchmark.run({ scale, log: (line) => console.log(line) });
+  // Reported from the JSON alone, as the page will be.
   const kept: unknown = JSON.parse(JSON.stringify(result));
-  console.log(`\n${report(kept)}`);
+  const headlines = benchmark.headlines(kept);
+  if (headlines.length > 0) console.log(`\n${summaryTable(headlines)}`);
+  console.log(`\n${benchmark.report(kept)}`);
   if (scale === "quick") return;
   await saveMeasurement({
-    benchmark: name,
+    benchmark: benchmark.name,
     scale,
     measuredAt: new Date().toISOString(),
     machine: describeMachine(),

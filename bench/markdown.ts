@@ -1,9 +1,15 @@
 /** Tables and numbers of the reports. @module */
 
-/** A table; the first column is text, the others are numbers. */
+/** Columns of numbers are aligned to the right. */
 export function table(head: string[], rows: string[][]): string {
-  const rule = head.map((_, column) => column === 0 ? "---" : "---:");
+  const rule = head.map((_, column) =>
+    isNumeric(rows.map((row) => row[column] ?? "")) ? "---:" : "---"
+  );
   return [head, rule, ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+}
+
+function isNumeric(cells: string[]): boolean {
+  return cells.every((cell) => cell === "" || /^[-–\d]/.test(cell));
 }
 
 /** Three significant digits, thousands separated: `0.123`, `4.56`, `78.9`, `1,230`. */
@@ -16,9 +22,17 @@ export function milliseconds(value: number): string {
   return `${figure(value)} ms`;
 }
 
-/** What became of a goal. */
+/** Whether a goal was reached. */
 export function verdict(met: boolean): string {
   return met ? "met" : "missed";
+}
+
+/** The same of a goal in several settings. */
+export function verdicts(met: boolean[]): string {
+  const times = met.filter(Boolean).length;
+  return times === 0 || times === met.length
+    ? verdict(times > 0)
+    : `met in ${times} of ${met.length}`;
 }
 
 export function percent(share: number): string {

@@ -7,7 +7,7 @@ export interface Options {
   scale: Scale;
   /** Names of benchmarks; none means all. */
   names: string[];
-  /** Only write the page anew. */
+  /** Only rewrite the page. */
   reportOnly: boolean;
 }
 

@@ -3,20 +3,23 @@
 import { join } from "@std/path/mod.js";
 import { ROOT } from "../local/paths.ts";
 import { BENCHMARKS } from "./all.ts";
-import { cpuSchema } from "./cpu/benchmark.ts";
-import { drainSchema } from "./drain/benchmark.ts";
-import { growthSchema } from "./growth/schema.ts";
+import type { AnyBenchmark, Measurement } from "./benchmark.ts";
+import { resultSchema as cpuSchema } from "./cpu/result.ts";
+import { resultSchema as drainSchema } from "./drain/result.ts";
+import { resultSchema as growthSchema } from "./growth/result.ts";
 import { planning } from "./planning.ts";
-import type { Machine, Measurement } from "./benchmark.ts";
 import { loadMeasurement } from "./results.ts";
+import { summaryTable } from "./summary.ts";
 
 export const PAGE = join(ROOT, "docs", "performance.md");
 
-const INTRODUCTION = `<!-- Written by \`npm run bench\` from bench/results. Do not edit. -->
+const HEADING = `<!-- Written by \`npm run bench\` from bench/results. Do not edit. -->
 
 # Performance
+`;
 
-Each section is measured by one command, which repeats it on your machine and writes it here anew:
+const HOW_TO_REPEAT =
+  `Each section comes from one benchmark. To repeat it on your machine and rewrite this page:
 
 \`\`\`sh
 npm run bench                 # everything
@@ -25,21 +28,42 @@ npm run bench -- --quick      # everything, small: does it work?
 npm run bench -- --report     # this page from what was measured before
 \`\`\`
 
-Machines are noisy. Compare figures of one run with each other, never with those of another machine: that is why every
-benchmark measures what it is compared with, too, in turns. Raw samples are in \`bench/results\`.
+Machines differ, and so does one machine from minute to minute. Compare only figures of the same run: every benchmark also
+measures what it is compared with, in turns. The figures are kept in \`bench/results\`.
 `;
+
+interface Measured {
+  benchmark: AnyBenchmark;
+  measurement: Measurement;
+}
 
 /** The page as it has to be, given what is in bench/results; before `deno fmt`. */
 export async function performancePage(): Promise<string> {
-  const sections = [INTRODUCTION];
-  for (const { name, title, report } of BENCHMARKS) {
-    const measurement = await loadMeasurement(name);
-    if (measurement === null) continue;
-    sections.push(`## ${title}\n\n${origin(measurement)}\n\n${report(measurement.result)}`);
+  const all: Measured[] = [];
+  for (const benchmark of BENCHMARKS) {
+    const measurement = await loadMeasurement(benchmark.name);
+    if (measurement !== null) all.push({ benchmark, measurement });
   }
+  // Said once, unless some were measured elsewhere.
+  const origins = new Set(all.map(({ measurement }) => originOf(measurement)));
+  const sections = all.map(({ benchmark, measurement }) => {
+    const measured = `\`npm run bench -- ${benchmark.name}\`, ${
+      measurement.measuredAt.slice(0, 10)
+    }`;
+    const from = origins.size === 1 ? measured : `${measured}, on ${originOf(measurement)}`;
+    return `## ${benchmark.title}\n\n${from}.\n\n${benchmark.report(measurement.result)}`;
+  });
   const plan = await plannedFrom();
-  if (plan !== null) sections.push(`## Planning\n\n${plan}`);
-  return sections.join("\n\n");
+  return [
+    HEADING,
+    summaryTable(
+      all.flatMap(({ benchmark, measurement }) => benchmark.headlines(measurement.result)),
+    ),
+    ...(origins.size === 1 ? [`Measured on ${[...origins].join()}.`] : []),
+    HOW_TO_REPEAT,
+    ...sections,
+    ...(plan === null ? [] : [`## Planning\n\n${plan}`]),
+  ].join("\n\n");
 }
 
 /** Null when not all that it needs was measured. */
@@ -53,13 +77,9 @@ async function plannedFrom(): Promise<string | null> {
   });
 }
 
-function origin({ benchmark, measuredAt, machine, versions }: Measurement): string {
+/** The machine and the versions. */
+function originOf({ machine, versions }: Measurement): string {
+  const { cpu, cores, memoryGiB, os } = machine;
   const used = Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(", ");
-  return `\`npm run bench -- ${benchmark}\`, ${measuredAt.slice(0, 10)}, on ${
-    describe(machine)
-  }; ${used}.`;
-}
-
-function describe({ cpu, cores, memoryGiB, os }: Machine): string {
-  return `${cores} cores (${cpu}), ${memoryGiB} GiB, ${os}`;
+  return `${cores} cores (${cpu}), ${memoryGiB} GiB, ${os}; ${used}`;
 }

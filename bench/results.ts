@@ -4,6 +4,7 @@ import { join } from "@std/path/mod.js";
 import { z } from "zod";
 import { ROOT } from "../local/paths.ts";
 import type { Measurement } from "./benchmark.ts";
+import { prettyJson } from "./json.ts";
 
 const FOLDER = join(ROOT, "bench", "results");
 
@@ -23,7 +24,7 @@ const measurementSchema: z.ZodType<Measurement> = z.object({
 
 export async function saveMeasurement(measurement: Measurement): Promise<void> {
   await Deno.mkdir(FOLDER, { recursive: true });
-  await Deno.writeTextFile(fileOf(measurement.benchmark), `${JSON.stringify(measurement)}\n`);
+  await Deno.writeTextFile(fileOf(measurement.benchmark), `${prettyJson(measurement)}\n`);
 }
 
 /** Null when it was never measured. */

@@ -1,18 +1,16 @@
 /** A function process from its start to its first answers. @module */
 
-import { z } from "zod";
 import type { TestStack } from "../../tests/support/test_stack.ts";
 import { prepareExtra } from "../support/extra_function.ts";
 
-export const bootSchema = z.object({
+export interface Boot {
   /** Milliseconds from the start of the process until it listens. */
-  listening: z.number(),
+  listening: number;
   /** Milliseconds of its first request. */
-  first: z.number(),
+  first: number;
   /** Of those after it. */
-  later: z.array(z.number()),
-});
-export type Boot = z.infer<typeof bootSchema>;
+  later: number[];
+}
 
 /** A request that the function answers with `expected`, the same way each time. */
 export interface Probe {

@@ -1,17 +1,24 @@
 /** What this benchmark gives back. @module */
 
 import { z } from "zod";
-import { bootSchema } from "./boot.ts";
+import { summarySchema } from "../statistics.ts";
 import { bundleSchema } from "./bundle.ts";
 
 /** A function as it is deployed, and as it stands in the sources. */
 export const FORMS = ["bundle", "sources"] as const;
 export type Form = typeof FORMS[number];
 
+/** Milliseconds, explained in boot.ts. */
+const bootsSchema = z.object({
+  listening: summarySchema,
+  first: summarySchema,
+  later: summarySchema,
+});
+
 const startsSchema = z.object({
   /** Milliseconds to load the function and all that it needs. */
-  loads: z.array(z.number()),
-  boots: z.array(bootSchema),
+  loaded: summarySchema,
+  ...bootsSchema.shape,
 });
 
 export const resultSchema = z.object({
@@ -20,9 +27,10 @@ export const resultSchema = z.object({
     z.object({ size: bundleSchema, bundle: startsSchema, sources: startsSchema }),
   ),
   /** A function without imports. */
-  empty: z.array(bootSchema),
-  /** Milliseconds that each package adds to the sources, then the rest; by round. */
-  steps: z.array(z.array(z.number())),
+  empty: bootsSchema,
+  /** Milliseconds that each package adds to the sources, then our own modules, in the order of their imports. */
+  steps: z.array(z.object({ name: z.string(), time: summarySchema })),
 });
 
 export type ColdStartResult = z.infer<typeof resultSchema>;
+export type Starts = z.infer<typeof startsSchema>;

@@ -1,6 +1,5 @@
-/** What a deleted session costs the worker: CPU time, of which an Edge Function gets little, and memory. @module */
+/** What deleting a session costs the worker: memory, and CPU time, of which an Edge Function gets little. @module */
 
-import { z } from "zod";
 import { withWorld } from "../../tests/integration/support/world.ts";
 import type { TestStack } from "../../tests/support/test_stack.ts";
 import { benchmark, type Scale } from "../benchmark.ts";
@@ -8,32 +7,17 @@ import { peakResidentBytes, residentBytes } from "../cpu_time.ts";
 import { startProgram } from "../drain/child_program.ts";
 import { configOf, makeResources, thisProject, workerOf } from "../drain/contenders.ts";
 import { withFastRemote } from "../drain/remote/start.ts";
-import { report } from "./report.ts";
+import { headlines, report } from "./report.ts";
+import {
+  aggregate,
+  type CpuResult,
+  LAYERS,
+  resultSchema,
+  type Run,
+  type Samples,
+} from "./result.ts";
 
 const CONCURRENCY = 16;
-
-/** From the bottom up, each with all that is below it. */
-const LAYERS = ["bare", "sdk", "adapter"] as const;
-
-export const cpuSchema = z.object({
-  sessions: z.int(),
-  /** Milliseconds of CPU per session, for each round. */
-  layers: z.record(z.enum(LAYERS), z.array(z.number())),
-  runs: z.array(z.object({
-    /** Milliseconds of CPU per session of the first run of a process, which has to compile what it runs. */
-    first: z.number(),
-    /** The same of the second run. */
-    second: z.number(),
-    /** Bytes when the process has started. */
-    startedBytes: z.number(),
-  })),
-  /** Bytes after each further thousand sessions of one process. */
-  residentBytes: z.array(z.number()),
-  /** The most that this process had at any moment. */
-  peakBytes: z.number(),
-});
-
-export type CpuResult = z.infer<typeof cpuSchema>;
 
 const SIZES: Record<Scale, { rounds: number; sessions: number; thousands: number }> = {
   full: { rounds: 5, sessions: 4_000, thousands: 20 },
@@ -43,15 +27,16 @@ const SIZES: Record<Scale, { rounds: number; sessions: number; thousands: number
 export const cpu = benchmark<CpuResult>({
   name: "cpu",
   title: "CPU and memory of the worker",
-  schema: cpuSchema,
+  schema: resultSchema,
   report,
+  headlines,
   run: ({ scale, log }) =>
     withFastRemote(async (stack) => {
       const { rounds, sessions, thousands } = SIZES[scale];
       const layers = await measureLayers(stack, { rounds, sessions });
       log(`layers: ${JSON.stringify(layers)}`);
 
-      const runs: CpuResult["runs"] = [];
+      const runs: Run[] = [];
       for (let round = 0; round < rounds; round++) {
         await freshWorker(stack);
         const startedBytes = residentBytes(workerOf(stack));
@@ -67,13 +52,13 @@ export const cpu = benchmark<CpuResult>({
         await sweep(stack, 1_000);
         resident.push(residentBytes(workerOf(stack)));
       }
-      return {
+      return aggregate({
         sessions,
         layers,
         runs,
         residentBytes: resident,
         peakBytes: peakResidentBytes(workerOf(stack)),
-      };
+      });
     }),
 });
 
@@ -92,8 +77,8 @@ async function sweep(stack: TestStack, sessions: number): Promise<number> {
 async function measureLayers(
   stack: TestStack,
   { rounds, sessions }: { rounds: number; sessions: number },
-): Promise<CpuResult["layers"]> {
-  const layers: CpuResult["layers"] = { bare: [], sdk: [], adapter: [] };
+): Promise<Samples["layers"]> {
+  const layers: Samples["layers"] = { bare: [], sdk: [], adapter: [] };
   const programs = await Promise.all(
     LAYERS.map(async (name) => ({
       name,
@@ -123,7 +108,7 @@ async function measureLayers(
 
 const RESTART_MS = 20_000;
 
-/** Ends the function's process and waits for the next, as a platform does between two nights. */
+/** Ends the function's process and waits for the next one: a platform keeps no process from one night to the next. */
 async function freshWorker(stack: TestStack): Promise<void> {
   const old = workerOf(stack);
   Deno.kill(old, "SIGTERM");

@@ -1,37 +1,26 @@
-/** How fast a backlog of expired sessions drains, against what people use today. @module */
+/** How fast a backlog of expired sessions drains, compared with what people use today. @module */
 
-import { z } from "zod";
 import { assertNothingLeft } from "../../tests/integration/support/remote.ts";
 import { withWorld } from "../../tests/integration/support/world.ts";
 import { benchmark, type Scale } from "../benchmark.ts";
-import { type Contender, type Drained, NAIVE, startOthers, thisProject } from "./contenders.ts";
+import { type Contender, type Drained, startOthers, thisProject } from "./contenders.ts";
 import { withLatency } from "./latency.ts";
 import { withFastRemote } from "./remote/start.ts";
-import { report } from "./report.ts";
+import { headlines, report } from "./report.ts";
+import {
+  aggregate,
+  CONTENDER_NAMES,
+  type DrainResult,
+  resultSchema,
+  type Sample,
+} from "./result.ts";
 
 const CONCURRENCY = 16;
-
-const sampleSchema = z.object({
-  contender: z.string(),
-  /** Milliseconds that each call of Acontext is to take, besides its own work. */
-  latency: z.number(),
-  /** What a call takes that is made alone, just before. */
-  lone: z.number(),
-  sessions: z.int(),
-  ms: z.number(),
-  /** Of the worker's process. */
-  cpuMs: z.number(),
-});
-
-export const drainSchema = z.object({ concurrency: z.int(), samples: z.array(sampleSchema) });
-
-export type DrainResult = z.infer<typeof drainSchema>;
-type Sample = z.infer<typeof sampleSchema>;
 
 interface Size {
   latency: number;
   sessions: number;
-  /** For the loop, whose speed does not depend on how many there are. */
+  /** For the naive loop: its speed does not depend on their number. */
   naiveSessions: number;
 }
 
@@ -57,8 +46,9 @@ const SIZES: Record<Scale, { rounds: number; sizes: Size[] }> = {
 export const drain = benchmark<DrainResult>({
   name: "drain",
   title: "Draining a backlog",
-  schema: drainSchema,
+  schema: resultSchema,
   report,
+  headlines,
   run: ({ scale, log }) =>
     withFastRemote(async (stack) => {
       const others = await startOthers(stack, CONCURRENCY);
@@ -71,15 +61,15 @@ export const drain = benchmark<DrainResult>({
         for (let round = 0; round < rounds; round++) {
           for (const { latency, sessions, naiveSessions } of sizes) {
             for (const contender of turned(contenders, round)) {
-              const count = contender.name === NAIVE ? naiveSessions : sessions;
+              const count = contender.key === "naive" ? naiveSessions : sessions;
               const sample = await measure(contender, latency, count);
               samples.push(sample);
               const speed = Math.round(1000 * count / sample.ms);
-              log(`${latency} ms, ${contender.name}: ${speed} sessions/s`);
+              log(`${latency} ms, ${CONTENDER_NAMES[contender.key]}: ${speed} sessions/s`);
             }
           }
         }
-        return { concurrency: CONCURRENCY, samples };
+        return aggregate(samples, CONCURRENCY);
       } finally {
         await others.stop();
       }
@@ -90,7 +80,7 @@ export const drain = benchmark<DrainResult>({
         sessions: number,
       ): Promise<Sample> {
         let drained: (Drained & { lone: number }) | undefined;
-        // It also checks that nothing is left of what was to be deleted.
+        // Leaving it checks that everything was deleted.
         await withWorld(stack.info, async (world) => {
           await contender.prepare(world, sessions);
           await world.database.sql`analyze`;
@@ -101,12 +91,12 @@ export const drain = benchmark<DrainResult>({
           assertNothingLeft(await world.remote.audit());
         });
         if (drained === undefined) throw new Error("Cannot measure: nothing was drained");
-        return { contender: contender.name, latency, sessions, ...drained };
+        return { contender: contender.key, latency, sessions, ...drained };
       }
     }),
 });
 
-/** Nobody is always first. */
+/** The same items, beginning with another one in each round. */
 function turned<Item>(items: Item[], by: number): Item[] {
   const at = by % items.length;
   return [...items.slice(at), ...items.slice(0, at)];

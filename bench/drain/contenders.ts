@@ -1,4 +1,4 @@
-/** The ways to delete sessions that are compared. @module */
+/** The ways of deleting sessions that are compared. @module */
 
 import { assertEquals } from "@std/assert/mod.js";
 import postgres from "postgres";
@@ -10,14 +10,9 @@ import { cpuMs } from "../cpu_time.ts";
 import { type ChildProgram, startProgram } from "./child_program.ts";
 import { putBossJobs, putGraphileJobs, type PutJobs } from "./jobs.ts";
 import type { Order, ProgramConfig } from "./programs/program.ts";
+import type { ContenderKey } from "./result.ts";
 
 const DAYS_AGO = 31;
-
-export const OURS = "this project";
-export const NAIVE = "naive loop";
-export const BARE = "the deletes alone";
-/** Ends the name of a queue whose jobs are put, and whose rows are removed, by nobody. */
-export const JOBS_ALONE = ", jobs alone";
 
 /** What one drain took. */
 export interface Drained {
@@ -27,8 +22,8 @@ export interface Drained {
 }
 
 export interface Contender {
-  name: string;
-  /** Makes so many sessions that this contender will find due. */
+  key: ContenderKey;
+  /** Makes `count` sessions that this contender will find due. */
   prepare(world: World, count: number): Promise<void>;
   drain(world: World, count: number): Promise<Drained>;
 }
@@ -48,7 +43,7 @@ export async function makeResources({ remote }: World, count: number): Promise<R
 /** This project's sweep, through gateway and function process, as pg_net calls it. */
 export function thisProject(stack: TestStack): Contender {
   return {
-    name: OURS,
+    key: "ours",
     prepare: (world, count) => createInBulk(world, { count, daysAgo: DAYS_AGO }),
     async drain(world, count) {
       const pid = workerOf(stack);
@@ -100,20 +95,25 @@ export async function startOthers(
       ) as r (session_id, disk_id)`;
   }
 
-  /** All that is to be done, from rows that have expired to none. */
-  const whole = (name: string, program: ChildProgram): Contender => ({
-    name,
+  /** The whole job, from expired rows to none. */
+  const whole = (key: ContenderKey, program: ChildProgram): Contender => ({
+    key,
     prepare: makeRows,
     async drain(_world, count) {
       const drained = await program.drain({ count, resources: [], jobsAlone: false });
       const [row] = await sql<{ left: number }[]>`
         select count(*)::integer as left from public.bench_sessions`;
-      assertEquals(row?.left, 0, `${name} left rows`);
+      assertEquals(row?.left, 0, `${key} left rows`);
       return drained;
     },
   });
-  const jobsAlone = (name: string, program: ChildProgram, putJobs: PutJobs): Contender => ({
-    name: `${name}${JOBS_ALONE}`,
+  /** The queue's own work: its jobs are there already, and no row is removed. */
+  const jobsAlone = (
+    key: ContenderKey,
+    program: ChildProgram,
+    putJobs: PutJobs,
+  ): Contender => ({
+    key,
     async prepare(world, count) {
       await makeRows(world, count);
       await putJobs(sql);
@@ -124,17 +124,17 @@ export async function startOthers(
   let known: Resources = [];
   const contenders: Contender[] = [
     {
-      name: BARE,
+      key: "bare",
       async prepare(world, count) {
         known = await makeResources(world, count);
       },
       drain: (_world, count) => bare.drain({ count, resources: known, jobsAlone: true }),
     },
-    whole(NAIVE, naive),
-    whole("graphile-worker", graphileWorker),
-    whole("pg-boss", pgBoss),
-    jobsAlone("graphile-worker", graphileWorker, putGraphileJobs),
-    jobsAlone("pg-boss", pgBoss, putBossJobs),
+    whole("naive", naive),
+    whole("graphileWorker", graphileWorker),
+    whole("pgBoss", pgBoss),
+    jobsAlone("graphileWorkerAlone", graphileWorker, putGraphileJobs),
+    jobsAlone("pgBossAlone", pgBoss, putBossJobs),
   ];
   return {
     contenders,
@@ -145,7 +145,7 @@ export async function startOthers(
   };
 }
 
-/** What the programs have to know of a stack. */
+/** What the programs have to know about a stack. */
 export function configOf(info: TestStack["info"], concurrency: number): ProgramConfig {
   const { adminDatabaseUrl, apiUrl, secretKey, acontext: { baseUrl, apiKey } } = info;
   return {
@@ -157,7 +157,7 @@ export function configOf(info: TestStack["info"], concurrency: number): ProgramC
   };
 }
 
-/** What an app without this project has: a row for each session, and the ids in it. */
+/** What an app without this project has: a row for each session, with the two ids. */
 async function createTable(sql: postgres.Sql): Promise<void> {
   await sql.unsafe(`
     create table if not exists public.bench_sessions (

@@ -1,6 +1,7 @@
 /** One attempt of a statement: a request of PostgREST's, in a transaction that is rolled back. @module */
 
 import { z } from "zod";
+import type { StatementKey } from "./result.ts";
 import { call, type Subject } from "./subject.ts";
 
 export interface Attempt {
@@ -14,11 +15,13 @@ export interface Attempt {
 }
 
 export interface Statement {
+  key: StatementKey;
+  /** For people. */
   name: string;
-  /** For every message, session or batch; the others run once in a run or when somebody looks. */
+  /** Runs for every message, session or batch; the others run once per run or when somebody looks. */
   hot: boolean;
   role: "service_role" | "authenticated";
-  /** Whose claims the request carries. */
+  /** The user whose claims the request carries. */
   user?(attempt: Attempt): string;
   /** SQL of the superuser, in the same transaction, before the rest. */
   setUp?: string;
@@ -26,7 +29,7 @@ export interface Statement {
   run(attempt: Attempt): Promise<void>;
 }
 
-/** What every lease in an attempt is asked for with. */
+/** The lease that every attempt asks for. */
 export const LEASE = { p_lease_id: "11111111-1111-4111-8111-111111111111", p_lease_seconds: 80 };
 
 /** @throws {Error} when an answer is not what it has to be. */

@@ -3,91 +3,104 @@
 import { benchmark, type Scale } from "../benchmark.ts";
 import { withCluster } from "./cluster.ts";
 import { writeMessages } from "./messages.ts";
-import { collectPlans } from "./plans.ts";
-import { report } from "./report.ts";
+import { type CollectedPlans, collectPlans, scansIn } from "./plans.ts";
+import { headlines, report } from "./report.ts";
 import { takeSamples } from "./sampling.ts";
-import { type DatabaseSize, type Growth, growthSchema } from "./schema.ts";
+import { type DatabaseSize, type Growth, type Relation, resultSchema } from "./result.ts";
 import { seed } from "./seed.ts";
 import { Session } from "./session.ts";
-import { sizesOf } from "./sizes.ts";
+import { type Sizes, sizesOf } from "./sizes.ts";
 import { PAGE_LENGTH } from "./list_statements.ts";
 import { openSubject, type Subject } from "./subject.ts";
-import { countDue, countRows, readRelations } from "./tables.ts";
+import { STATEMENTS } from "./statements.ts";
+import { countDue, readRelations } from "./tables.ts";
 import { work } from "./work.ts";
 
 export const growth = benchmark<Growth>({
   name: "growth",
   title: "Growth",
-  schema: growthSchema,
+  schema: resultSchema,
   run: measure,
   report,
+  headlines,
 });
-
-interface Seeded {
-  url: string;
-  size: DatabaseSize;
-}
 
 async function measure(
   { scale, log }: { scale: Scale; log: (line: string) => void },
 ): Promise<Growth> {
-  const { sessions, samples, touched, batches, workers, sharedBuffers } = sizesOf(scale);
-  return await withCluster(sharedBuffers, async (cluster) => {
-    async function seeded(count: number): Promise<Seeded> {
-      const url = await cluster.clone(`growth_${count}`);
-      const session = await Session.connect(url);
-      try {
-        const started = performance.now();
-        await seed(session, count);
-        const seedSeconds = (performance.now() - started) / 1000;
-        log(`  ${count} sessions after ${Math.round(seedSeconds)} s`);
-        const relations = await readRelations(session);
-        const rows = await countRows(session);
-        const due = await countDue(session);
-        return { url, size: { sessions: count, due, seedSeconds, rows, relations } };
-      } finally {
-        await session.close();
-      }
-    }
-
+  const sizes = sizesOf(scale);
+  return await withCluster(sizes.sharedBuffers, async (cluster) => {
     const databases: Seeded[] = [];
-    for (const count of sessions) databases.push(await seeded(count));
+    for (const count of sizes.sessions) {
+      const url = await cluster.clone(`growth_${count}`);
+      databases.push(await seedDatabase({ url, count, log }));
+    }
     const subjects: Subject[] = [];
-    for (const { url, size } of databases) {
-      subjects.push(
-        await openSubject({ url, sessions: size.sessions, pageLength: PAGE_LENGTH }),
-      );
+    for (const { url, size: { sessions } } of databases) {
+      subjects.push(await openSubject({ url, sessions, pageLength: PAGE_LENGTH }));
     }
     try {
-      const plans: Growth["plans"] = [];
-      const pages: Growth["pages"] = [];
-      for (const [i, subject] of subjects.entries()) {
-        const collected = await collectPlans(subject, databases[i]?.url ?? "");
-        plans.push(...collected.plans);
-        pages.push(...collected.pages);
-      }
-      const statements = await takeSamples(subjects, { samples, log });
-      const [largest, url] = [subjects.at(-1), databases.at(-1)?.url];
-      if (largest === undefined || url === undefined) {
-        throw new RangeError("Cannot measure: no size");
-      }
-      const done: Growth["work"] = [];
-      for (const count of workers) {
-        done.push(await work(largest, { url, workers: count, batches }));
-      }
-      const messages = await writeMessages(largest, touched);
       return {
-        sessions,
-        sharedBuffers,
+        sharedBuffers: sizes.sharedBuffers,
         databases: databases.map(({ size }) => size),
-        statements,
-        plans,
-        pages,
-        messages,
-        work: done,
+        relations: databases.at(-1)?.relations ?? [],
+        ...await measureStatements(subjects, { samples: sizes.samples, log }),
+        ...await measureLargest(subjects, sizes),
       };
     } finally {
       for (const { session } of subjects) await session.close();
     }
   });
+}
+
+interface Seeded {
+  url: string;
+  size: DatabaseSize;
+  relations: Relation[];
+}
+
+async function seedDatabase(
+  { url, count, log }: { url: string; count: number; log: (line: string) => void },
+): Promise<Seeded> {
+  const session = await Session.connect(url);
+  try {
+    const started = performance.now();
+    await seed(session, count);
+    log(`  ${count} sessions after ${Math.round((performance.now() - started) / 1000)} s`);
+    const relations = await readRelations(session);
+    return { url, size: { sessions: count, due: await countDue(session) }, relations };
+  } finally {
+    await session.close();
+  }
+}
+
+async function measureStatements(
+  subjects: Subject[],
+  options: { samples: number; log: (line: string) => void },
+): Promise<Pick<Growth, "statements" | "plans" | "scans">> {
+  const collected: CollectedPlans[] = [];
+  for (const subject of subjects) collected.push(await collectPlans(subject));
+  const ms = await takeSamples(subjects, options);
+  const plans = collected.at(-1)?.plans ?? [];
+  return {
+    statements: STATEMENTS.map(({ key }, index) => ({
+      statement: key,
+      ms: ms[index] ?? [],
+      pages: collected.map(({ pages }) => pages[index] ?? 0),
+    })),
+    plans: plans.length,
+    scans: scansIn(plans),
+  };
+}
+
+/** What changes the database for good. */
+async function measureLargest(
+  subjects: Subject[],
+  { workers, batches, touched }: Sizes,
+): Promise<Pick<Growth, "messages" | "work">> {
+  const largest = subjects.at(-1);
+  if (largest === undefined) throw new RangeError("Cannot measure: no size");
+  const done: Growth["work"] = [];
+  for (const count of workers) done.push(await work(largest, { workers: count, batches }));
+  return { work: done, messages: await writeMessages(largest, touched) };
 }

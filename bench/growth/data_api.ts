@@ -40,7 +40,7 @@ interface Cursor {
 export function listPage(
   { limit, cursor }: { limit: number; cursor: Cursor | null },
 ): { text: string; parameters: Parameter[] } {
-  // The client asks for one row more: it tells that there is another page.
+  // The client asks for one row more, to see whether there is another page.
   if (cursor === null) return { text: FIRST_PAGE, parameters: [limit + 1, 0] };
   const { time, id } = cursor;
   return { text: FURTHER_PAGE, parameters: [time, id, time, limit + 1, 0] };

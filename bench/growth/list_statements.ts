@@ -20,6 +20,7 @@ async function measurePage(
 
 export const listStatements: Statement[] = [
   {
+    key: "listFirstPage",
     name: "list, first page",
     hot: true,
     role: "authenticated",
@@ -27,6 +28,7 @@ export const listStatements: Statement[] = [
     run: ({ subject }) => measurePage(subject, null),
   },
   {
+    key: "longListFirstPage",
     name: "list, first page of a long list",
     hot: true,
     role: "authenticated",
@@ -34,6 +36,7 @@ export const listStatements: Statement[] = [
     run: ({ subject }) => measurePage(subject, null),
   },
   {
+    key: "longListLastPage",
     name: "list, last page of a long list",
     hot: true,
     role: "authenticated",

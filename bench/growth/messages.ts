@@ -1,50 +1,49 @@
 /**
  * What a message writes: HOT updates (within the page, no index touched) and WAL.
  *
- * Many conversations at a time, each message a transaction of its own, on virtual time: what is written depends on how
- * much time lies between the messages of one conversation, because a session is touched at most once per
+ * Many sessions at a time, each message a transaction of its own, on virtual time: what is written depends on how
+ * much time lies between the messages of one session, because a session is touched at most once per
  * `touch_granularity` (one minute).
  *
  * @module
  */
 
 import { LEASE } from "./attempt.ts";
-import type { Messages } from "./schema.ts";
+import type { Messages } from "./result.ts";
 import { call, type Subject } from "./subject.ts";
 
 interface Kind {
-  kind: string;
   secondsBetween: number;
   withKey: boolean;
 }
 
 const KINDS: Kind[] = [
-  { kind: "every second", secondsBetween: 1, withKey: false },
-  { kind: "every 15 seconds", secondsBetween: 15, withKey: false },
-  { kind: "every 2 minutes", secondsBetween: 120, withKey: false },
-  { kind: "every 15 seconds, with an idempotency key", secondsBetween: 15, withKey: true },
+  { secondsBetween: 1, withKey: false },
+  { secondsBetween: 15, withKey: false },
+  { secondsBetween: 120, withKey: false },
+  { secondsBetween: 15, withKey: true },
 ];
 
 const MESSAGES_EACH = 4;
-/** Calls sent before the first is answered: the driver's round trips are of no interest. */
+/** Calls sent before the first is answered: the driver's round trips do not matter here. */
 const PIPELINED = 50;
 
-/** Changes the database for good: its clock runs ahead afterwards. */
-export async function writeMessages(subject: Subject, conversations: number): Promise<Messages[]> {
+/** Changes the database permanently: afterwards its clock runs ahead. */
+export async function writeMessages(subject: Subject, sessions: number): Promise<Messages[]> {
   const { session } = subject;
   // Those that are used are young, and young rows lie together.
   const targets = await session.run<Subject["targets"][number]>(
     `select id, user_id as "userId" from public.session_mappings
      where status = 'active' and not pinned and expires_at > now() + interval '1 day'
      order by created_at desc limit $1`,
-    [conversations],
+    [sessions],
   );
   await session.run("set log_min_duration_statement = -1");
   let seconds = 0;
   const written: Messages[] = [];
-  for (const { kind, secondsBetween, withKey } of KINDS) {
+  for (const { secondsBetween, withKey } of KINDS) {
     seconds += 3_600;
-    const converse = async () => {
+    const sendAll = async () => {
       for (let message = 0; message < MESSAGES_EACH; message++) {
         seconds += secondsBetween;
         await setClock(subject, seconds);
@@ -57,11 +56,12 @@ export async function writeMessages(subject: Subject, conversations: number): Pr
       }
     };
     await session.run("checkpoint");
-    const first = await counted(subject, converse);
-    const again = await counted(subject, converse);
+    const first = await counted(subject, sendAll);
+    const again = await counted(subject, sendAll);
     const messages = targets.length * MESSAGES_EACH;
     written.push({
-      kind,
+      secondsBetween,
+      withKey,
       messages,
       updates: again.updates,
       hotUpdates: again.hotUpdates,

@@ -6,13 +6,13 @@
 
 import { z } from "zod";
 import { attempt } from "./attempt.ts";
-import type { Pages, Plan, PlanNode } from "./schema.ts";
+import type { Scan, StatementKey } from "./result.ts";
 import { isMeasured, Session } from "./session.ts";
 import { STATEMENTS } from "./statements.ts";
 import type { Subject } from "./subject.ts";
 
-/** Tables that grow with use. A sequential scan of another costs the same for ever. */
-export const GROWING = [
+/** Tables that grow with use. A sequential scan of any other table costs the same however long the project runs. */
+const GROWING = [
   "session_mappings",
   "deletion_queue",
   "deletion_log",
@@ -26,6 +26,36 @@ export const GROWING = [
   "http_request_queue",
   "_http_response",
 ];
+
+interface PlanNode {
+  /** As EXPLAIN calls it. */
+  node: string;
+  relation?: string;
+  index?: string;
+  /** Answered, all loops together. */
+  rows: number;
+  /** Read and thrown away by a filter. */
+  removed?: number;
+  /** Pages, those of the nodes below included. */
+  pages: number;
+}
+
+export interface CollectedPlans {
+  plans: Plan[];
+  /** Of each statement. */
+  pages: number[];
+}
+
+interface Plan {
+  statement: StatementKey;
+  /** Of a new connection, or of one that has run the statement several times. */
+  connection: "new" | "kept";
+  query: string;
+  /** How often this plan ran in one attempt. */
+  times: number;
+  /** Outer nodes first. */
+  nodes: PlanNode[];
+}
 
 interface ExplainNode {
   "Node Type": string;
@@ -60,22 +90,23 @@ type Explained = z.infer<typeof explainSchema>;
 /** Attempts after which plpgsql has settled for plans. */
 const ATTEMPTS_BEFORE = 6;
 
-/** Plans of one attempt of each statement, on a new connection and on one that has run it before. */
+/**
+ * Plans of one attempt of each statement, on a new connection and on one that has run it before; and, for each statement,
+ * how many pages it reads or writes on the latter.
+ */
 export async function collectPlans(
   subject: Subject,
-  url: string,
-): Promise<{ plans: Plan[]; pages: Pages[] }> {
+): Promise<CollectedPlans> {
   const plans: Plan[] = [];
-  const pages: Pages[] = [];
+  const pages: number[] = [];
   for (const statement of STATEMENTS) {
-    const session = await Session.connect(url);
+    const session = await Session.connect(subject.url);
     const own = { ...subject, session };
     const collect = async (connection: Plan["connection"], round: number) => {
       const texts = await session.withPlans(() => attempt(statement, own, round));
       const explained = texts.map((text) => explainSchema.parse(JSON.parse(text)));
-      const of = { statement: statement.name, sessions: subject.sessions };
-      plans.push(...condense(explained, { ...of, connection }));
-      if (connection === "kept") pages.push({ ...of, pages: pagesOf(explained) });
+      plans.push(...condense(explained, { statement: statement.key, connection }));
+      if (connection === "kept") pages.push(pagesOfAttempt(explained));
     };
     try {
       await collect("new", 0);
@@ -88,19 +119,34 @@ export async function collectPlans(
   return { plans, pages };
 }
 
-/** A statement's figures have those of what its functions run in them. */
-function pagesOf(explained: Explained[]): number {
+/** Sequential scans of tables that grow: the longest of each table in each statement. */
+export function scansIn(plans: Plan[]): Scan[] {
+  const scans = new Map<string, Scan>();
+  for (const { statement, nodes, times } of plans) {
+    for (const { node, relation, rows, removed = 0, pages } of nodes) {
+      if (node !== "Seq Scan" || relation === undefined || !GROWING.includes(relation)) continue;
+      const scan = { statement, relation, rows: (rows + removed) / times, pages: pages / times };
+      const key = `${statement} ${relation}`;
+      if (scan.rows >= (scans.get(key)?.rows ?? 0)) scans.set(key, scan);
+    }
+  }
+  return [...scans.values()];
+}
+
+/** A statement's figures include those of what its functions run. */
+function pagesOfAttempt(explained: Explained[]): number {
   return explained.filter((one) => isMeasured(one["Query Text"]))
-    .reduce(
-      (sum, { Plan: root }) => sum + root["Shared Hit Blocks"] + root["Shared Read Blocks"],
-      0,
-    );
+    .reduce((sum, { Plan: root }) => sum + pagesOf(root), 0);
+}
+
+function pagesOf(node: ExplainNode): number {
+  return node["Shared Hit Blocks"] + node["Shared Read Blocks"];
 }
 
 /** The same query with the same nodes is kept once, with what all its runs read. */
 function condense(
   explained: Explained[],
-  of: Pick<Plan, "statement" | "sessions" | "connection">,
+  of: Pick<Plan, "statement" | "connection">,
 ): Plan[] {
   const found = new Map<string, Plan>();
   for (const { "Query Text": query, Plan: root } of explained) {
@@ -123,8 +169,7 @@ function plus(others: PlanNode[]) {
     return {
       ...node,
       rows: node.rows + other.rows,
-      hit: node.hit + other.hit,
-      read: node.read + other.read,
+      pages: node.pages + other.pages,
       ...(removed > 0 && { removed }),
     };
   };
@@ -142,8 +187,7 @@ function flatten(node: ExplainNode): PlanNode[] {
       ...(index !== undefined && { index }),
       rows: node["Actual Rows"] * loops,
       ...(removed !== undefined && removed > 0 && { removed: removed * loops }),
-      hit: node["Shared Hit Blocks"],
-      read: node["Shared Read Blocks"],
+      pages: pagesOf(node),
     },
     ...(node.Plans ?? []).flatMap(flatten),
   ];

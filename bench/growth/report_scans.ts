@@ -1,65 +1,38 @@
-/** What is said about plans: where a table that grows is read by a sequential scan. @module */
+/** The part of the section about plans: which growing tables are scanned sequentially. @module */
 
 import { count, figure, table } from "../markdown.ts";
-import { GROWING } from "./plans.ts";
-import type { Growth } from "./schema.ts";
+import type { Growth, Scan } from "./result.ts";
 import { GOAL_SESSIONS } from "./sizes.ts";
+import { definitionOf } from "./statements.ts";
 
-interface Scan {
-  statement: string;
-  relation: string;
-  /** Read by one scan. */
-  rows: number;
-  pages: number;
-}
-
-export function reportScans(result: Growth): string {
-  const largest = result.sessions.at(-1) ?? 0;
-  const found = scansOf(result, largest);
-  const looked = result.plans.filter(({ sessions }) => sessions === largest).length;
-  const hot = new Set(result.statements.filter((one) => one.hot).map(({ name }) => name));
+export function reportScans({ databases, plans, scans }: Growth): string {
+  const largest = databases.at(-1)?.sessions ?? 0;
   // A table that fits into one page is read whole rather than by an index of more pages.
-  const wrong = found.filter(({ statement, pages }) => hot.has(statement) && pages > 1);
+  const wrong = scans.filter(({ statement, pages }) => definitionOf(statement).hot && pages > 1);
   const goal = largest < GOAL_SESSIONS
     ? `not judged below ${count(GOAL_SESSIONS)} sessions`
     : wrong.length === 0
-    ? "met: what they scan fits into one page, which no index makes shorter"
-    : `missed by ${[...new Set(wrong.map(({ statement }) => statement))].join(", ")}`;
-  return `PostgreSQL itself tells the plans of all that runs inside the functions (\`auto_explain\`), on a new connection and on one
-that has settled for its plans: ${looked} at ${
-    count(largest)
-  } sessions, kept in the result with the pages they read.
+    ? "met (what they do scan fits into one page, and no index would be shorter)"
+    : `missed by ${
+      [...new Set(wrong.map(({ statement }) => definitionOf(statement).name))].join(", ")
+    }`;
+  return [
+    `PostgreSQL reports the plans of everything that runs inside the functions (\`auto_explain\`), on a new connection and on
+one that has settled on its plans: ${plans} at ${count(largest)} sessions.
 
-Goal: no sequential scan of a table that grows, in any hot statement: ${goal}.${
-    found.length === 0 ? "" : `\n\n${
-      table(
-        ["Sequential scan in", "Table", "Rows", "Pages"],
-        found.map(({ statement, relation, rows, pages }) => [
-          statement,
-          `\`${relation}\``,
-          figure(rows),
-          figure(pages),
-        ]),
-      )
-    }`
-  }`;
+Goal: no hot statement reads a growing table by a sequential scan: ${goal}.`,
+    ...(scans.length === 0 ? [] : [scanTable(scans)]),
+  ].join("\n\n");
 }
 
-/** The longest of each table in each statement. */
-function scansOf({ plans }: Growth, sessions: number): Scan[] {
-  const scans = new Map<string, Scan>();
-  for (const { statement, nodes, times } of plans.filter((plan) => plan.sessions === sessions)) {
-    for (const { node, relation, rows, removed = 0, hit, read } of nodes) {
-      if (node !== "Seq Scan" || relation === undefined || !GROWING.includes(relation)) continue;
-      const scan = {
-        statement,
-        relation,
-        rows: (rows + removed) / times,
-        pages: (hit + read) / times,
-      };
-      const key = `${statement} ${relation}`;
-      if (scan.rows >= (scans.get(key)?.rows ?? 0)) scans.set(key, scan);
-    }
-  }
-  return [...scans.values()];
+function scanTable(scans: Scan[]): string {
+  return table(
+    ["Sequential scan in", "Table", "Rows", "Pages"],
+    scans.map(({ statement, relation, rows, pages }) => [
+      definitionOf(statement).name,
+      `\`${relation}\``,
+      figure(rows),
+      figure(pages),
+    ]),
+  );
 }

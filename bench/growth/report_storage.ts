@@ -1,18 +1,18 @@
-/** What is said about bytes, and about the work that the database alone can do. @module */
+/** The part of the section about bytes, and about the work that the database alone can do. @module */
 
 import { count, figure, percent, table } from "../markdown.ts";
-import type { Growth } from "./schema.ts";
+import type { Growth } from "./result.ts";
 
 export function reportStorage(result: Growth): string {
   return [sizes(result), messages(result), work(result)].join("\n\n");
 }
 
-function sizes({ databases }: Growth): string {
+function sizes({ databases, relations: all }: Growth): string {
   const largest = databases.at(-1);
   if (largest === undefined) return "";
   const perMillion = 1_000_000 / largest.sessions;
   const total = (bytes: number[]) => bytes.reduce((sum, part) => sum + part, 0);
-  const tables = Map.groupBy(largest.relations, ({ table }) => table);
+  const tables = Map.groupBy(all, ({ table }) => table);
   const rows = [...tables].map(([name, relations]) => ({
     name,
     bytes: total(relations.map(({ bytes }) => bytes)),
@@ -24,11 +24,11 @@ function sizes({ databases }: Growth): string {
     ]),
   })).filter(({ cells }) => cells.length > 0).sort((a, b) => b.bytes - a.bytes);
   const sessions = rows.find(({ name }) => name === "session_mappings")?.bytes ?? 0;
-  const all = total(largest.relations.map(({ bytes }) => bytes));
-  return `MiB for each million sessions, as seeded: a receipt for each session, an idempotency key for each fifth. A session takes
+  const allBytes = total(all.map(({ bytes }) => bytes));
+  return `MiB per million sessions, as seeded: a receipt for each session, an idempotency key for every fifth. A session takes
 ${figure(sessions / largest.sessions)} bytes in its table and indexes, ${
-    figure(all / largest.sessions)
-  } with all that is kept beside it. What is below 1 MiB is left out.
+    figure(allBytes / largest.sessions)
+  } with everything that is kept beside it. Relations below 1 MiB are left out.
 
 ${table(["Table, its indexes", "MiB"], rows.flatMap(({ cells }) => cells))}`;
 }
@@ -36,15 +36,17 @@ ${table(["Table, its indexes", "MiB"], rows.flatMap(({ cells }) => cells))}`;
 function messages({ messages: all, databases }: Growth): string {
   return `What a stored message writes to a database of ${
     count(databases.at(-1)?.sessions ?? 0)
-  } sessions. \`last_activity_at\` and \`expires_at\` are indexed, so an update of them is
-never HOT; \`touch_granularity\` (1 minute) makes the messages in between change the count alone. Right after a checkpoint the
-first change of a page writes the whole page to WAL; conversations that go on at the same time share pages.
+  } sessions. \`last_activity_at\` and \`expires_at\` are indexed, so updating them is
+never HOT; within \`touch_granularity\` (1 minute) further messages only change the count. Right after a checkpoint the
+first change of a page writes the whole page to WAL; sessions that are used at the same time share pages.
 
 ${
     table(
       ["Messages of one session", "HOT updates", "WAL bytes per message", "after a checkpoint"],
-      all.map(({ kind, updates, hotUpdates, walBytes, walBytesAfterCheckpoint }) => [
-        kind,
+      all.map((
+        { secondsBetween, withKey, updates, hotUpdates, walBytes, walBytesAfterCheckpoint },
+      ) => [
+        `every ${spanOf(secondsBetween)}${withKey ? ", with an idempotency key" : ""}`,
         percent(hotUpdates / updates),
         figure(walBytes),
         figure(walBytesAfterCheckpoint),
@@ -53,10 +55,15 @@ ${
   }`;
 }
 
+function spanOf(seconds: number): string {
+  if (seconds === 1) return "second";
+  return seconds < 60 ? `${seconds} seconds` : `${seconds / 60} minutes`;
+}
+
 function work({ work: all }: Growth): string {
-  return `What the database alone can do: sessions expired, leased and let go in batches of ${
+  return `What the database can do on its own: sessions expired, leased and released in batches of ${
     all[0]?.batch ?? 0
-  }, committed, with nothing remote in between and no wait for the disk (\`fsync = off\`).
+  }, committed, with nothing remote in between and without waiting for the disk (\`fsync = off\`).
 
 ${
     table(

@@ -1,13 +1,13 @@
 /** Samples of all statements at all sizes, in turns. @module */
 
-import type { Samples } from "./schema.ts";
+import { summarise, type Summary } from "../statistics.ts";
 import { attempt } from "./attempt.ts";
 import { STATEMENTS } from "./statements.ts";
 import type { Subject } from "./subject.ts";
 
 /** Samples of one statement between two vacuums: what is rolled back leaves dead rows behind. */
 const BLOCK = 20;
-/** Of plpgsql's plans the first five are made for their arguments; what follows is what a kept connection sees. */
+/** PL/pgSQL plans the first five calls for their arguments; only later calls are typical of a kept connection. */
 const WARM_UP = 6;
 const WRITTEN = [
   "public.session_mappings",
@@ -20,16 +20,12 @@ const WRITTEN = [
   "acontext_sessions.restamp_state",
 ];
 
-/** Milliseconds in the server, by statement and size. */
+/** Milliseconds in the server: of each of the statements, for each subject. */
 export async function takeSamples(
   subjects: Subject[],
   { samples, log }: { samples: number; log: (line: string) => void },
-): Promise<Samples[]> {
-  const taken = STATEMENTS.map(({ name, hot }): Samples => ({
-    name,
-    hot,
-    ms: subjects.map(() => []),
-  }));
+): Promise<Summary[][]> {
+  const taken = STATEMENTS.map(() => subjects.map((): number[] => []));
   for (const subject of subjects) await subject.session.listen();
   let round = 0;
   for (let done = -WARM_UP; done < samples;) {
@@ -40,7 +36,7 @@ export async function takeSamples(
           await attempt(statement, subject, round);
           const parts = await subject.session.takeMs();
           const ms = [...parts.values()].reduce((sum, part) => sum + part, 0);
-          if (done >= 0) taken[s]?.ms[d]?.push(Math.round(1000 * ms) / 1000);
+          if (done >= 0) taken[s]?.[d]?.push(ms);
         }
       }
     }
@@ -50,5 +46,5 @@ export async function takeSamples(
     done += block;
     log(`  ${Math.max(0, done)} of ${samples} samples`);
   }
-  return taken;
+  return taken.map((sizes) => sizes.map(summarise));
 }

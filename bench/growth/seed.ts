@@ -121,7 +121,7 @@ const REST = [
    from generate_series(2000, 1, -1) as g cross join cron.job as j where j.jobname = 'acontext-sessions-retry'`,
 ];
 
-/** What the triggers keep, asked of what was written without them. */
+/** Counts rows that are not what the triggers would have made. */
 const BROKEN = `
   select
     (select count(*) from public.session_mappings as s
@@ -163,7 +163,7 @@ export async function seed(session: Session, sessions: number): Promise<void> {
   }
 }
 
-/** A parameter has the type of its first use, which arithmetic does not tell. */
+/** PostgreSQL infers a parameter's type from its first use, which arithmetic leaves open. */
 function typed(text: string): string {
   return text.replaceAll(/\$(\d)/g, "$$$1::integer");
 }

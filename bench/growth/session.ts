@@ -1,8 +1,8 @@
 /**
- * One connection of the superuser that hears from the server how long each of its statements took.
+ * A superuser's connection that learns from the server how long each of its statements took.
  *
- * The server's own figure (`log_min_duration_statement`, sent to the client) has neither the network in it nor the driver,
- * but planning and everything that a function runs inside.
+ * The server's own figure (`log_min_duration_statement`, sent to the client) includes planning and everything that a
+ * function runs, but neither the network nor the driver.
  *
  * @module
  */
@@ -13,7 +13,7 @@ export type Parameter = string | number | boolean | null;
 
 const MARK = "/* measured";
 
-/** Whether a statement, as the server tells it, was run by {@link Session.measure}. */
+/** Whether a statement in the server's report was run by {@link Session.measure}. */
 export function isMeasured(text: string): boolean {
   return text.startsWith(MARK);
 }
@@ -62,14 +62,14 @@ export class Session {
     return await this.sql.unsafe<Row[]>(marked, parameters, { prepare: true });
   }
 
-  /** From here on the server tells the time of each statement. */
+  /** From here on the server reports the time of each statement. */
   async listen(): Promise<void> {
     await this.run("set log_min_duration_statement = 0");
   }
 
   /** Milliseconds of what was measured since the last call, by label. */
   async takeMs(): Promise<Map<string, number>> {
-    // The server tells them after the answer, but before that of the next statement.
+    // The server reports them after its answer, but before the next answer.
     await this.run("select");
     const ms = this.#ms;
     this.#ms = new Map();

@@ -1,16 +1,21 @@
-/** What the functions of a session ask: for every message, load, create, delete and restore. @module */
+/** Statements of the functions for sessions: for every message, load, create, delete and restore. @module */
 
 import { type Attempt, expect, LEASE, type Statement } from "./attempt.ts";
+import type { StatementKey } from "./result.ts";
 
 const HASH = "0123456789abcdef".repeat(4);
 
 export const sessionStatements: Statement[] = [
-  useStatement("use (`acontext_use_session`, nothing written)", {
+  useStatement("use", "use (`acontext_use_session`, nothing written)", {
     p_touch: false,
     p_new_messages: 0,
   }),
-  useStatement("touch (`acontext_use_session`, new message)", { p_touch: true, p_new_messages: 1 }),
+  useStatement("touch", "touch (`acontext_use_session`, new message)", {
+    p_touch: true,
+    p_new_messages: 1,
+  }),
   {
+    key: "keyedMessage",
     name: "message with a key (`acontext_begin_message`, `acontext_settle_message`)",
     hot: true,
     role: "service_role",
@@ -35,6 +40,7 @@ export const sessionStatements: Statement[] = [
     },
   },
   {
+    key: "create",
     name: "create (`acontext_begin_session`, `acontext_activate_session`)",
     hot: true,
     role: "service_role",
@@ -62,6 +68,7 @@ export const sessionStatements: Statement[] = [
     },
   },
   {
+    key: "delete",
     name: "delete (`acontext_request_session_deletion`)",
     hot: true,
     role: "service_role",
@@ -70,6 +77,7 @@ export const sessionStatements: Statement[] = [
     },
   },
   {
+    key: "restore",
     name: "restore (`acontext_restore_session`)",
     hot: true,
     role: "service_role",
@@ -86,10 +94,12 @@ export const sessionStatements: Statement[] = [
 ];
 
 function useStatement(
+  key: StatementKey,
   name: string,
   how: { p_touch: boolean; p_new_messages: number },
 ): Statement {
   return {
+    key,
     name,
     hot: true,
     role: "service_role",

@@ -20,9 +20,9 @@ export interface Sizes {
 export const GOAL_SESSIONS = 1_000_000;
 /** Sessions that one claim, settlement or step takes: the smallest database has more than that to do, too. */
 export const BATCH = 64;
-/** Of the one user whose list is long, at every size. */
+/** Of the one user with a long list, at every size. */
 export const HEAVY_USER_SESSIONS = 3_000;
-/** Of everybody else, on average. */
+/** Of all other users, on average. */
 export const SESSIONS_PER_USER = 50;
 
 const LARGER = "BENCH_GROWTH_LARGER";

@@ -16,6 +16,7 @@ interface Place {
 }
 
 export interface Subject {
+  url: string;
   sessions: number;
   session: Session;
   functions: Functions;
@@ -51,7 +52,7 @@ export async function openSubject(
     [heavy.user_id, pageLength + 1],
   );
   if (deep === undefined) throw new Error("Cannot measure: no user has a long list");
-  return { sessions, session, functions, targets, deep };
+  return { url, sessions, session, functions, targets, deep };
 }
 
 /** Calls a public function as PostgREST does, measured or not. */

@@ -1,4 +1,4 @@
-/** What a run of the cleanup asks. @module */
+/** Statements of a cleanup run. @module */
 
 import { z } from "zod";
 import { type Attempt, expect, LEASE, type Statement } from "./attempt.ts";
@@ -32,12 +32,14 @@ const startedRun = (allowed: boolean | null) => `
 
 export const sweepStatements: Statement[] = [
   {
+    key: "claim",
     name: `claim ${BATCH} (\`acontext_claim_deletions\`)`,
     hot: true,
     role: "service_role",
     run: async ({ measure }) => void await claim(measure),
   },
   {
+    key: "settle",
     name: `settle ${BATCH} (\`acontext_settle_deletions\`)`,
     hot: true,
     role: "service_role",
@@ -51,6 +53,7 @@ export const sweepStatements: Statement[] = [
     },
   },
   {
+    key: "expire",
     name: `expire ${BATCH} (\`acontext_queue_due_sessions\`)`,
     hot: true,
     role: "service_role",
@@ -64,13 +67,11 @@ export const sweepStatements: Statement[] = [
 ];
 
 const RESTAMP = 2_000;
-/** The one statement of these that does the same work whatever is due. */
-export const RESTAMP_STEP =
-  `a step after a change of session_ttl (\`restamp_sessions\`, ${RESTAMP})`;
 
 export const runStatements: Statement[] = [
   {
-    name: RESTAMP_STEP,
+    key: "restampStep",
+    name: `a step after a change of session_ttl (\`restamp_sessions\`, ${RESTAMP})`,
     hot: false,
     role: "service_role",
     setUp: `
@@ -86,7 +87,8 @@ export const runStatements: Statement[] = [
     },
   },
   {
-    name: "breaker (`expiry_allowed`, 1 % due)",
+    key: "expiryLimit",
+    name: "limit on mass expiry (`expiry_allowed`, 1 % due)",
     hot: false,
     role: "service_role",
     async run({ subject: { session } }) {
@@ -95,10 +97,11 @@ export const runStatements: Statement[] = [
         "select acontext_sessions.expiry_allowed(false) as allowed",
         [],
       );
-      if (row?.allowed !== true) throw new Error("Cannot measure: the breaker holds");
+      if (row?.allowed !== true) throw new Error("Cannot measure: the limit on mass expiry holds");
     },
   },
   {
+    key: "endOfRun",
     name: "end of a run (`acontext_finish_sweep`)",
     hot: false,
     role: "service_role",
@@ -112,6 +115,7 @@ export const runStatements: Statement[] = [
     },
   },
   {
+    key: "health",
     name: "health (`acontext_session_health`)",
     hot: false,
     role: "service_role",

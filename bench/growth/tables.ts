@@ -1,7 +1,7 @@
 /** How large tables and indexes are. @module */
 
 import { z } from "zod";
-import type { Relation } from "./schema.ts";
+import type { Relation } from "./result.ts";
 import type { Session } from "./session.ts";
 
 const RELATIONS = `
@@ -30,26 +30,6 @@ const relationsSchema: z.ZodType<Relation[]> = z.array(z.object({
 
 export async function readRelations(session: Session): Promise<Relation[]> {
   return relationsSchema.parse(await session.run(RELATIONS));
-}
-
-const COUNTED = [
-  "public.session_mappings",
-  "acontext_sessions.deletion_queue",
-  "acontext_sessions.deletion_log",
-  "acontext_sessions.message_keys",
-  "acontext_sessions.runs",
-  "auth.users",
-];
-
-export async function countRows(session: Session): Promise<Record<string, number>> {
-  const rows: Record<string, number> = {};
-  for (const table of COUNTED) {
-    const [row] = await session.run<{ rows: number }>(
-      `select count(*)::integer as rows from ${table}`,
-    );
-    rows[table] = row?.rows ?? 0;
-  }
-  return rows;
 }
 
 /** Active sessions that are past their expiry. */

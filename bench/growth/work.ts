@@ -1,6 +1,6 @@
-/** How many sessions a second the database alone can expire, lease and let go, all of it committed. @module */
+/** How many sessions a second the database alone can expire, lease and release, with commits. @module */
 
-import type { Work } from "./schema.ts";
+import type { Work } from "./result.ts";
 import { Session } from "./session.ts";
 import { BATCH } from "./sizes.ts";
 import { call, type Subject } from "./subject.ts";
@@ -17,9 +17,9 @@ interface Worker {
 /** Deletes sessions for good. Each worker has a connection of its own, as requests of PostgREST do. */
 export async function work(
   subject: Subject,
-  { url, workers, batches }: { url: string; workers: number; batches: number },
+  { workers, batches }: { workers: number; batches: number },
 ): Promise<Work> {
-  const { sessions, functions } = subject;
+  const { url, sessions, functions } = subject;
   const open = await Promise.all(Array.from({ length: workers }, async (): Promise<Worker> => {
     const session = await Session.connect(url);
     await session.listen();

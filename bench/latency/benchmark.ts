@@ -11,7 +11,7 @@ import { createPartClock } from "../support/stack_processes.ts";
 import { makeNaiveTable, measureCreates } from "./creates.ts";
 import { measureMessages } from "./messages.ts";
 import { type Plan, PLANS } from "./plan.ts";
-import { report } from "./report.ts";
+import { headlines, report } from "./report.ts";
 import { type LatencyResult, resultSchema } from "./result.ts";
 
 const NAIVE = {
@@ -24,6 +24,7 @@ export const latency = benchmark({
   title: "Latency of sessions and messages",
   schema: resultSchema,
   report,
+  headlines,
   async run({ scale, log }) {
     const plan = PLANS[scale];
     const results: LatencyResult[] = [];

@@ -8,7 +8,7 @@ import { MESSAGE, straight, throughFunction } from "./requests.ts";
 import type { LatencyResult } from "./result.ts";
 import { inTurns, type Meter } from "./rounds.ts";
 
-/** What one client sends. Each way stores into a conversation of its own, so that all grow alike. */
+/** What one client sends. Each way stores into a session of its own, so that all grow alike. */
 type Ways = Record<"directStore" | "store" | "storeOnce" | "directLoad" | "load", ClientRequest>;
 
 export async function measureMessages(
@@ -75,7 +75,7 @@ async function prepare(world: World, user: TestUser, loadedMessages: number): Pr
     const { status, body } = await fetch(fill.url, fill);
     await body?.cancel();
     if (status !== 201) {
-      throw new Error(`Cannot fill a conversation with ${MESSAGE.role}: ${status}`);
+      throw new Error(`Cannot fill a session with ${MESSAGE.role}: ${status}`);
     }
   }
   const { load } = throughFunction(info, { token: user.token, id: read.id });

@@ -12,7 +12,7 @@ export interface Plan {
   loadedMessages: number;
 }
 
-/** 32 people who type, and not 32 machines that hammer. */
+/** 32 people who type, not 32 machines that never pause. */
 const PEOPLE: Setting = { delayMs: 50, clients: 32, everyMs: 400 };
 
 export const PLANS: Record<Scale, Plan> = {

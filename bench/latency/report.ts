@@ -1,8 +1,8 @@
 /** The section of docs/performance.md. @module */
 
-import { figure, milliseconds, percent, table, verdict } from "../markdown.ts";
-import { median, percentile } from "../statistics.ts";
-import { PARTS } from "../support/stack_processes.ts";
+import type { Headline } from "../benchmark.ts";
+import { figure, milliseconds, percent, table, verdict, verdicts } from "../markdown.ts";
+import { reportCosts } from "./report_costs.ts";
 import type { LatencyResult, Setting } from "./result.ts";
 import type { Way } from "./rounds.ts";
 
@@ -16,13 +16,17 @@ export function report(result: LatencyResult): string {
     createTable(result),
     messageText(result),
     messageTable(result),
-    costText(result),
-    costTable(result),
+    reportCosts(result),
   ].join("\n\n");
 }
 
-const p50 = ({ rounds }: Way) => median(rounds.flat());
-const p99 = ({ rounds }: Way) => percentile(rounds.flat(), 0.99);
+function p50({ ms }: Way): number {
+  return ms.median;
+}
+
+function p99({ ms }: Way): number {
+  return ms.p99;
+}
 
 function nameOf({ clients, everyMs }: Setting): string {
   return everyMs === null ? `${clients}` : `${clients}, each every ${everyMs} ms`;
@@ -33,18 +37,27 @@ function phraseOf({ clients, everyMs }: Setting): string {
   return everyMs === null ? who : `${who} that each send every ${everyMs} ms`;
 }
 
-function createText({ creates }: LatencyResult): string {
-  const judged = creates.filter(({ delayMs }) => delayMs === GOAL_DELAY_MS);
-  const verdicts = judged.map((row) => {
-    const ratio = p50(row.ours) / p50(row.naive);
-    return `${figure(ratio)} with ${phraseOf(row)} (${verdict(ratio <= GOAL_RATIO)})`;
-  });
-  return `**Creating a session**, through the gateway with a user's token, against the naive way: a function with the
-same check of the token and the same SDK that makes the session, then the disk, then inserts the row through the Data API.
-In turns; a client sends its next request when it has the answer, unless it is said to pace itself. Ours writes the row first and makes both resources
-side by side, so it costs one wait for Acontext and two for the database instead of two and one. Goal: at most
-${GOAL_RATIO} of the naive time where Acontext takes ${GOAL_DELAY_MS} ms a call. Ratio of the medians there:
-${verdicts.join("; ")}.`;
+function ratioOf({ ours, naive }: LatencyResult["creates"][number]): number {
+  return p50(ours) / p50(naive);
+}
+
+function judgedCreates({ creates }: LatencyResult) {
+  return creates.filter(({ delayMs }) => delayMs === GOAL_DELAY_MS);
+}
+
+function createText(result: LatencyResult): string {
+  const goals = judgedCreates(result).map((row) =>
+    `- ${phraseOf(row)}: ${figure(ratioOf(row))} (${verdict(ratioOf(row) <= GOAL_RATIO)})`
+  );
+  return `**Creating a session**, through the gateway with a user's token, compared with the naive way: a function that
+checks the token in the same way and uses the same SDK, makes the session, then the disk, and then inserts the row through
+the Data API. This project writes the row first and makes both resources side by side: it waits once for Acontext and twice
+for the database, instead of twice and once. The two take turns; a client sends its next request when it has the answer,
+unless it paces itself.
+
+Goal: at most ${GOAL_RATIO} of the naive time where Acontext takes ${GOAL_DELAY_MS} ms per call. Ratios of the medians there:
+
+${goals.join("\n")}`;
 }
 
 function createTable({ creates }: LatencyResult): string {
@@ -55,7 +68,7 @@ function createTable({ creates }: LatencyResult): string {
       nameOf(row),
       milliseconds(p50(row.naive)),
       milliseconds(p50(row.ours)),
-      figure(p50(row.ours) / p50(row.naive)),
+      figure(ratioOf(row)),
       milliseconds(p99(row.naive)),
       milliseconds(p99(row.ours)),
     ]),
@@ -71,21 +84,28 @@ function pairsOf(row: LatencyResult["messages"][number]) {
   ];
 }
 
+/** From the least to the most of storing, storing with a key and loading. */
+function overheadsOf(row: LatencyResult["messages"][number]): { least: number; most: number } {
+  const overheads = pairsOf(row).map(({ through, direct }) => p50(through) - p50(direct));
+  return { least: Math.min(...overheads), most: Math.max(...overheads) };
+}
+
 function messageText({ messages, loadedMessages }: LatencyResult): string {
-  const verdicts = messages.map((row) => {
-    const overheads = pairsOf(row).map(({ through, direct }) => p50(through) - p50(direct));
-    const [least, most] = [Math.min(...overheads), Math.max(...overheads)];
-    return `${phraseOf(row)} at ${row.delayMs} ms: ${figure(least)} to ${figure(most)} ms (${
-      verdict(most <= GOAL_OVERHEAD_MS)
-    })`;
+  const goals = messages.map((row) => {
+    const { least, most } = overheadsOf(row);
+    return `- ${phraseOf(row)}, Acontext at ${row.delayMs} ms: ${figure(least)} to ${
+      milliseconds(most)
+    } (${verdict(most <= GOAL_OVERHEAD_MS)})`;
   });
-  return `**Storing and loading messages** through session-messages, against the requests that it sends itself, straight
-to Acontext; a conversation that is loaded has ${loadedMessages} messages. The way through the functions checks the token
-twice (gateway, function), asks the database whether the session is the caller's and alive, and counts the use; with an
-Idempotency-Key, which the client package always sends, it claims the key before and settles it after: two times to the
-database instead of one. Goal: at most ${GOAL_OVERHEAD_MS} ms more at the median. ${
-    verdicts.join("; ")
-  }.`;
+  return `**Storing and loading messages** through session-messages, compared with the requests that it sends, sent
+straight to Acontext; a session that is loaded has ${loadedMessages} messages. Through the functions, the token is checked
+twice (gateway, function), and the database is asked whether the session is the caller's and alive, and counts the use. With
+an Idempotency-Key, which the client package always sends, the key is claimed before and settled afterwards: two requests to
+the database instead of one.
+
+Goal: at most ${GOAL_OVERHEAD_MS} ms more at the median, from the cheapest to the dearest of the three calls:
+
+${goals.join("\n")}`;
 }
 
 function messageTable({ messages }: LatencyResult): string {
@@ -117,62 +137,42 @@ function messageTable({ messages }: LatencyResult): string {
   );
 }
 
-/** The setting with the most clients that do not pace themselves: there, CPU decides. */
-function busiest<Row extends Setting>(rows: readonly Row[]): Row | undefined {
-  return rows.filter(({ everyMs }) => everyMs === null).toSorted((a, b) =>
-    b.clients - a.clients || b.delayMs - a.delayMs
-  )[0];
-}
-
-function costRows({ creates, messages }: LatencyResult): [string, Way][] {
-  const create = busiest(creates);
-  const message = busiest(messages);
+export function headlines(result: LatencyResult): Headline[] {
+  const creates = judgedCreates(result);
+  const messages = result.messages.filter(({ delayMs }) => delayMs === GOAL_DELAY_MS);
+  const [create, message] = [creates[0], messages[0]];
+  if (create === undefined || message === undefined) return [];
+  const ratios = extremes(creates).map((row) =>
+    `${figure(ratioOf(row))} × (${shortPhraseOf(row)})`
+  );
+  const overheads = extremes(messages).map((row) =>
+    `${milliseconds(overheadsOf(row).most)} (${shortPhraseOf(row)})`
+  );
   return [
-    ...(create === undefined ? [] : [
-      ["create, naive", create.naive] satisfies [string, Way],
-      ["create", create.ours] satisfies [string, Way],
-    ]),
-    ...(message === undefined ? [] : [
-      ["store, direct", message.directStore] satisfies [string, Way],
-      ["store", message.store] satisfies [string, Way],
-      ["store, with a key", message.storeOnce] satisfies [string, Way],
-      ["load, direct", message.directLoad] satisfies [string, Way],
-      ["load", message.load] satisfies [string, Way],
-    ]),
+    {
+      what: `New session, Acontext at ${GOAL_DELAY_MS} ms`,
+      measured: milliseconds(p50(create.ours)),
+      comparison: [`${figure(ratioOf(create))} × the naive way`, ...ratios].join(", "),
+      goal: `at most ${GOAL_RATIO}: ${verdicts(creates.map((row) => ratioOf(row) <= GOAL_RATIO))}`,
+    },
+    {
+      what: `Message, Acontext at ${GOAL_DELAY_MS} ms`,
+      measured: milliseconds(p50(message.storeOnce)),
+      comparison: [`${milliseconds(overheadsOf(message).most)} more than direct`, ...overheads]
+        .join(", "),
+      goal: `at most ${GOAL_OVERHEAD_MS} ms: ${
+        verdicts(messages.map((row) => overheadsOf(row).most <= GOAL_OVERHEAD_MS))
+      }`,
+    },
   ];
 }
 
-function costOf({ cpu, rounds }: Way): { parts: number[]; total: number } {
-  const requests = rounds.flat().length;
-  const parts = PARTS.map((part) => cpu[part] / requests);
-  return { parts, total: parts.reduce((sum, part) => sum + part, 0) };
+/** Where most clients are at work, in each of their ways. */
+function extremes<Row extends Setting>(rows: Row[]): Row[] {
+  const most = Math.max(...rows.map(({ clients }) => clients));
+  return rows.filter(({ clients }) => clients === most);
 }
 
-function costText(result: LatencyResult): string {
-  const message = busiest(result.messages);
-  if (message === undefined) return "";
-  const { total } = costOf(message.storeOnce);
-  const more = total - costOf(message.directStore).total;
-  const floor = message.clients * total / result.cores;
-  return `**Why many clients wait.** All parts of the stack share ${result.cores} cores here: clients, gateway, functions,
-database, and Acontext itself. CPU per request of each part, with ${message.clients} clients, is below. A message with a
-key costs ${figure(total)} ms of CPU in all, ${
-    figure(more)
-  } ms more than straight to Acontext. These cores can do ${
-    figure(result.cores * 1000 / total)
-  } of them a second, so ${message.clients} clients that send without a pause need ${
-    figure(floor)
-  } ms for a turn, however fast Acontext is. The gateway is
-this project's stand-in, which every request passes once from the client and once for each time to the database; on the
-platform the parts run on machines of their own.`;
-}
-
-function costTable(result: LatencyResult): string {
-  return table(
-    ["CPU per request, ms", ...PARTS, "all"],
-    costRows(result).map(([name, way]) => {
-      const { parts, total } = costOf(way);
-      return [name, ...parts.map(figure), figure(total)];
-    }),
-  );
+function shortPhraseOf({ clients, everyMs }: Setting): string {
+  return everyMs === null ? `${clients} clients` : `${clients} paced`;
 }

@@ -21,7 +21,7 @@ export const resultSchema = z.object({
     directLoad: waySchema,
     load: waySchema,
   })),
-  /** In the conversations that are loaded. */
+  /** In the sessions that are loaded. */
   loadedMessages: z.int(),
 });
 

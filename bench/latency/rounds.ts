@@ -2,14 +2,15 @@
 
 import { z } from "zod";
 import type { LineProcess } from "../support/line_process.ts";
+import { summarise, summarySchema } from "../statistics.ts";
 import { PARTS, type PartTimes, spent } from "../support/stack_processes.ts";
 import { type Job, jobResultSchema } from "./jobs.ts";
 
 const partTimesSchema = z.record(z.enum(PARTS), z.number());
 
 export const waySchema = z.object({
-  /** Milliseconds per request, by round. */
-  rounds: z.array(z.array(z.number())),
+  /** Milliseconds per request, over all rounds. */
+  ms: summarySchema,
   /** Milliseconds of CPU for each part of the stack, all rounds together. */
   cpu: partTimesSchema,
 });
@@ -29,26 +30,33 @@ export async function inTurns<Name extends string>(
   jobs: Record<Name, Job>,
 ): Promise<(name: Name) => Way> {
   const { clock, rounds } = meter;
-  const ways = new Map(
-    Object.keys(jobs).map((name): [string, Way] => [name, { rounds: [], cpu: nothing() }]),
-  );
-  for (const [name, job] of Object.entries<Job>(jobs)) {
+  const order = Object.entries<Job>(jobs);
+  const samples = new Map(order.map(([name]): [string, Samples] => [name, noSamples()]));
+  for (const [name, job] of order) {
     // Connections are made and code is warm when it counts.
     await ask(meter, name, { ...job, requests: Math.max(4, job.clients.length), everyMs: null });
   }
-  const order = Object.entries<Job>(jobs);
   for (let round = 0; round < rounds; round++) {
     for (const [name, job] of order) {
       const before = clock();
-      const samples = await ask(meter, name, job);
+      const ms = await ask(meter, name, job);
       const cost = spent(before, clock());
-      const way = ways.get(name);
-      way?.rounds.push(samples);
+      const way = samples.get(name);
+      way?.ms.push(...ms);
       for (const part of PARTS) if (way !== undefined) way.cpu[part] += cost[part];
     }
     order.push(...order.splice(0, 1));
   }
-  return (name) => ways.get(name) ?? { rounds: [], cpu: nothing() };
+  return (name) => {
+    const { ms, cpu } = samples.get(name) ?? noSamples();
+    return { ms: summarise(ms), cpu };
+  };
+}
+
+/** Of one way, over all rounds. */
+interface Samples {
+  ms: number[];
+  cpu: PartTimes;
 }
 
 async function ask({ clients, sent }: Meter, name: string, job: Job): Promise<number[]> {
@@ -58,6 +66,9 @@ async function ask({ clients, sent }: Meter, name: string, job: Job): Promise<nu
   return samples;
 }
 
-function nothing(): PartTimes {
-  return { clients: 0, gateway: 0, functions: 0, PostgREST: 0, PostgreSQL: 0, Acontext: 0 };
+function noSamples(): Samples {
+  return {
+    ms: [],
+    cpu: { clients: 0, gateway: 0, functions: 0, PostgREST: 0, PostgreSQL: 0, Acontext: 0 },
+  };
 }

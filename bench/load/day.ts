@@ -1,12 +1,12 @@
-/** A time of load. @module */
+/** One day of load: clients, sweeps and faults at the same time. @module */
 
-import type { FaultRule } from "../../local/acontext/fault_rules.ts";
+import type { ActiveRule, FaultRule } from "../../local/acontext/fault_rules.ts";
 import type { World } from "../../tests/integration/support/world.ts";
 import type { LineProcess } from "../support/line_process.ts";
 import { DELAY_MS } from "./faults.ts";
 import { watchMemory } from "./memory.ts";
 import { type Question, type Work, workSchema } from "./questions.ts";
-import type { Day } from "./result.ts";
+import { aggregate, type Day } from "./result.ts";
 import { sweepUntil } from "./sweeping.ts";
 
 export interface LoadParts {
@@ -34,41 +34,23 @@ export async function loadFor(
     const work = await ask(clients, { do: "work", seconds });
     stopped = true;
     const sweeps = await sweeping;
-    return { work, sweeps, injected: injectedBy(await control.faults()), memory: memory() };
+    const injected = injectedBy(await control.faults());
+    return aggregate({ work, sweeps, injected, memory: memory() });
   } finally {
     stopped = true;
     memory();
-    // It has been told to end; what ended the load is what is thrown.
+    // It was asked to end; the error that ended the load is the one to throw.
     await sweeping.catch(() => {});
     await control.clearFaults();
   }
 }
 
-function injectedBy(rules: (FaultRule & { fired: number })[]): Record<string, number> {
-  const counts: Record<string, number> = {};
-  for (const { fault, fired } of rules) {
-    if (fault.kind === "delay" && fault.ms === DELAY_MS) continue;
-    const name = nameOf(fault);
-    counts[name] = (counts[name] ?? 0) + fired;
-  }
-  return counts;
-}
-
-function nameOf(fault: FaultRule["fault"]): string {
-  switch (fault.kind) {
-    case "status":
-      return `answers ${fault.status}`;
-    case "delay":
-      return `answers ${fault.ms} ms late`;
-    case "drop":
-      return `drops the connection ${fault.when} the effect`;
-    case "throttle":
-      return "answers 429";
-    case "false404":
-      return "lies with 404";
-    case "late":
-      return `drops it, effect ${fault.ms} ms later`;
-    default:
-      return fault.kind;
-  }
+function injectedBy(rules: ActiveRule[]): Day["injected"] {
+  const injected = rules.filter(({ fault }) => fault.kind !== "delay" || fault.ms !== DELAY_MS);
+  const groups = Map.groupBy(injected, ({ fault }) => JSON.stringify(fault));
+  return [...groups.values()].flatMap((group) => {
+    const [first] = group;
+    if (first === undefined) return [];
+    return [{ fault: first.fault, times: group.reduce((sum, { fired }) => sum + fired, 0) }];
+  });
 }

@@ -7,7 +7,7 @@ export const DELAY_MS = 25;
 
 const USUAL: FaultRule = { route: "*", fault: { kind: "delay", ms: DELAY_MS } };
 
-/** Routes whose 404 Acontext also gives when it could not look. */
+/** Routes on which Acontext also answers 404 when it could not look. */
 const LYING = [
   "DELETE /session/:id",
   "DELETE /disk/:id",

@@ -5,7 +5,7 @@ import { residentBytes } from "../cpu_time.ts";
 /** Megabytes, sample by sample, by the name of the function. */
 export type Memory = Record<string, number[]>;
 
-/** Samples until it is stopped. */
+/** Takes samples until the function that it returns is called. */
 export function watchMemory(
   pidsOf: Record<string, () => number[]>,
   everyMs: number,

@@ -25,7 +25,7 @@ export const questionSchema = z.discriminatedUnion("do", [
   }),
   /** Work for so long, by the mix. */
   z.object({ do: z.literal("work"), seconds: z.number() }),
-  /** Look at everything once, with nothing going wrong any more. */
+  /** Check everything once, when faults have ended. */
   z.object({ do: z.literal("check") }),
 ]);
 export type Question = z.infer<typeof questionSchema>;
@@ -43,7 +43,7 @@ export const workSchema = z.object({
   failedRequests: countsSchema,
   /** Calls that failed after all repetitions. */
   failedCalls: countsSchema,
-  /** Answers of success that were not true, and errors that no fault explains. */
+  /** Successful answers that were not true, and errors that no fault explains. */
   wrong: z.array(z.string()),
 });
 export type Work = z.infer<typeof workSchema>;

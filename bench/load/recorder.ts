@@ -1,26 +1,26 @@
-/** Writes down what the clients meet, request by request. @module */
+/** Records what the clients meet, request by request. @module */
 
 import { z } from "zod";
 import { type Operation, OPERATIONS, type Work } from "./questions.ts";
 
 const errorSchema = z.object({ code: z.string() });
 
-/** What the functions answer while Acontext misbehaves, and what is no error of theirs then. */
+/** Codes that are no error of the functions while Acontext misbehaves. */
 const EXPLAINED = ["acontext_unavailable", "message_uncertain"];
 
 export interface Recorder {
-  /** `fetch` for one client, whose operation under way `current` tells. */
+  /** `fetch` for one client; `current` returns the operation under way. */
   fetchFor(current: () => Operation): typeof fetch;
   called(operation: Operation, ms: number): void;
   failed(operation: Operation, code: string): void;
   wrong(what: string): void;
-  /** What came since the last time. */
+  /** What was recorded since the last call. */
   take(seconds: number): Work;
 }
 
 export function createRecorder(): Recorder {
   let work = nothing();
-  /** Keys of messages of which nobody knew whether they were stored. */
+  /** Keys of messages that may or may not have been stored. */
   const uncertainKeys = new Set<string>();
   const add = (counts: Record<string, number>, name: string) =>
     void (counts[name] = (counts[name] ?? 0) + 1);

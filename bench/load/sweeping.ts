@@ -22,7 +22,7 @@ export async function sweepUntil(
   return sum;
 }
 
-/** More would mean that it does not end. */
+/** More rounds would mean that it does not end. */
 const MAX_ROUNDS = 20;
 
 /**

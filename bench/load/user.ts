@@ -1,8 +1,8 @@
-/** One client of the load: does by the mix what an app does, and compares each answer with what it knows. @module */
+/** One client of the load: calls what an app calls, in a fixed mix, and compares each answer with what it knows. @module */
 
 import { createClient } from "@supabase/supabase-js";
 import { createSessionsClient, SessionsError } from "acontext-sessions-client";
-import { type Conversation, newConversation, problemOf } from "./conversation.ts";
+import { type KnownSession, newKnownSession, problemOf } from "./known_session.ts";
 import type { Operation } from "./questions.ts";
 import type { Recorder } from "./recorder.ts";
 
@@ -42,8 +42,8 @@ export function createUser(
     global: { fetch: recorder.fetchFor(() => current) },
   });
   const chat = createSessionsClient(supabase, { maxRetryAfter });
-  const live: Conversation[] = [];
-  /** Sessions that were, or may have been, deleted, or whose making nobody confirmed. */
+  const live: KnownSession[] = [];
+  /** Sessions that were or may have been deleted, and those whose creation was not confirmed. */
   const doubtful = new Set<string>();
   let said = 0;
 
@@ -67,24 +67,24 @@ export function createUser(
     const made = await call("create", () => chat.sessions.create({ id, title: `Trip ${id}` }));
     if (made === null) doubtful.add(id);
     else if (made.id !== id) recorder.wrong("create: another id");
-    else live.push(newConversation(id));
+    else live.push(newKnownSession(id));
   }
 
-  async function store(conversation: Conversation): Promise<void> {
+  async function store(session: KnownSession): Promise<void> {
     const text = `${++said} ${crypto.randomUUID()} Where shall we stay in Lisbon? `.repeat(3);
     const message = { role: "user", content: text } as const;
-    const stored = await call("store", () => chat.messages.store(conversation.id, message));
-    if (stored === null) conversation.uncertain.add(text);
-    else conversation.stored.push(text);
+    const stored = await call("store", () => chat.messages.store(session.id, message));
+    if (stored === null) session.uncertain.add(text);
+    else session.stored.push(text);
   }
 
-  async function load(conversation: Conversation): Promise<void> {
+  async function load(session: KnownSession): Promise<void> {
     const page = await call(
       "load",
-      () => chat.messages.load<{ content: string }>(conversation.id, { editStrategies: [] }),
+      () => chat.messages.load<{ content: string }>(session.id, { editStrategies: [] }),
     );
     if (page === null) return;
-    const problem = problemOf(conversation, page.messages.map(({ message }) => message.content));
+    const problem = problemOf(session, page.messages.map(({ message }) => message.content));
     if (problem !== null) recorder.wrong(`load: ${problem}`);
   }
 
@@ -97,47 +97,47 @@ export function createUser(
     if ([...listed].some((id) => !known.has(id))) recorder.wrong("list: an unknown session");
   }
 
-  async function upload(conversation: Conversation): Promise<void> {
-    const { id, file } = conversation;
+  async function upload(session: KnownSession): Promise<void> {
+    const { id, file } = session;
     const content = crypto.randomUUID().repeat(30);
     file.push(content);
     const blob = new Blob([content], { type: "text/plain" });
     const done = await call("upload", () => chat.files.upload(id, blob, { filename: FILENAME }));
     if (done === null) return;
-    conversation.hasFile = true;
+    session.hasFile = true;
     file.splice(0, file.length - 1);
   }
 
-  async function download({ id, file }: Conversation): Promise<void> {
+  async function download({ id, file }: KnownSession): Promise<void> {
     const blob = await call("download", () => chat.files.download(id, { filename: FILENAME }));
     if (blob !== null && !file.includes(await blob.text())) {
       recorder.wrong("download: another content");
     }
   }
 
-  async function remove(conversation: Conversation): Promise<void> {
-    live.splice(live.indexOf(conversation), 1);
-    doubtful.add(conversation.id);
-    await call("delete", () => chat.sessions.delete(conversation.id));
+  async function remove(session: KnownSession): Promise<void> {
+    live.splice(live.indexOf(session), 1);
+    doubtful.add(session.id);
+    await call("delete", () => chat.sessions.delete(session.id));
   }
 
   async function step(): Promise<void> {
-    const conversation = live[Math.floor(Math.random() * live.length)];
+    const session = live[Math.floor(Math.random() * live.length)];
     const kind = draw();
-    if (conversation === undefined || kind === "create") return await create();
+    if (session === undefined || kind === "create") return await create();
     switch (kind) {
       case "store":
-        return await store(conversation);
+        return await store(session);
       case "load":
-        return await load(conversation);
+        return await load(session);
       case "list":
         return await list();
       case "file":
-        return await (conversation.hasFile && Math.random() < 0.5 ? download : upload)(
-          conversation,
+        return await (session.hasFile && Math.random() < 0.5 ? download : upload)(
+          session,
         );
       case "delete":
-        return await remove(conversation);
+        return await remove(session);
     }
   }
 
@@ -150,9 +150,9 @@ export function createUser(
     },
     async check() {
       await list();
-      for (const conversation of live) {
-        await load(conversation);
-        if (conversation.hasFile) await download(conversation);
+      for (const session of live) {
+        await load(session);
+        if (session.hasFile) await download(session);
       }
     },
   };

@@ -1,4 +1,4 @@
-/** Which processes a stack consists of, and what they cost. Linux only, as everything that reads `/proc`. @module */
+/** The processes of a stack, and their CPU time. Linux only, because it reads `/proc`. @module */
 
 import { cpuMs } from "../cpu_time.ts";
 

@@ -1,5 +1,5 @@
 /**
- * `npm run simulate`: runs the whole system, with everything that can go wrong, many times; see docs/architecture.md.
+ * `npm run simulate`: runs the whole system, with everything that can go wrong, many times; see README.md beside this file.
  *
  * @module
  */

@@ -7,9 +7,11 @@
 import { checkContract } from "./contract.ts";
 import { checkDatabase } from "./database.ts";
 import { checkDeadExports } from "./dead_exports.ts";
+import { checkDocs } from "./docs.ts";
 import { checkImportMaps } from "./import_maps.ts";
 import { checkLayers } from "./layers.ts";
 import { checkLocks } from "./locks.ts";
+import { checkMutantsPage } from "./mutants.ts";
 import { checkPerformance } from "./performance.ts";
 import type { Report } from "./report.ts";
 import { checkSource } from "./source.ts";
@@ -22,6 +24,8 @@ export async function runChecks(report: Report, options: { fix: boolean }): Prom
   await checkLocks(report);
   await checkDeadExports(report);
   await checkContract(report, options);
+  await checkMutantsPage(report, options);
+  await checkDocs(report);
   await checkPerformance(report, options);
   // Among other things its stack does not start without every function.
   await checkDatabase(report, options).catch((error) => report.add("database", error.message));

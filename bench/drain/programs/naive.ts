@@ -1,4 +1,4 @@
-/** The loop that everybody writes first: one call after the other. @module */
+/** The obvious first version: a loop with one call after the other. @module */
 
 import { AcontextClient } from "@acontext/acontext";
 import { createClient } from "@supabase/supabase-js";

@@ -1,4 +1,4 @@
-/** The frame of a program that drains: loads, says so, and drains whenever it is told to. @module */
+/** The frame of a program that drains: it loads, reports that it has, and drains on each order. @module */
 
 import { AcontextClient } from "@acontext/acontext";
 import { z } from "zod";
@@ -32,13 +32,13 @@ export function readConfig(): ProgramConfig {
   return configSchema.parse(JSON.parse(Deno.env.get(CONFIG_VARIABLE) ?? "{}"));
 }
 
-/** What a program is told. */
+/** What a program is asked to do. */
 const orderSchema = z.object({
   /** Sessions that are due. */
   count: z.int(),
-  /** For a program that looks nowhere else: which. */
+  /** For a program without a database: what it has to delete. */
   resources: z.array(resourcesSchema),
-  /** For a queue: the jobs are there already, and to remove the row is not their business. */
+  /** For a queue: the jobs are there already, and the rows stay. */
   jobsAlone: z.boolean(),
 });
 
@@ -53,7 +53,7 @@ export interface Drain {
 /** Begins a drain for each order that comes in, and answers with what it took. */
 export async function serveDrains(begin: (order: Order) => Drain | Promise<Drain>): Promise<void> {
   await answerLines(async (question) => {
-    // Whoever asks nothing only wants to know that all code is loaded.
+    // Asked only to find out that all code is loaded.
     if (question === null) return null;
     const { work, end } = await begin(orderSchema.parse(question));
     const cpuBefore = cpuMs(Deno.pid);
@@ -78,7 +78,7 @@ export function createDeleteBoth(
   };
 }
 
-/** Deletes so many at a time. */
+/** Deletes up to `concurrency` sessions at a time. */
 export async function deleteAll(
   resources: Order["resources"],
   concurrency: number,

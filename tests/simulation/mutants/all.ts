@@ -1,4 +1,4 @@
-/** Every mechanism. @module */
+/** Every mechanism, by subject. @module */
 
 import { bindingMutants } from "./binding.ts";
 import { creationMutants } from "./creation.ts";
@@ -7,10 +7,17 @@ import { guardMutants } from "./guards.ts";
 import type { Mutant } from "./mutant.ts";
 import { sweepMutants } from "./sweep_and_reconcile.ts";
 
-export const MUTANTS: Mutant[] = [
-  ...creationMutants,
-  ...bindingMutants,
-  ...deletionMutants,
-  ...guardMutants,
-  ...sweepMutants,
+export interface MutantGroup {
+  title: string;
+  mutants: Mutant[];
+}
+
+export const GROUPS: MutantGroup[] = [
+  { title: "Creating a session", mutants: creationMutants },
+  { title: "Binding what was created", mutants: bindingMutants },
+  { title: "Deleting a session", mutants: deletionMutants },
+  { title: "Guards in the database", mutants: guardMutants },
+  { title: "Sweeps and reconcile", mutants: sweepMutants },
 ];
+
+export const MUTANTS: Mutant[] = GROUPS.flatMap(({ mutants }) => mutants);

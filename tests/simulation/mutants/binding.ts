@@ -5,6 +5,9 @@ import type { CodePatch, Mutant, SqlPatch } from "./mutant.ts";
 const BEGIN = "public.acontext_begin_session(uuid,uuid,uuid,integer,jsonb,boolean,text,bigint)";
 const ACTIVATE = "public.acontext_activate_session(uuid,uuid,uuid,uuid,uuid[],uuid[],boolean)";
 
+/** Of the second layers. */
+const CREATION_TEST = "supabase/tests/session_creation.test.sql";
+
 const silentFailure: CodePatch = {
   file: "core/sessions/create_session.ts",
   find: "acontextDiskIds: made.diskIds,",
@@ -20,21 +23,27 @@ const boundByAnybody: SqlPatch = {
 
 export const bindingMutants: Mutant[] = [
   {
-    mechanism: "a caller that fails says what it made",
+    mechanism: "a caller that fails reports what it created",
     code: [silentFailure],
   },
   {
     mechanism: "binding checks the provisioning lease",
-    backedUp: "what another caller made is queued, whether it succeeds or fails",
+    backedUp: {
+      by: "The first caller that binds wins. What another caller created is queued whether that " +
+        "call succeeds (`acontext_activate_session` answers `active`) or fails " +
+        "(`acontext_release_session`). If the caller dies, reconcile examines the session, which " +
+        "taking over the lease has marked as uncertain.",
+      test: CREATION_TEST,
+    },
     sql: [boundByAnybody],
   },
   {
-    mechanism: "both: binding checks the lease, a caller that fails says what it made",
+    mechanism: "both: binding checks the lease, a caller that fails reports what it created",
     code: [silentFailure],
     sql: [boundByAnybody],
   },
   {
-    mechanism: "what is made for a session that is gone is queued",
+    mechanism: "what is created for a session that is gone is queued",
     sql: [{
       function: ACTIVATE,
       find: "  if not found then\n    -- Deleted and proven gone",
@@ -43,7 +52,7 @@ export const bindingMutants: Mutant[] = [
     }],
   },
   {
-    mechanism: "what is made for a session that is being deleted is queued",
+    mechanism: "what is created for a session that is being deleted is queued",
     sql: [{
       function: ACTIVATE,
       find: "  if v_session.status = 'deleting' then\n",
@@ -52,7 +61,7 @@ export const bindingMutants: Mutant[] = [
     }],
   },
   {
-    mechanism: "a worker that looked before loses its lease when something comes to be",
+    mechanism: "a worker that already looked loses its lease when something new appears",
     sql: [{
       function: ACTIVATE,
       find: "      lease_id = null,\n      leased_until = null,\n",
@@ -60,7 +69,7 @@ export const bindingMutants: Mutant[] = [
     }],
   },
   {
-    mechanism: "what another caller bound first leaves over is queued",
+    mechanism: "what is left over when another caller binds first is queued",
     sql: [{
       function: ACTIVATE,
       find: "  if v_session.status = 'active' then\n",
@@ -70,7 +79,16 @@ export const bindingMutants: Mutant[] = [
   },
   {
     mechanism: "a resource that the queue names is never bound (taken)",
-    backedUp: "no id begins while the queue names it; both together: next line",
+    backedUp: {
+      by:
+        "An id that the queue knows cannot begin, and nothing queues what carries the mark of a " +
+        "session under creation: `acontext_activate_session` does so only for sessions that are " +
+        "gone, deleting or active, reconcile only for those that are gone or active. What remains " +
+        "is two transactions at the very same moment, `acontext_begin_session` and a reconcile " +
+        "that cannot see it. The simulation plays transactions one by one; " +
+        "`tests/integration/sql_races_creation.test.ts` plays these two together.",
+      test: CREATION_TEST,
+    },
     sql: [{
       function: ACTIVATE,
       find:
@@ -79,7 +97,7 @@ export const bindingMutants: Mutant[] = [
     }],
   },
   {
-    mechanism: "both: nothing in the queue begins, nothing in the queue is bound",
+    mechanism: "both: no queued id begins, no queued resource is bound",
     sql: [{
       function: BEGIN,
       find: "where q.origin_id = p_session_id",
@@ -100,8 +118,14 @@ export const bindingMutants: Mutant[] = [
     }],
   },
   {
-    mechanism: "a caller that lost its lease leaves its session to be looked into",
-    backedUp: "whoever took over has resumed, which says so already",
+    mechanism: "a caller that lost its lease marks its session as uncertain",
+    backedUp: {
+      by:
+        "A caller loses its lease only to a caller that has resumed the session, which marks it " +
+        "as uncertain. The mark stays until reconcile has examined the active session, and all " +
+        "that the first caller had asked for was sent before that.",
+      test: CREATION_TEST,
+    },
     sql: [{
       function: ACTIVATE,
       find:
@@ -111,7 +135,7 @@ export const bindingMutants: Mutant[] = [
     }],
   },
   {
-    mechanism: "a session whose making was uncertain is looked into later",
+    mechanism: "a session whose creation was uncertain is examined later",
     sql: [{ function: ACTIVATE, find: "if p_uncertain then", replace: "if false then" }, {
       function: ACTIVATE,
       find:

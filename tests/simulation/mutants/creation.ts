@@ -46,7 +46,7 @@ export const creationMutants: Mutant[] = [
     }],
   },
   {
-    mechanism: "after a lost answer, what was made is looked for",
+    mechanism: "after a lost answer, the caller searches for what was created",
     code: [{
       file: "core/sessions/make_resources.ts",
       find: "  const found = await findMade(resource);\n  return found ?? made;",
@@ -54,7 +54,7 @@ export const creationMutants: Mutant[] = [
     }],
   },
   {
-    mechanism: "a resumed call looks before it makes",
+    mechanism: "a resumed call searches before it creates",
     code: [{
       file: "core/sessions/make_resources.ts",
       find: "if (resource.resumed) {",
@@ -62,7 +62,7 @@ export const creationMutants: Mutant[] = [
     }],
   },
   {
-    mechanism: "nothing is made after the lease's deadline",
+    mechanism: "nothing is created after the lease's deadline",
     code: [{
       file: "core/sessions/make_resources.ts",
       find: "const mayMake = () => clock.now() <= deadline;",
@@ -70,7 +70,7 @@ export const creationMutants: Mutant[] = [
     }],
   },
   {
-    mechanism: "one caller at a time makes a session (provisioning lease)",
+    mechanism: "one caller at a time creates a session (provisioning lease)",
     sql: [{
       function: BEGIN,
       find: "where p.session_id = p_session_id and p.leased_until > v_now;",
@@ -78,7 +78,7 @@ export const creationMutants: Mutant[] = [
     }],
   },
   {
-    mechanism: "a session that is being made again is not stale",
+    mechanism: "a session whose creation was resumed is not stale",
     sql: [{
       function: BEGIN,
       find: "set last_activity_at = v_now",
@@ -86,7 +86,7 @@ export const creationMutants: Mutant[] = [
     }],
   },
   {
-    mechanism: "no id lives twice",
+    mechanism: "an id is never used twice",
     sql: [{
       function: BEGIN,
       find: "where l.origin_id = p_session_id",
@@ -94,7 +94,7 @@ export const creationMutants: Mutant[] = [
     }],
   },
   {
-    mechanism: "no id lives while the queue names something of its earlier life",
+    mechanism: "an id is not reused while the queue names anything of its earlier session",
     sql: [{
       function: BEGIN,
       find: "where q.origin_id = p_session_id",
@@ -102,7 +102,7 @@ export const creationMutants: Mutant[] = [
     }],
   },
   {
-    mechanism: "receipts stay until reconcile is past them",
+    mechanism: "receipts are kept until reconcile has passed them",
     sql: [{
       function: "acontext_sessions.purge_history()",
       find:

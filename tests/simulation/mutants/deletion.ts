@@ -22,7 +22,7 @@ export const deletionMutants: Mutant[] = [
     }],
   },
   {
-    mechanism: "the same for what was found by its mark",
+    mechanism: "the same for a resource that was found by its mark",
     code: [{
       file: "core/cleanup/delete_remote.ts",
       find: "if (!claimedAbsent) return",
@@ -30,7 +30,7 @@ export const deletionMutants: Mutant[] = [
     }],
   },
   {
-    mechanism: "the list is looked into, not only asked for",
+    mechanism: "the items of the list are read, not only its status",
     code: [{
       file: "core/cleanup/delete_remote.ts",
       find: "return found.value.ids.includes(id)",
@@ -67,7 +67,7 @@ export const deletionMutants: Mutant[] = [
     }],
   },
   {
-    mechanism: "a delete call takes a lease, too",
+    mechanism: "a delete request takes a lease too",
     sql: [{
       function: REQUEST,
       find: "    next_attempt_at = v_now + make_interval(secs => p_lease_seconds),\n",
@@ -75,7 +75,7 @@ export const deletionMutants: Mutant[] = [
     }],
   },
   {
-    mechanism: "a delete call leaves alone what a worker holds",
+    mechanism: "a delete request leaves alone what a worker holds",
     sql: [{
       function: REQUEST,
       find: "where q.id = p_session_id and q.next_attempt_at <= v_now",
@@ -99,7 +99,7 @@ export const deletionMutants: Mutant[] = [
     }],
   },
   {
-    mechanism: "only the owner deletes",
+    mechanism: "only the owner can delete",
     sql: [{
       function: REQUEST,
       find: "where s.id = p_session_id and s.user_id = p_user_id",
@@ -120,7 +120,7 @@ export const deletionMutants: Mutant[] = [
     }],
   },
   {
-    mechanism: "the grace period of what an owner deleted",
+    mechanism: "the grace period after a deletion by the owner",
     sql: [{
       function: FIRST_ATTEMPT,
       find: "select s.deletion_grace into v_grace",
@@ -128,7 +128,7 @@ export const deletionMutants: Mutant[] = [
     }],
   },
   {
-    mechanism: "the grace period of what expired",
+    mechanism: "the grace period after expiry",
     sql: [{
       function: QUEUE_DUE,
       find: "v_now, v_now + v_settings.deletion_grace",
@@ -136,7 +136,7 @@ export const deletionMutants: Mutant[] = [
     }],
   },
   {
-    mechanism: "the expiry limit waits until a new session_ttl holds for all",
+    mechanism: "nothing expires until a new session_ttl applies to every session",
     sql: [{
       function: QUEUE_DUE,
       find: "not v_run.expires_sessions or acontext_sessions.restamp_sessions",
@@ -144,7 +144,7 @@ export const deletionMutants: Mutant[] = [
     }],
   },
   {
-    mechanism: "a deletion waits for whoever is making the session",
+    mechanism: "a deletion waits for the caller that is creating the session",
     sql: [{
       function: FIRST_ATTEMPT,
       find: "where p.session_id = p_session_id",
@@ -168,7 +168,7 @@ export const deletionMutants: Mutant[] = [
     }],
   },
   {
-    mechanism: "nor one that counted as a failure",
+    mechanism: "nor is one that was counted as a failure",
     sql: [{
       function: SETTLE,
       find: "case when r.\"underWay\" then interval '1 minute' end",
@@ -176,7 +176,7 @@ export const deletionMutants: Mutant[] = [
     }],
   },
   {
-    mechanism: "an outage counts no attempts",
+    mechanism: "an outage counts no attempt",
     code: [{
       file: "core/cleanup/circuit_breaker.ts",
       find: 'const down = probed.kind !== "done" && this.#state === "half_open";',

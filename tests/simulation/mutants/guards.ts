@@ -9,8 +9,11 @@ const ROWS = "public.session_mappings";
 const QUEUE = "acontext_sessions.deletion_queue";
 
 export const guardMutants: Mutant[] = [
-  { mechanism: "a deleted row is queued instead", sql: [drop("guard_session_delete", ROWS)] },
-  { mechanism: "ids, owner and status are bound", sql: [drop("guard_session_change", ROWS)] },
+  { mechanism: "deleting a row queues it instead", sql: [drop("guard_session_delete", ROWS)] },
+  {
+    mechanism: "ids, owner and status follow the rules",
+    sql: [drop("guard_session_change", ROWS)],
+  },
   {
     mechanism: "a session that becomes deleting is queued",
     sql: [drop("follow_session_status", ROWS)],
@@ -19,10 +22,10 @@ export const guardMutants: Mutant[] = [
     mechanism: "a queue entry leaves only when proven gone",
     sql: [drop("guard_queue_change", QUEUE)],
   },
-  { mechanism: "truncate of the sessions raises", sql: [drop("refuse_truncate", ROWS)] },
-  { mechanism: "truncate of the queue raises", sql: [drop("refuse_truncate", QUEUE)] },
+  { mechanism: "truncating the sessions is refused", sql: [drop("refuse_truncate", ROWS)] },
+  { mechanism: "truncating the queue is refused", sql: [drop("refuse_truncate", QUEUE)] },
   {
-    mechanism: "a user's erasure queues the sessions",
+    mechanism: "erasing a user queues the user's sessions",
     sql: [{
       function: "acontext_sessions.guard_session_change()",
       find: "    new.status := 'deleting';\n",
@@ -30,7 +33,7 @@ export const guardMutants: Mutant[] = [
     }],
   },
   {
-    mechanism: "a remote id is bound for life",
+    mechanism: "a remote id never changes once it is bound",
     sql: [{
       function: "acontext_sessions.guard_session_change()",
       find: "      and new.acontext_disk_id is distinct from old.acontext_disk_id)",

@@ -17,8 +17,13 @@ export interface Mutant {
   mechanism: string;
   code?: CodePatch[];
   sql?: SqlPatch[];
-  /** Why nobody can notice, as long as everything else holds; then it is not tried. */
-  backedUp?: string;
+  /** A second layer: nothing is broken without it, as long as the first holds. Then it is not tried alone. */
+  backedUp?: {
+    /** What stands behind it, in sentences. */
+    by: string;
+    /** The test of its own that it has, below the project's root. */
+    test: string;
+  };
 }
 
 /** @throws {Error} when `find` is missing or there twice: the mutant has rotted and tests nothing. */

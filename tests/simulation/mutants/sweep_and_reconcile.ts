@@ -10,7 +10,7 @@ const SAVE =
 
 export const sweepMutants: Mutant[] = [
   {
-    mechanism: "the expiry limit stops a mass expiry",
+    mechanism: "a suspicious mass expiry is stopped",
     sql: [{
       function: "acontext_sessions.expiry_allowed(boolean)",
       find: "return v_others >= v_enough;",
@@ -18,7 +18,7 @@ export const sweepMutants: Mutant[] = [
     }],
   },
   {
-    mechanism: "a run is worked once, however often it is delivered",
+    mechanism: "a run is executed once, however often it is delivered",
     sql: [{
       function: "public.acontext_start_sweep(uuid,boolean)",
       find: "where r.status = 'requested'",
@@ -26,7 +26,7 @@ export const sweepMutants: Mutant[] = [
     }],
   },
   {
-    mechanism: "a sweep that got nothing done calls no other",
+    mechanism: "a sweep that made no progress calls no successor",
     sql: [{
       function: "public.acontext_finish_sweep(uuid,jsonb)",
       find: "v_remaining > 0 and v_got_on and",
@@ -34,7 +34,7 @@ export const sweepMutants: Mutant[] = [
     }],
   },
   {
-    mechanism: "a reconcile run that got nothing done calls no other",
+    mechanism: "a reconcile run that made no progress calls no successor",
     sql: [{
       function: "public.acontext_finish_reconcile(uuid,jsonb)",
       find: "v_got_on and v_run",
@@ -62,7 +62,7 @@ export const sweepMutants: Mutant[] = [
     }],
   },
   {
-    mechanism: "reconcile leaves alone what is being made",
+    mechanism: "reconcile leaves alone what is being created",
     sql: [{
       function: UNKNOWN_SESSIONS,
       find: `where s.id = i."originId" and s.status <> 'active'`,
@@ -74,7 +74,7 @@ export const sweepMutants: Mutant[] = [
     }],
   },
   {
-    mechanism: "an orphan is old enough that nobody is making it",
+    mechanism: "an orphan is too old to be still under creation",
     sql: [{
       function: UNKNOWN_SESSIONS,
       find: `where i."createdAt" <= acontext_sessions.clock() - t.orphan_grace`,
@@ -86,7 +86,7 @@ export const sweepMutants: Mutant[] = [
     }],
   },
   {
-    mechanism: "an uncertain session is looked into only when what was late has landed",
+    mechanism: "an uncertain session is examined only after late requests have landed",
     sql: [{
       function: "public.acontext_list_uncertain_sessions(uuid,integer)",
       find: "u.since <= acontext_sessions.clock() - ",
@@ -98,7 +98,7 @@ export const sweepMutants: Mutant[] = [
     }],
   },
   {
-    mechanism: "a restored session is looked into, as reconcile left it alone meanwhile",
+    mechanism: "a restored session is examined, as reconcile skipped it meanwhile",
     sql: [{
       function: "public.acontext_restore_session(uuid,uuid)",
       find: "values (p_session_id, acontext_sessions.clock())",
@@ -106,7 +106,7 @@ export const sweepMutants: Mutant[] = [
     }],
   },
   {
-    mechanism: "a reconcile run ends no doubt that is newer than its look",
+    mechanism: "a reconcile run clears no uncertainty newer than its own examination",
     sql: [{
       function: SAVE,
       find: "u.since <= v_now - 2 *",
@@ -140,7 +140,7 @@ export const sweepMutants: Mutant[] = [
     }],
   },
   {
-    mechanism: "a list that ignored the label is not taken for one",
+    mechanism: "a list that ignored the label filter is not trusted",
     code: [{
       file: "acontext/labels.ts",
       find: "value: answer.value.items.length === 0 }",

@@ -13,16 +13,23 @@ interface Row {
   retry: boolean;
 }
 
+/** A heading with the status, below it one with each code, and there its meaning and what to do. */
 async function documented(): Promise<{ rows: Row[]; texts: string[] }> {
-  const lines = (await Deno.readTextFile(DOCS)).split("\n").filter((line) => /^\| `/.test(line));
-  const cells = lines.map((line) => line.split("|").slice(1, -1).map((cell) => cell.trim()));
+  const [, ...statuses] = (await Deno.readTextFile(DOCS)).split(/^## /m);
+  const sections = statuses.flatMap((status) => {
+    const [title = "", ...codes] = status.split(/^### /m);
+    return codes.map((text) => ({ status: Number.parseInt(title), text }));
+  });
   return {
-    rows: cells.map(([code = "", status = "", retry = ""]) => ({
-      code: code.replaceAll("`", ""),
-      status: Number(status),
-      retry: retry === "yes",
+    rows: sections.map(({ status, text }) => ({
+      code: /^`(\w+)`$/m.exec(text)?.[1] ?? "",
+      status,
+      retry: /With\s`Retry-After`\./.test(text),
     })),
-    texts: cells.flatMap(([, , , meaning = "", action = ""]) => [meaning, action]),
+    texts: sections.flatMap(({ text }) => {
+      const [, meaning = "", action = ""] = text.trim().split("\n\n");
+      return [meaning, action.replace("**What to do:** ", "")];
+    }),
   };
 }
 
@@ -38,7 +45,7 @@ Deno.test("docs/errors.md and the table of errors are equal", async () => {
 });
 
 Deno.test("docs/errors.md gives each error a meaning and something to do", async () => {
-  for (const text of (await documented()).texts) assertMatch(text, /^[A-Z].{10,}[^.]$/);
+  for (const text of (await documented()).texts) assertMatch(text, /^[A-Z][^]{10,}\.$/);
 });
 
 Deno.test("every error says what cannot be done and why, without a final period", () => {

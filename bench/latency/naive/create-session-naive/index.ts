@@ -1,6 +1,6 @@
 /**
- * What everybody writes first: make the session, then the disk, then insert the row. Whatever dies in between leaks. It is
- * here to be compared with, so it has the same check of the token and the same SDK as ours.
+ * The obvious first version: make the session, then the disk, then insert the row. A crash in between leaks. For a fair
+ * comparison it checks the token in the same way and uses the same SDK as ours.
  */
 import { AcontextClient } from "@acontext/acontext";
 import { withSupabase } from "@supabase/server";

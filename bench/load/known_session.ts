@@ -1,23 +1,23 @@
-/** What one client knows of one of its sessions, and what it therefore has to be shown. @module */
+/** What one client knows about one of its sessions, and therefore has to find there. @module */
 
-export interface Conversation {
+export interface KnownSession {
   id: string;
   /** Texts that were answered as stored, oldest first. */
   stored: string[];
-  /** Texts of which nobody could tell: there once, or not at all. */
+  /** Texts that may be there once or not at all. */
   uncertain: Set<string>;
-  /** An upload of its file was answered as done. */
+  /** An upload was answered as done. */
   hasFile: boolean;
-  /** Contents that the file may have: the last whose upload was answered as done, and those tried since. */
+  /** Contents that the file may have: the last one answered as uploaded, and those tried since. */
   file: string[];
 }
 
-export function newConversation(id: string): Conversation {
+export function newKnownSession(id: string): KnownSession {
   return { id, stored: [], uncertain: new Set(), hasFile: false, file: [] };
 }
 
 /** What is wrong with the texts that came back; null when nothing is. */
-export function problemOf({ stored, uncertain }: Conversation, texts: string[]): string | null {
+export function problemOf({ stored, uncertain }: KnownSession, texts: string[]): string | null {
   if (new Set(texts).size !== texts.length) return "a message is there twice";
   const certain = texts.filter((text) => !uncertain.has(text));
   if (certain.length < stored.length) return "a message is lost";
