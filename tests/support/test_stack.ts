@@ -12,6 +12,8 @@ import type { StackInfo } from "./stack_info.ts";
 export interface TestStackOptions {
   /** `debian`: PostgreSQL 15 with the real pg_cron. */
   postgres?: "embedded" | "debian";
+  /** The folder with `supabase/`. Default: this project. */
+  projectDir?: string;
   /** Further environment of the functions. */
   env?: Record<string, string>;
   /** Processes per function. */
