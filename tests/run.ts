@@ -16,7 +16,8 @@ import { enduranceStack, enduranceTests } from "./endurance/run.ts";
 import { fuzzStack, fuzzTests } from "./fuzz/run.ts";
 import { runIntegration } from "./integration/run.ts";
 import { nightlyStack, nightlyTests } from "./nightly/run.ts";
-import { type Counts, runBenchmarks, runDenoTests, runPgTap } from "./support/suites.ts";
+import { type Counts, runBenchmarks, runDenoTests, runPgTap, sum } from "./support/suites.ts";
+import { createLivedInProject } from "./support/lived_in.ts";
 import { withTestStack } from "./support/test_stack.ts";
 
 const suites: Record<string, () => Promise<Counts | string>> = {
@@ -43,11 +44,18 @@ const suites: Record<string, () => Promise<Counts | string>> = {
   /** A backlog of 20,000 that the schedule drains alone, and a year of history. */
   endurance: () =>
     withTestStack(enduranceStack, ({ file }) => runDenoTests([enduranceTests], { file })),
-  /** Structure, rights and functions of the database. */
+  /** Structure, rights and functions of the database: a new one, then one in which an app lives already. */
   async pgtap() {
     const problem = await debianProblem();
     if (problem !== null) return problem;
-    return await withTestStack({ postgres: "debian" }, runPgTap);
+    const alone = await withTestStack({ postgres: "debian" }, runPgTap);
+    const projectDir = await createLivedInProject(["before", "ours", "later"]);
+    try {
+      const livedIn = await withTestStack({ postgres: "debian", projectDir }, runPgTap);
+      return sum(alone, livedIn);
+    } finally {
+      await Deno.remove(projectDir, { recursive: true });
+    }
   },
   /** The scheduled path with the real pg_cron. */
   async nightly() {

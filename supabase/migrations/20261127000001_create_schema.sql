@@ -10,6 +10,9 @@ create extension if not exists supabase_vault with schema vault;
 -- Projects often have a schema of this name already. Never add it to the API's exposed schemas: it holds the deletion queue and the receipts.
 create schema acontext_sessions;
 
+-- A project may have default privileges that give its API's roles all of a new object: what is ours begins with nothing, then gets what it needs.
+revoke all on schema acontext_sessions from public, anon, authenticated, service_role;
+
 grant usage on schema acontext_sessions to service_role;
 
 create function acontext_sessions.clock()
@@ -22,7 +25,7 @@ as $$
   select now();
 $$;
 
-revoke execute on function acontext_sessions.clock() from public, anon, authenticated;
+revoke execute on function acontext_sessions.clock() from public, anon, authenticated, service_role;
 grant execute on function acontext_sessions.clock() to service_role;
 
 comment on function acontext_sessions.clock() is
@@ -38,7 +41,7 @@ as $$
   select random();
 $$;
 
-revoke execute on function acontext_sessions.random() from public, anon, authenticated;
+revoke execute on function acontext_sessions.random() from public, anon, authenticated, service_role;
 grant execute on function acontext_sessions.random() to service_role;
 
 comment on function acontext_sessions.random() is

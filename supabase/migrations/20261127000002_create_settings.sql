@@ -53,6 +53,7 @@ comment on column acontext_sessions.settings.orphan_grace is
 
 insert into acontext_sessions.settings default values;
 
+revoke all on acontext_sessions.settings from public, anon, authenticated, service_role;
 grant select on acontext_sessions.settings to service_role;
 
 create table acontext_sessions.settings_log (
@@ -71,6 +72,8 @@ comment on column acontext_sessions.settings_log.changed_by is
 
 create index settings_log_by_age on acontext_sessions.settings_log (changed_at);
 
+revoke all on acontext_sessions.settings_log from public, anon, authenticated, service_role;
+revoke all on sequence acontext_sessions.settings_log_log_id_seq from public, anon, authenticated, service_role;
 grant select on acontext_sessions.settings_log to service_role;
 
 create function acontext_sessions.log_settings_change()
@@ -102,7 +105,7 @@ begin
 end;
 $$;
 
-revoke execute on function acontext_sessions.log_settings_change() from public, anon, authenticated;
+revoke execute on function acontext_sessions.log_settings_change() from public, anon, authenticated, service_role;
 
 comment on function acontext_sessions.log_settings_change() is 'Trigger: writes what changed of the settings to the log.';
 

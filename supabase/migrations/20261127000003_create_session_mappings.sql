@@ -3,6 +3,8 @@
 
 create type public.acontext_session_status as enum ('provisioning', 'active', 'deleting');
 
+revoke all on type public.acontext_session_status from public, anon, authenticated, service_role;
+
 create table public.session_mappings (
   id uuid primary key default gen_random_uuid(),
   user_id uuid references auth.users (id) on delete set null,
@@ -70,7 +72,7 @@ create policy "Owners edit their active sessions"
   using (user_id = (select auth.uid()) and status = 'active')
   with check (user_id = (select auth.uid()) and status = 'active');
 
-revoke all on public.session_mappings from anon, authenticated, service_role;
+revoke all on public.session_mappings from public, anon, authenticated, service_role;
 
 grant select on public.session_mappings to authenticated;
 grant update (title, metadata, pinned, ttl) on public.session_mappings to authenticated;
@@ -104,7 +106,7 @@ begin
 end;
 $$;
 
-revoke execute on function acontext_sessions.stamp_session() from public, anon, authenticated;
+revoke execute on function acontext_sessions.stamp_session() from public, anon, authenticated, service_role;
 
 comment on function acontext_sessions.stamp_session() is 'Trigger: keeps updated_at and expires_at.';
 
@@ -141,7 +143,7 @@ end;
 $$;
 
 revoke execute on function acontext_sessions.session_view(public.session_mappings)
-  from public, anon, authenticated;
+  from public, anon, authenticated, service_role;
 grant execute on function acontext_sessions.session_view(public.session_mappings) to service_role;
 
 comment on function acontext_sessions.session_view(public.session_mappings) is

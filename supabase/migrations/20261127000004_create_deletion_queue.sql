@@ -3,7 +3,11 @@
 
 create type acontext_sessions.deletion_reason as enum ('requested', 'expired', 'user_deleted', 'stale', 'orphan');
 
+revoke all on type acontext_sessions.deletion_reason from public, anon, authenticated, service_role;
+
 create type acontext_sessions.deletion_proof as enum ('deleted', 'absent', 'unproven');
+
+revoke all on type acontext_sessions.deletion_proof from public, anon, authenticated, service_role;
 
 create table acontext_sessions.deletion_queue (
   id uuid primary key,
@@ -54,6 +58,7 @@ create unique index deletion_queue_acontext_session_id
 create unique index deletion_queue_acontext_disk_id
   on acontext_sessions.deletion_queue (acontext_disk_id) where acontext_disk_id is not null;
 
+revoke all on acontext_sessions.deletion_queue from public, anon, authenticated, service_role;
 grant select, insert, update, delete on acontext_sessions.deletion_queue to service_role;
 
 -- Both are empty while all is well.
@@ -85,6 +90,8 @@ create index deletion_log_by_origin on acontext_sessions.deletion_log (origin_id
 
 create index deletion_log_by_age on acontext_sessions.deletion_log (finished_at);
 
+revoke all on acontext_sessions.deletion_log from public, anon, authenticated, service_role;
+revoke all on sequence acontext_sessions.deletion_log_log_id_seq from public, anon, authenticated, service_role;
 grant select, insert on acontext_sessions.deletion_log to service_role;
 
 create index deletion_log_unproven
@@ -109,7 +116,7 @@ as $$
 $$;
 
 revoke execute on function acontext_sessions.deletion_view(acontext_sessions.deletion_queue)
-  from public, anon, authenticated;
+  from public, anon, authenticated, service_role;
 grant execute on function acontext_sessions.deletion_view(acontext_sessions.deletion_queue) to service_role;
 
 comment on function acontext_sessions.deletion_view(acontext_sessions.deletion_queue) is

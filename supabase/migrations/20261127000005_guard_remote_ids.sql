@@ -63,7 +63,7 @@ begin
 end;
 $$;
 
-revoke execute on function acontext_sessions.guard_session_change() from public, anon, authenticated;
+revoke execute on function acontext_sessions.guard_session_change() from public, anon, authenticated, service_role;
 
 comment on function acontext_sessions.guard_session_change() is
   'Trigger: ids and owner are bound for life, and the status only moves provisioning, active, deleting; a lost owner means deleting.';
@@ -98,7 +98,7 @@ end;
 $$;
 
 revoke execute on function acontext_sessions.first_attempt_at(uuid, acontext_sessions.deletion_reason)
-  from public, anon, authenticated;
+  from public, anon, authenticated, service_role;
 grant execute on function acontext_sessions.first_attempt_at(uuid, acontext_sessions.deletion_reason) to service_role;
 
 comment on function acontext_sessions.first_attempt_at(uuid, acontext_sessions.deletion_reason) is
@@ -146,7 +146,7 @@ begin
 end;
 $$;
 
-revoke execute on function acontext_sessions.follow_session_status() from public, anon, authenticated;
+revoke execute on function acontext_sessions.follow_session_status() from public, anon, authenticated, service_role;
 
 comment on function acontext_sessions.follow_session_status() is
   'Trigger: a session that becomes deleting is in the queue, one that is restored is not.';
@@ -180,7 +180,7 @@ begin
 end;
 $$;
 
-revoke execute on function acontext_sessions.guard_session_delete() from public, anon, authenticated;
+revoke execute on function acontext_sessions.guard_session_delete() from public, anon, authenticated, service_role;
 
 comment on function acontext_sessions.guard_session_delete() is
   'Trigger: a row leaves only when both remote resources are proven gone; any other delete queues it instead.';
@@ -223,7 +223,7 @@ begin
 end;
 $$;
 
-revoke execute on function acontext_sessions.guard_queue_change() from public, anon, authenticated;
+revoke execute on function acontext_sessions.guard_queue_change() from public, anon, authenticated, service_role;
 
 comment on function acontext_sessions.guard_queue_change() is
   'Trigger: a queue entry leaves only when both remote resources are proven gone or its session is active again.';
@@ -245,7 +245,7 @@ begin
 end;
 $$;
 
-revoke execute on function acontext_sessions.refuse_truncate() from public, anon, authenticated;
+revoke execute on function acontext_sessions.refuse_truncate() from public, anon, authenticated, service_role;
 
 comment on function acontext_sessions.refuse_truncate() is 'Trigger: truncate would lose remote ids.';
 

@@ -10,6 +10,7 @@ create table acontext_sessions.provisioning_leases (
 comment on table acontext_sessions.provisioning_leases is
   'Who is making the remote resources of a session right now: at most one caller at a time.';
 
+revoke all on acontext_sessions.provisioning_leases from public, anon, authenticated, service_role;
 grant select, insert, update, delete on acontext_sessions.provisioning_leases to service_role;
 
 create table acontext_sessions.uncertain_sessions (
@@ -17,6 +18,7 @@ create table acontext_sessions.uncertain_sessions (
   since timestamptz not null default acontext_sessions.clock()
 );
 
+revoke all on acontext_sessions.uncertain_sessions from public, anon, authenticated, service_role;
 grant select, insert, update, delete on acontext_sessions.uncertain_sessions to service_role;
 
 comment on table acontext_sessions.uncertain_sessions is
@@ -38,7 +40,7 @@ begin
 end;
 $$;
 
-revoke execute on function acontext_sessions.lock_remote_ids(uuid[]) from public, anon, authenticated;
+revoke execute on function acontext_sessions.lock_remote_ids(uuid[]) from public, anon, authenticated, service_role;
 grant execute on function acontext_sessions.lock_remote_ids(uuid[]) to service_role;
 
 comment on function acontext_sessions.lock_remote_ids(uuid[]) is
@@ -98,7 +100,7 @@ end;
 $$;
 
 revoke execute on function acontext_sessions.queue_orphans(uuid, uuid[], uuid[], uuid)
-  from public, anon, authenticated;
+  from public, anon, authenticated, service_role;
 grant execute on function acontext_sessions.queue_orphans(uuid, uuid[], uuid[], uuid) to service_role;
 
 comment on function acontext_sessions.queue_orphans(uuid, uuid[], uuid[], uuid) is
@@ -222,7 +224,7 @@ end;
 $$;
 
 revoke execute on function public.acontext_begin_session(uuid, uuid, uuid, integer, jsonb, boolean, text, bigint)
-  from public, anon, authenticated;
+  from public, anon, authenticated, service_role;
 grant execute on function public.acontext_begin_session(uuid, uuid, uuid, integer, jsonb, boolean, text, bigint)
   to service_role;
 
@@ -346,7 +348,7 @@ end;
 $$;
 
 revoke execute on function public.acontext_activate_session(uuid, uuid, uuid, uuid, uuid[], uuid[], boolean)
-  from public, anon, authenticated;
+  from public, anon, authenticated, service_role;
 grant execute on function public.acontext_activate_session(uuid, uuid, uuid, uuid, uuid[], uuid[], boolean) to service_role;
 
 comment on function public.acontext_activate_session(uuid, uuid, uuid, uuid, uuid[], uuid[], boolean) is
@@ -396,7 +398,7 @@ end;
 $$;
 
 revoke execute on function public.acontext_release_session(uuid, uuid, uuid[], uuid[])
-  from public, anon, authenticated;
+  from public, anon, authenticated, service_role;
 grant execute on function public.acontext_release_session(uuid, uuid, uuid[], uuid[]) to service_role;
 
 comment on function public.acontext_release_session(uuid, uuid, uuid[], uuid[]) is

@@ -45,7 +45,7 @@ end;
 $$;
 
 revoke execute on function public.acontext_request_session_deletion(uuid, uuid, uuid, integer)
-  from public, anon, authenticated;
+  from public, anon, authenticated, service_role;
 grant execute on function public.acontext_request_session_deletion(uuid, uuid, uuid, integer) to service_role;
 
 comment on function public.acontext_request_session_deletion(uuid, uuid, uuid, integer) is
@@ -104,7 +104,7 @@ begin
 end;
 $$;
 
-revoke execute on function public.acontext_restore_session(uuid, uuid) from public, anon, authenticated;
+revoke execute on function public.acontext_restore_session(uuid, uuid) from public, anon, authenticated, service_role;
 grant execute on function public.acontext_restore_session(uuid, uuid) to service_role;
 
 comment on function public.acontext_restore_session(uuid, uuid) is
@@ -152,7 +152,7 @@ end;
 $$;
 
 revoke execute on function public.acontext_claim_deletions(uuid, integer, integer)
-  from public, anon, authenticated;
+  from public, anon, authenticated, service_role;
 grant execute on function public.acontext_claim_deletions(uuid, integer, integer) to service_role;
 
 comment on function public.acontext_claim_deletions(uuid, integer, integer) is
@@ -248,7 +248,7 @@ begin
 end;
 $$;
 
-revoke execute on function public.acontext_settle_deletions(uuid, jsonb) from public, anon, authenticated;
+revoke execute on function public.acontext_settle_deletions(uuid, jsonb) from public, anon, authenticated, service_role;
 grant execute on function public.acontext_settle_deletions(uuid, jsonb) to service_role;
 
 comment on function public.acontext_settle_deletions(uuid, jsonb) is

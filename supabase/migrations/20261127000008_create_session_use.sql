@@ -62,7 +62,7 @@ begin
 end;
 $$;
 
-revoke execute on function public.acontext_use_session(uuid, uuid, boolean, integer) from public, anon, authenticated;
+revoke execute on function public.acontext_use_session(uuid, uuid, boolean, integer) from public, anon, authenticated, service_role;
 grant execute on function public.acontext_use_session(uuid, uuid, boolean, integer) to service_role;
 
 comment on function public.acontext_use_session(uuid, uuid, boolean, integer) is
@@ -96,6 +96,7 @@ comment on column acontext_sessions.message_keys.counted is 'Whether the session
 
 create index message_keys_by_age on acontext_sessions.message_keys (created_at);
 
+revoke all on acontext_sessions.message_keys from public, anon, authenticated, service_role;
 grant select, insert, update, delete on acontext_sessions.message_keys to service_role;
 
 create function public.acontext_begin_message(
@@ -180,7 +181,7 @@ end;
 $$;
 
 revoke execute on function public.acontext_begin_message(uuid, uuid, uuid, integer, text, text)
-  from public, anon, authenticated;
+  from public, anon, authenticated, service_role;
 grant execute on function public.acontext_begin_message(uuid, uuid, uuid, integer, text, text) to service_role;
 
 comment on function public.acontext_begin_message(uuid, uuid, uuid, integer, text, text) is
@@ -241,7 +242,7 @@ end;
 $$;
 
 revoke execute on function public.acontext_settle_message(uuid, text, uuid, text, uuid, timestamptz)
-  from public, anon, authenticated;
+  from public, anon, authenticated, service_role;
 grant execute on function public.acontext_settle_message(uuid, text, uuid, text, uuid, timestamptz) to service_role;
 
 comment on function public.acontext_settle_message(uuid, text, uuid, text, uuid, timestamptz) is

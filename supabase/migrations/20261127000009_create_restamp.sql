@@ -13,7 +13,7 @@ begin
 end;
 $$;
 
-revoke execute on function acontext_sessions.set_moved_at() from public, anon, authenticated;
+revoke execute on function acontext_sessions.set_moved_at() from public, anon, authenticated, service_role;
 
 comment on function acontext_sessions.set_moved_at() is 'Trigger: stamps a saved position when it moves.';
 
@@ -32,6 +32,7 @@ comment on column acontext_sessions.restamp_state.moved_at is 'When after_id las
 
 insert into acontext_sessions.restamp_state default values;
 
+revoke all on acontext_sessions.restamp_state from public, anon, authenticated, service_role;
 grant select, update on acontext_sessions.restamp_state to service_role;
 
 create trigger set_moved_at
@@ -81,7 +82,7 @@ exception
 end;
 $$;
 
-revoke execute on function acontext_sessions.restamp_sessions(integer) from public, anon, authenticated;
+revoke execute on function acontext_sessions.restamp_sessions(integer) from public, anon, authenticated, service_role;
 grant execute on function acontext_sessions.restamp_sessions(integer) to service_role;
 
 comment on function acontext_sessions.restamp_sessions(integer) is

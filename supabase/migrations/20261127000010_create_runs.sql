@@ -3,7 +3,11 @@
 
 create type acontext_sessions.run_status as enum ('requested', 'running', 'finished');
 
+revoke all on type acontext_sessions.run_status from public, anon, authenticated, service_role;
+
 create type acontext_sessions.run_trigger as enum ('nightly', 'retry', 'chain', 'manual', 'reconcile');
+
+revoke all on type acontext_sessions.run_trigger from public, anon, authenticated, service_role;
 
 create table acontext_sessions.runs (
   id uuid primary key,
@@ -40,6 +44,7 @@ create index runs_by_request on acontext_sessions.runs (requested_at);
 
 create index runs_unfinished on acontext_sessions.runs (requested_at) where status <> 'finished';
 
+revoke all on acontext_sessions.runs from public, anon, authenticated, service_role;
 grant select, insert, update on acontext_sessions.runs to service_role;
 
 create function public.acontext_start_sweep(p_run_id uuid, p_force boolean)
@@ -79,7 +84,7 @@ begin
 end;
 $$;
 
-revoke execute on function public.acontext_start_sweep(uuid, boolean) from public, anon, authenticated;
+revoke execute on function public.acontext_start_sweep(uuid, boolean) from public, anon, authenticated, service_role;
 grant execute on function public.acontext_start_sweep(uuid, boolean) to service_role;
 
 comment on function public.acontext_start_sweep(uuid, boolean) is
@@ -131,7 +136,7 @@ begin
 end;
 $$;
 
-revoke execute on function acontext_sessions.expiry_allowed(boolean) from public, anon, authenticated;
+revoke execute on function acontext_sessions.expiry_allowed(boolean) from public, anon, authenticated, service_role;
 grant execute on function acontext_sessions.expiry_allowed(boolean) to service_role;
 
 comment on function acontext_sessions.expiry_allowed(boolean) is
@@ -228,7 +233,7 @@ begin
 end;
 $$;
 
-revoke execute on function public.acontext_queue_due_sessions(uuid, integer) from public, anon, authenticated;
+revoke execute on function public.acontext_queue_due_sessions(uuid, integer) from public, anon, authenticated, service_role;
 grant execute on function public.acontext_queue_due_sessions(uuid, integer) to service_role;
 
 comment on function public.acontext_queue_due_sessions(uuid, integer) is
@@ -247,7 +252,7 @@ as $$
   ) as c;
 $$;
 
-revoke execute on function acontext_sessions.count_queued(integer) from public, anon, authenticated;
+revoke execute on function acontext_sessions.count_queued(integer) from public, anon, authenticated, service_role;
 grant execute on function acontext_sessions.count_queued(integer) to service_role;
 
 comment on function acontext_sessions.count_queued(integer) is 'Deletions that are due, counted up to p_limit.';
@@ -265,7 +270,7 @@ as $$
   ) as c;
 $$;
 
-revoke execute on function acontext_sessions.count_expired(integer) from public, anon, authenticated;
+revoke execute on function acontext_sessions.count_expired(integer) from public, anon, authenticated, service_role;
 grant execute on function acontext_sessions.count_expired(integer) to service_role;
 
 comment on function acontext_sessions.count_expired(integer) is
@@ -288,7 +293,7 @@ as $$
   ) as c;
 $$;
 
-revoke execute on function acontext_sessions.count_stale(integer) from public, anon, authenticated;
+revoke execute on function acontext_sessions.count_stale(integer) from public, anon, authenticated, service_role;
 grant execute on function acontext_sessions.count_stale(integer) to service_role;
 
 comment on function acontext_sessions.count_stale(integer) is
@@ -309,7 +314,7 @@ as $$
   );
 $$;
 
-revoke execute on function public.acontext_preview_sweep(integer, boolean) from public, anon, authenticated;
+revoke execute on function public.acontext_preview_sweep(integer, boolean) from public, anon, authenticated, service_role;
 grant execute on function public.acontext_preview_sweep(integer, boolean) to service_role;
 
 comment on function public.acontext_preview_sweep(integer, boolean) is

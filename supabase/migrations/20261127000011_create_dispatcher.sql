@@ -23,7 +23,7 @@ as $$
 $$;
 
 revoke execute on function acontext_sessions.count_due(boolean, boolean, integer)
-  from public, anon, authenticated;
+  from public, anon, authenticated, service_role;
 grant execute on function acontext_sessions.count_due(boolean, boolean, integer) to service_role;
 
 comment on function acontext_sessions.count_due(boolean, boolean, integer) is
@@ -39,7 +39,7 @@ as $$
   select substring(rtrim(btrim(p_value, E' \t\r\n'), '/') from '^https?://[^/?#@[:space:]]+(?:/[^?#[:space:]]*)?$');
 $$;
 
-revoke execute on function acontext_sessions.usable_project_url(text) from public, anon, authenticated;
+revoke execute on function acontext_sessions.usable_project_url(text) from public, anon, authenticated, service_role;
 
 comment on function acontext_sessions.usable_project_url(text) is
   'The URL without the blanks around it and slashes at its end; null when pg_net would refuse it.';
@@ -55,7 +55,7 @@ as $$
   select substring(btrim(p_value, E' \t\r\n') from '^(?!env\()[!-~]+$');
 $$;
 
-revoke execute on function acontext_sessions.usable_secret_key(text) from public, anon, authenticated;
+revoke execute on function acontext_sessions.usable_secret_key(text) from public, anon, authenticated, service_role;
 
 comment on function acontext_sessions.usable_secret_key(text) is
   'The key without the blanks around it; null when it cannot stand in a header.';
@@ -86,7 +86,7 @@ begin
 end;
 $$;
 
-revoke execute on function acontext_sessions.worker_secrets() from public, anon, authenticated;
+revoke execute on function acontext_sessions.worker_secrets() from public, anon, authenticated, service_role;
 
 comment on function acontext_sessions.worker_secrets() is
   'Where and with which key cleanup-sessions is called, from Vault. Each is null when it is missing or unusable; unusable names the latter.';
@@ -140,7 +140,7 @@ end;
 $$;
 
 revoke execute on function acontext_sessions.call_worker(acontext_sessions.run_trigger, boolean, boolean, jsonb)
-  from public, anon, authenticated;
+  from public, anon, authenticated, service_role;
 
 comment on function acontext_sessions.call_worker(acontext_sessions.run_trigger, boolean, boolean, jsonb) is
   'Asks pg_net to call the cleanup function once this transaction commits. False, and a finished run that says so, when Vault lacks a usable secret.';
@@ -165,7 +165,7 @@ as $$
   ), false);
 $$;
 
-revoke execute on function acontext_sessions.expiry_is_unfinished() from public, anon, authenticated;
+revoke execute on function acontext_sessions.expiry_is_unfinished() from public, anon, authenticated, service_role;
 
 comment on function acontext_sessions.expiry_is_unfinished() is
   'Whether the last scheduled run that expires sessions was interrupted, so that the next retry goes on with it instead of waiting for the night.';
@@ -249,7 +249,7 @@ end;
 $$;
 
 revoke execute on function acontext_sessions.dispatch_sweep(acontext_sessions.run_trigger, boolean, boolean)
-  from public, anon, authenticated;
+  from public, anon, authenticated, service_role;
 grant execute on function acontext_sessions.dispatch_sweep(acontext_sessions.run_trigger, boolean, boolean)
   to service_role;
 
@@ -296,7 +296,7 @@ begin
 end;
 $$;
 
-revoke execute on function public.acontext_finish_sweep(uuid, jsonb) from public, anon, authenticated;
+revoke execute on function public.acontext_finish_sweep(uuid, jsonb) from public, anon, authenticated, service_role;
 grant execute on function public.acontext_finish_sweep(uuid, jsonb) to service_role;
 
 comment on function public.acontext_finish_sweep(uuid, jsonb) is

@@ -3,6 +3,8 @@
 
 create type acontext_sessions.reconcile_phase as enum ('sessions', 'labels', 'uncertain');
 
+revoke all on type acontext_sessions.reconcile_phase from public, anon, authenticated, service_role;
+
 create table acontext_sessions.reconcile_state (
   only_row boolean primary key default true,
   phase acontext_sessions.reconcile_phase not null default 'sessions',
@@ -31,6 +33,7 @@ comment on column acontext_sessions.reconcile_state.moved_at is 'When phase or p
 
 insert into acontext_sessions.reconcile_state default values;
 
+revoke all on acontext_sessions.reconcile_state from public, anon, authenticated, service_role;
 grant select, update on acontext_sessions.reconcile_state to service_role;
 
 create trigger set_moved_at
@@ -96,7 +99,7 @@ begin
 end;
 $$;
 
-revoke execute on function public.acontext_start_reconcile(uuid, integer) from public, anon, authenticated;
+revoke execute on function public.acontext_start_reconcile(uuid, integer) from public, anon, authenticated, service_role;
 grant execute on function public.acontext_start_reconcile(uuid, integer) to service_role;
 
 comment on function public.acontext_start_reconcile(uuid, integer) is
@@ -125,7 +128,7 @@ as $$
     );
 $$;
 
-revoke execute on function public.acontext_find_unknown_sessions(jsonb) from public, anon, authenticated;
+revoke execute on function public.acontext_find_unknown_sessions(jsonb) from public, anon, authenticated, service_role;
 grant execute on function public.acontext_find_unknown_sessions(jsonb) to service_role;
 
 comment on function public.acontext_find_unknown_sessions(jsonb) is
@@ -153,7 +156,7 @@ as $$
     );
 $$;
 
-revoke execute on function public.acontext_find_unknown_disks(jsonb) from public, anon, authenticated;
+revoke execute on function public.acontext_find_unknown_disks(jsonb) from public, anon, authenticated, service_role;
 grant execute on function public.acontext_find_unknown_disks(jsonb) to service_role;
 
 comment on function public.acontext_find_unknown_disks(jsonb) is
@@ -174,7 +177,7 @@ as $$
     and not exists (select 1 from acontext_sessions.deletion_queue as q where q.origin_id = i."originId");
 $$;
 
-revoke execute on function public.acontext_find_unknown_labels(jsonb) from public, anon, authenticated;
+revoke execute on function public.acontext_find_unknown_labels(jsonb) from public, anon, authenticated, service_role;
 grant execute on function public.acontext_find_unknown_labels(jsonb) to service_role;
 
 comment on function public.acontext_find_unknown_labels(jsonb) is
@@ -202,7 +205,7 @@ as $$
   ) as c;
 $$;
 
-revoke execute on function public.acontext_list_uncertain_sessions(uuid, integer) from public, anon, authenticated;
+revoke execute on function public.acontext_list_uncertain_sessions(uuid, integer) from public, anon, authenticated, service_role;
 grant execute on function public.acontext_list_uncertain_sessions(uuid, integer) to service_role;
 
 comment on function public.acontext_list_uncertain_sessions(uuid, integer) is
@@ -280,7 +283,7 @@ end;
 $$;
 
 revoke execute on function public.acontext_save_reconcile_progress(uuid, acontext_sessions.reconcile_phase, jsonb, jsonb, uuid[], boolean, text, integer, integer)
-  from public, anon, authenticated;
+  from public, anon, authenticated, service_role;
 grant execute on function public.acontext_save_reconcile_progress(uuid, acontext_sessions.reconcile_phase, jsonb, jsonb, uuid[], boolean, text, integer, integer)
   to service_role;
 
@@ -303,7 +306,7 @@ begin
 end;
 $$;
 
-revoke execute on function acontext_sessions.dispatch_reconcile() from public, anon, authenticated;
+revoke execute on function acontext_sessions.dispatch_reconcile() from public, anon, authenticated, service_role;
 grant execute on function acontext_sessions.dispatch_reconcile() to service_role;
 
 comment on function acontext_sessions.dispatch_reconcile() is 'Calls one background reconcile run.';
@@ -348,7 +351,7 @@ begin
 end;
 $$;
 
-revoke execute on function public.acontext_finish_reconcile(uuid, jsonb) from public, anon, authenticated;
+revoke execute on function public.acontext_finish_reconcile(uuid, jsonb) from public, anon, authenticated, service_role;
 grant execute on function public.acontext_finish_reconcile(uuid, jsonb) to service_role;
 
 comment on function public.acontext_finish_reconcile(uuid, jsonb) is

@@ -65,7 +65,7 @@ begin
 end;
 $$;
 
-revoke execute on function acontext_sessions.purge_history() from public, anon, authenticated;
+revoke execute on function acontext_sessions.purge_history() from public, anon, authenticated, service_role;
 
 comment on function acontext_sessions.purge_history() is
   'Removes receipts, runs and changes of settings older than log_retention, message keys older than two days and our cron history older than a week; at most a million of each at a time.';
@@ -85,7 +85,7 @@ begin
 end;
 $$;
 
-revoke execute on function acontext_sessions.schedule_job(text, text, text) from public, anon, authenticated;
+revoke execute on function acontext_sessions.schedule_job(text, text, text) from public, anon, authenticated, service_role;
 
 comment on function acontext_sessions.schedule_job(text, text, text) is
   'Makes a cron job, or makes it anew with this schedule and command, active.';
@@ -119,7 +119,7 @@ begin
 end;
 $$;
 
-revoke execute on function acontext_sessions.schedule_jobs() from public, anon, authenticated;
+revoke execute on function acontext_sessions.schedule_jobs() from public, anon, authenticated, service_role;
 
 comment on function acontext_sessions.schedule_jobs() is 'Makes the cron jobs follow the settings.';
 
@@ -189,7 +189,7 @@ begin
 end;
 $$;
 
-revoke execute on function acontext_sessions.apply_settings(jsonb) from public, anon, authenticated;
+revoke execute on function acontext_sessions.apply_settings(jsonb) from public, anon, authenticated, service_role;
 grant execute on function acontext_sessions.apply_settings(jsonb) to service_role;
 
 comment on function acontext_sessions.apply_settings(jsonb) is
@@ -205,7 +205,7 @@ as $$
   select acontext_sessions.apply_settings(p_changes);
 $$;
 
-revoke execute on function public.acontext_configure_cleanup(jsonb) from public, anon, authenticated;
+revoke execute on function public.acontext_configure_cleanup(jsonb) from public, anon, authenticated, service_role;
 grant execute on function public.acontext_configure_cleanup(jsonb) to service_role;
 
 comment on function public.acontext_configure_cleanup(jsonb) is

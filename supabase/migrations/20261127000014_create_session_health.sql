@@ -24,7 +24,7 @@ as $$
   ) as f;
 $$;
 
-revoke execute on function acontext_sessions.longest_pause(text) from public, anon, authenticated;
+revoke execute on function acontext_sessions.longest_pause(text) from public, anon, authenticated, service_role;
 grant execute on function acontext_sessions.longest_pause(text) to service_role;
 
 comment on function acontext_sessions.longest_pause(text) is
@@ -40,7 +40,7 @@ as $$
   select greatest(0, c.reltuples)::bigint from pg_catalog.pg_class as c where c.oid = p_relation::regclass;
 $$;
 
-revoke execute on function acontext_sessions.estimated_rows(text) from public, anon, authenticated;
+revoke execute on function acontext_sessions.estimated_rows(text) from public, anon, authenticated, service_role;
 grant execute on function acontext_sessions.estimated_rows(text) to service_role;
 
 comment on function acontext_sessions.estimated_rows(text) is
@@ -59,7 +59,7 @@ as $$
   );
 $$;
 
-revoke execute on function acontext_sessions.capped_count(bigint, bigint, bigint) from public, anon, authenticated;
+revoke execute on function acontext_sessions.capped_count(bigint, bigint, bigint) from public, anon, authenticated, service_role;
 grant execute on function acontext_sessions.capped_count(bigint, bigint, bigint) to service_role;
 
 comment on function acontext_sessions.capped_count(bigint, bigint, bigint) is
@@ -75,7 +75,7 @@ as $$
   select extract(epoch from acontext_sessions.clock() - p_time)::bigint;
 $$;
 
-revoke execute on function acontext_sessions.seconds_since(timestamptz) from public, anon, authenticated;
+revoke execute on function acontext_sessions.seconds_since(timestamptz) from public, anon, authenticated, service_role;
 grant execute on function acontext_sessions.seconds_since(timestamptz) to service_role;
 
 comment on function acontext_sessions.seconds_since(timestamptz) is 'Whole seconds from a time until now.';
@@ -134,7 +134,7 @@ begin
 end;
 $$;
 
-revoke execute on function acontext_sessions.platform_facts() from public, anon, authenticated;
+revoke execute on function acontext_sessions.platform_facts() from public, anon, authenticated, service_role;
 grant execute on function acontext_sessions.platform_facts() to service_role;
 
 comment on function acontext_sessions.platform_facts() is
@@ -167,7 +167,7 @@ as $$
   limit 1;
 $$;
 
-revoke execute on function acontext_sessions.last_call() from public, anon, authenticated;
+revoke execute on function acontext_sessions.last_call() from public, anon, authenticated, service_role;
 grant execute on function acontext_sessions.last_call() to service_role;
 
 comment on function acontext_sessions.last_call() is
@@ -198,7 +198,7 @@ as $$
   );
 $$;
 
-revoke execute on function acontext_sessions.run_view(acontext_sessions.runs) from public, anon, authenticated;
+revoke execute on function acontext_sessions.run_view(acontext_sessions.runs) from public, anon, authenticated, service_role;
 grant execute on function acontext_sessions.run_view(acontext_sessions.runs) to service_role;
 
 comment on function acontext_sessions.run_view(acontext_sessions.runs) is 'A run in the shape in which it is answered.';
@@ -239,7 +239,7 @@ as $$
   );
 $$;
 
-revoke execute on function acontext_sessions.session_counts() from public, anon, authenticated;
+revoke execute on function acontext_sessions.session_counts() from public, anon, authenticated, service_role;
 grant execute on function acontext_sessions.session_counts() to service_role;
 
 comment on function acontext_sessions.session_counts() is 'Sessions by status; above 10,000 an estimate.';
@@ -300,7 +300,7 @@ as $$
   );
 $$;
 
-revoke execute on function acontext_sessions.queue_facts() from public, anon, authenticated;
+revoke execute on function acontext_sessions.queue_facts() from public, anon, authenticated, service_role;
 grant execute on function acontext_sessions.queue_facts() to service_role;
 
 comment on function acontext_sessions.queue_facts() is
@@ -347,7 +347,7 @@ as $$
   );
 $$;
 
-revoke execute on function acontext_sessions.run_facts(integer) from public, anon, authenticated;
+revoke execute on function acontext_sessions.run_facts(integer) from public, anon, authenticated, service_role;
 grant execute on function acontext_sessions.run_facts(integer) to service_role;
 
 comment on function acontext_sessions.run_facts(integer) is 'The last runs, and how the last of each kind ended.';
@@ -400,7 +400,7 @@ as $$
   from acontext_sessions.settings as s;
 $$;
 
-revoke execute on function public.acontext_session_health(integer) from public, anon, authenticated;
+revoke execute on function public.acontext_session_health(integer) from public, anon, authenticated, service_role;
 grant execute on function public.acontext_session_health(integer) to service_role;
 
 comment on function public.acontext_session_health(integer) is

@@ -15,7 +15,7 @@ as $$
   ) as r;
 $$;
 
-revoke execute on function public.acontext_list_runs(integer) from public, anon, authenticated;
+revoke execute on function public.acontext_list_runs(integer) from public, anon, authenticated, service_role;
 grant execute on function public.acontext_list_runs(integer) to service_role;
 
 comment on function public.acontext_list_runs(integer) is 'The last runs, newest first, at most 1,000.';
@@ -48,7 +48,7 @@ as $$
   ) as q;
 $$;
 
-revoke execute on function public.acontext_list_stuck(integer) from public, anon, authenticated;
+revoke execute on function public.acontext_list_stuck(integer) from public, anon, authenticated, service_role;
 grant execute on function public.acontext_list_stuck(integer) to service_role;
 
 comment on function public.acontext_list_stuck(integer) is
@@ -64,7 +64,7 @@ as $$
   select greatest(0, ceil(extract(epoch from p_time - acontext_sessions.clock())))::bigint;
 $$;
 
-revoke execute on function acontext_sessions.seconds_until(timestamptz) from public, anon, authenticated;
+revoke execute on function acontext_sessions.seconds_until(timestamptz) from public, anon, authenticated, service_role;
 grant execute on function acontext_sessions.seconds_until(timestamptz) to service_role;
 
 comment on function acontext_sessions.seconds_until(timestamptz) is 'Whole seconds from now until a time; 0 when it has passed.';
@@ -100,7 +100,7 @@ begin
 end;
 $$;
 
-revoke execute on function public.acontext_retry_deletion(uuid) from public, anon, authenticated;
+revoke execute on function public.acontext_retry_deletion(uuid) from public, anon, authenticated, service_role;
 grant execute on function public.acontext_retry_deletion(uuid) to service_role;
 
 comment on function public.acontext_retry_deletion(uuid) is
@@ -119,7 +119,7 @@ as $$
   );
 $$;
 
-revoke execute on function public.acontext_count_user_data(uuid) from public, anon, authenticated;
+revoke execute on function public.acontext_count_user_data(uuid) from public, anon, authenticated, service_role;
 grant execute on function public.acontext_count_user_data(uuid) to service_role;
 
 comment on function public.acontext_count_user_data(uuid) is
@@ -159,7 +159,7 @@ begin
 end;
 $$;
 
-revoke execute on function acontext_sessions.store_worker_secrets(text, text) from public, anon, authenticated;
+revoke execute on function acontext_sessions.store_worker_secrets(text, text) from public, anon, authenticated, service_role;
 grant execute on function acontext_sessions.store_worker_secrets(text, text) to service_role;
 
 comment on function acontext_sessions.store_worker_secrets(text, text) is
@@ -175,7 +175,7 @@ as $$
   select acontext_sessions.store_worker_secrets(p_project_url, p_secret_key);
 $$;
 
-revoke execute on function public.acontext_set_vault_secrets(text, text) from public, anon, authenticated;
+revoke execute on function public.acontext_set_vault_secrets(text, text) from public, anon, authenticated, service_role;
 grant execute on function public.acontext_set_vault_secrets(text, text) to service_role;
 
 comment on function public.acontext_set_vault_secrets(text, text) is

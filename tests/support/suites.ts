@@ -17,6 +17,15 @@ export interface Counts {
   leftOut: string[];
 }
 
+/** The counts of two runs of one suite. */
+export function sum(one: Counts, two: Counts): Counts {
+  return {
+    passed: one.passed + two.passed,
+    failed: one.failed + two.failed,
+    leftOut: [...one.leftOut, ...two.leftOut],
+  };
+}
+
 /** Runs Deno tests; `file` is the stack they run against, `record` the file of the answers that they meet. */
 export async function runDenoTests(
   paths: string[],

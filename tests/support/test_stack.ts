@@ -15,6 +15,8 @@ export interface TestStackOptions {
   postgres?: "embedded" | "debian";
   /** `bundles`: what is deployed, built for this stack. Default: `sources`. */
   functions?: "sources" | "bundles";
+  /** The folder with `supabase/`. Default: this project. */
+  projectDir?: string;
   /** Further environment of the functions. */
   env?: Record<string, string>;
   /** Processes per function. */

@@ -3,22 +3,40 @@ import { assertEquals } from "@std/assert/mod.js";
 const DOCS = new URL("../../docs/operations.md", import.meta.url);
 const SUPABASE = new URL("../../supabase/", import.meta.url);
 
-async function uninstalling(): Promise<string> {
-  const text = await Deno.readTextFile(DOCS);
-  return text.slice(text.indexOf("## Uninstalling"), text.indexOf("## Never"));
+/** What `pattern` finds, sorted, with single blanks. */
+function all(text: string, pattern: RegExp): string[] {
+  return [...text.matchAll(pattern)]
+    .map(([, found = ""]) => found.replaceAll(/\s+/g, " "))
+    .toSorted();
 }
 
-Deno.test("uninstalling drops every public function that the migrations make", async () => {
-  const made = new Set<string>();
-  for await (const { name } of Deno.readDir(new URL("migrations/", SUPABASE))) {
-    const sql = await Deno.readTextFile(new URL(`migrations/${name}`, SUPABASE));
-    for (const [, found = ""] of sql.matchAll(/^create (?:or replace )?function public\.(\w+)/gm)) {
-      made.add(found);
-    }
-  }
-  const list = /proname in \(([^)]+)\)/.exec(await uninstalling())?.[1] ?? "";
-  const dropped = [...list.matchAll(/'(\w+)'/g)].map(([, name = ""]) => name);
-  assertEquals(dropped.toSorted(), [...made].toSorted());
+async function migrations(): Promise<{ versions: string[]; sql: string }> {
+  const names = await Array.fromAsync(
+    Deno.readDir(new URL("migrations/", SUPABASE)),
+    ({ name }) => name,
+  );
+  const files = names.toSorted().map((name) =>
+    Deno.readTextFile(new URL(`migrations/${name}`, SUPABASE))
+  );
+  const versions = names.map((name) => name.slice(0, name.indexOf("_")));
+  return { versions: versions.toSorted(), sql: (await Promise.all(files)).join("") };
+}
+
+Deno.test("the uninstall script names all that the migrations make", async () => {
+  const script = await Deno.readTextFile(new URL("uninstall.sql", SUPABASE));
+  const { versions, sql } = await migrations();
+  assertEquals(all(script, /'(\d{14})'/g), versions);
+  // With their parameters, for the app may have functions of the same name.
+  assertEquals(
+    all(script, /^ {2}(public\.\w+\([^)]*\))[,;]$/gm),
+    all(sql, /^revoke execute on function (public\.\w+\([^)]*\))/gm),
+  );
+  assertEquals(
+    all(script, /^ {2}(\w+\.\w+)[,;]$/gm),
+    all(sql, /^create (?:table|type|function(?= acontext_sessions)) (\w+\.\w+)/gm),
+  );
+  const jobs = /'(acontext-sessions-\w+)'/g;
+  assertEquals(all(script, jobs), all(sql, jobs));
 });
 
 Deno.test("uninstalling deletes every Edge Function", async () => {
@@ -26,7 +44,6 @@ Deno.test("uninstalling deletes every Edge Function", async () => {
   for await (const { name, isDirectory } of Deno.readDir(new URL("functions/", SUPABASE))) {
     if (isDirectory && !name.startsWith("_")) folders.push(name);
   }
-  const text = await uninstalling();
-  const deleted = [...text.matchAll(/functions delete ([\w-]+)/g)].map(([, name]) => name);
-  assertEquals(deleted.toSorted(), folders.toSorted());
+  const text = await Deno.readTextFile(DOCS);
+  assertEquals(all(text, /functions delete ([\w-]+)/g), folders.toSorted());
 });
