@@ -28,11 +28,11 @@ Deno.test("the uninstall script names all that the migrations make", async () =>
   assertEquals(all(script, /'(\d{14})'/g), versions);
   // With their parameters, for the app may have functions of the same name.
   assertEquals(
-    all(script, /^  (public\.\w+\([^)]*\))[,;]$/gm),
+    all(script, /^ {2}(public\.\w+\([^)]*\))[,;]$/gm),
     all(sql, /^revoke execute on function (public\.\w+\([^)]*\))/gm),
   );
   assertEquals(
-    all(script, /^  (\w+\.\w+)[,;]$/gm),
+    all(script, /^ {2}(\w+\.\w+)[,;]$/gm),
     all(sql, /^create (?:table|type|function(?= acontext_sessions)) (\w+\.\w+)/gm),
   );
   const jobs = /'(acontext-sessions-\w+)'/g;
