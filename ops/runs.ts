@@ -96,9 +96,20 @@ export function hintsFor(runs: Run[]): string[] {
 
 export function runTable(runs: Run[]): string[] {
   return table(
-    ["requested (GMT)", "trigger", "ended with", "took", "total", "deleted", "failed", "error"],
+    [
+      "requested (GMT)",
+      "task",
+      "trigger",
+      "ended with",
+      "took",
+      "total",
+      "deleted",
+      "failed",
+      "error",
+    ],
     runs.map((run) => [
       shortTime(run.requestedAt),
+      run.task,
       run.trigger,
       run.stopReason ?? `(${run.status})`,
       duration(run),

@@ -171,6 +171,7 @@ drop type if exists
   acontext_sessions.deletion_reason,
   acontext_sessions.deletion_proof,
   acontext_sessions.run_status,
+  acontext_sessions.run_task,
   acontext_sessions.run_trigger,
   acontext_sessions.reconcile_phase;
 

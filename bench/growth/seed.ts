@@ -105,10 +105,11 @@ const REST = [
    cross join lateral (select now() - interval '2 days' * random() as at where s.id is not null) as k
    where s.status = 'active' and random() < 0.2`,
   `insert into acontext_sessions.runs (
-     id, trigger, status, requested_at, started_at, finished_at, total, deleted, expired, stop_reason, request_id
+     id, task, trigger, status, requested_at, started_at, finished_at, total, deleted, expired, stop_reason, request_id
    )
    select gen_random_uuid(),
-     case when g % 23 = 0 then 'reconcile' when g % 10 = 0 then 'nightly' else 'retry' end::acontext_sessions.run_trigger, 'finished',
+     case when g % 23 = 0 then 'reconcile' else 'sweep' end::acontext_sessions.run_task,
+     case when g % 10 = 0 or g % 23 = 0 then 'schedule' else 'retry' end::acontext_sessions.run_trigger, 'finished',
      i.at, i.at, i.at + interval '20 seconds', 2000, 2000, 2000, case when g % 3 = 0 then 'limit' else 'empty' end, g
    from generate_series(1, 300 + $1 / 400) as g
    cross join lateral (

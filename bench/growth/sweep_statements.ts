@@ -27,8 +27,8 @@ export function settlement(id: string) {
 }
 
 const startedRun = (allowed: boolean | null) => `
-  insert into acontext_sessions.runs (id, trigger, status, started_at, expiry_allowed)
-  values ('${RUN}', 'nightly', 'running', now(), ${allowed})`;
+  insert into acontext_sessions.runs (id, task, trigger, status, started_at, expiry_allowed)
+  values ('${RUN}', 'sweep', 'schedule', 'running', now(), ${allowed})`;
 
 export const sweepStatements: Statement[] = [
   {

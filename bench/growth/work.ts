@@ -55,7 +55,7 @@ export async function work(
 async function drain(worker: Worker, batches: number): Promise<number> {
   const run = crypto.randomUUID();
   await worker.session.run(
-    "insert into acontext_sessions.runs (id, trigger, status, started_at, expiry_allowed) values ($1, 'nightly', 'running', now(), true)",
+    "insert into acontext_sessions.runs (id, task, trigger, status, started_at, expiry_allowed) values ($1, 'sweep', 'schedule', 'running', now(), true)",
     [run],
   );
   const ask = (name: string, args: Record<string, unknown>) =>

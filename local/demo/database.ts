@@ -22,7 +22,7 @@ export interface Database {
   /** The reported error of a deletion that is backing off, or null. */
   failureOf(id: string): Promise<string | null>;
   /** Runs that the scheduler started since `since` and that ended. */
-  scheduledRuns(trigger: "nightly" | "retry", since: Date): Promise<number>;
+  scheduledRuns(trigger: "schedule" | "retry", since: Date): Promise<number>;
   /** Ids of sessions that exist or wait for their deletion. */
   knownIds(): Promise<Set<string>>;
   receipts(ids: string[]): Promise<Receipt[]>;
@@ -60,7 +60,7 @@ export function openDatabase(url: string): Database {
     async scheduledRuns(trigger, since) {
       const [row] = await sql<{ runs: number }[]>`
         select count(*)::integer as runs from acontext_sessions.runs
-        where trigger = ${trigger} and status = 'finished' and request_id is not null
+        where task = 'sweep' and trigger = ${trigger} and status = 'finished' and request_id is not null
           and requested_at >= ${since}`;
       return row?.runs ?? 0;
     },

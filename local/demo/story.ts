@@ -98,7 +98,7 @@ export async function play(stage: Stage, made: string[]): Promise<void> {
     }]);
     const night = await database.now();
     await database.configure({ cleanup_schedule: DEMO_SCHEDULE });
-    await until(async () => await database.scheduledRuns("nightly", night) > 0, "the nightly job");
+    await until(async () => await database.scheduledRuns("schedule", night) > 0, "the nightly job");
     await until(async () => await database.failureOf(failing.id) !== null, "the failure's report");
     await database.configure({ cleanup_schedule: NEVER });
     const gone = await database.receipts(aged.map((session) => session.id));

@@ -5,12 +5,15 @@ create type acontext_sessions.run_status as enum ('requested', 'running', 'finis
 
 revoke all on type acontext_sessions.run_status from public, anon, authenticated, service_role;
 
-create type acontext_sessions.run_trigger as enum ('nightly', 'retry', 'chain', 'manual', 'reconcile');
+create type acontext_sessions.run_task as enum ('sweep', 'reconcile');
+create type acontext_sessions.run_trigger as enum ('schedule', 'retry', 'chain', 'manual');
 
+revoke all on type acontext_sessions.run_task from public, anon, authenticated, service_role;
 revoke all on type acontext_sessions.run_trigger from public, anon, authenticated, service_role;
 
 create table acontext_sessions.runs (
   id uuid primary key,
+  task acontext_sessions.run_task not null,
   trigger acontext_sessions.run_trigger not null,
   status acontext_sessions.run_status not null,
   expires_sessions boolean not null default true,
@@ -58,11 +61,11 @@ declare
   v_now timestamptz := acontext_sessions.clock();
   v_settings acontext_sessions.settings;
 begin
-  insert into acontext_sessions.runs as r (id, trigger, status, force, requested_at, started_at)
-  values (p_run_id, 'manual', 'running', p_force, v_now, v_now)
+  insert into acontext_sessions.runs as r (id, task, trigger, status, force, requested_at, started_at)
+  values (p_run_id, 'sweep', 'manual', 'running', p_force, v_now, v_now)
   on conflict (id) do update
     set status = 'running', started_at = v_now, force = r.force or excluded.force
-    where r.status = 'requested';
+    where r.status = 'requested' and r.task = 'sweep';
   if not found then
     return jsonb_build_object('outcome', 'duplicate');
   end if;

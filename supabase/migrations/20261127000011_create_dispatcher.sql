@@ -93,10 +93,10 @@ comment on function acontext_sessions.worker_secrets() is
 
 -- Security definer: only its owner may read Vault.
 create function acontext_sessions.call_worker(
+  p_task acontext_sessions.run_task,
   p_trigger acontext_sessions.run_trigger,
   p_expires_sessions boolean,
-  p_force boolean,
-  p_body jsonb
+  p_force boolean
 )
 returns boolean
 language plpgsql
@@ -113,9 +113,9 @@ begin
   select w.project_url, w.secret_key into v_url, v_key from acontext_sessions.worker_secrets() as w;
   if v_url is null or v_key is null then
     insert into acontext_sessions.runs (
-      id, trigger, status, expires_sessions, force, requested_at, finished_at, stop_reason
+      id, task, trigger, status, expires_sessions, force, requested_at, finished_at, stop_reason
     )
-    select v_run_id, p_trigger, 'finished', p_expires_sessions, p_force, v_now, v_now, 'not_configured'
+    select v_run_id, p_task, p_trigger, 'finished', p_expires_sessions, p_force, v_now, v_now, 'not_configured'
     where not exists (
       select 1 from acontext_sessions.runs as r
       where r.stop_reason = 'not_configured' and r.requested_at > v_now - interval '1 hour'
@@ -124,13 +124,13 @@ begin
   end if;
 
   insert into acontext_sessions.runs (
-    id, trigger, status, expires_sessions, force, requested_at, request_id
+    id, task, trigger, status, expires_sessions, force, requested_at, request_id
   )
   values (
-    v_run_id, p_trigger, 'requested', p_expires_sessions, p_force, v_now,
+    v_run_id, p_task, p_trigger, 'requested', p_expires_sessions, p_force, v_now,
     net.http_post(
       url := v_url || '/functions/v1/cleanup-sessions',
-      body := jsonb_build_object('runId', v_run_id) || p_body,
+      body := jsonb_build_object('runId', v_run_id, 'task', p_task, 'background', true),
       headers := jsonb_build_object('Content-Type', 'application/json', 'apikey', v_key),
       timeout_milliseconds := 10000
     )
@@ -139,10 +139,10 @@ begin
 end;
 $$;
 
-revoke execute on function acontext_sessions.call_worker(acontext_sessions.run_trigger, boolean, boolean, jsonb)
+revoke execute on function acontext_sessions.call_worker(acontext_sessions.run_task, acontext_sessions.run_trigger, boolean, boolean)
   from public, anon, authenticated, service_role;
 
-comment on function acontext_sessions.call_worker(acontext_sessions.run_trigger, boolean, boolean, jsonb) is
+comment on function acontext_sessions.call_worker(acontext_sessions.run_task, acontext_sessions.run_trigger, boolean, boolean) is
   'Asks pg_net to call the cleanup function once this transaction commits. False, and a finished run that says so, when Vault lacks a usable secret.';
 
 create function acontext_sessions.expiry_is_unfinished()
@@ -158,7 +158,7 @@ as $$
       else coalesce(r.started_at, r.requested_at) <= acontext_sessions.clock() - interval '7 minutes'
     end
     from acontext_sessions.runs as r
-    where r.expires_sessions and r.trigger in ('nightly', 'chain', 'retry')
+    where r.task = 'sweep' and r.expires_sessions and r.trigger <> 'manual'
       and r.requested_at > acontext_sessions.clock() - interval '1 day'
     order by r.requested_at desc
     limit 1
@@ -224,10 +224,10 @@ begin
   end if;
 
   -- One dispatcher decides at a time. A run that has not reported for this long is not coming back.
-  perform pg_advisory_xact_lock(hashtextextended('dispatch_sweep', 0));
+  perform pg_advisory_xact_lock(hashtextextended('acontext_sessions.dispatch_sweep', 0));
   select count(*)::integer into v_busy
   from acontext_sessions.runs as r
-  where r.status <> 'finished' and r.trigger <> 'reconcile'
+  where r.status <> 'finished' and r.task = 'sweep'
     and coalesce(r.started_at, r.requested_at) > v_now - interval '7 minutes';
   v_wanted := least(
     v_settings.max_workers,
@@ -238,9 +238,7 @@ begin
   end if;
 
   for v_worker in 1..v_wanted loop
-    if not acontext_sessions.call_worker(
-      p_trigger, v_expires_sessions, p_force, '{"background": true}'
-    ) then
+    if not acontext_sessions.call_worker('sweep', p_trigger, v_expires_sessions, p_force) then
       return 0;
     end if;
   end loop;

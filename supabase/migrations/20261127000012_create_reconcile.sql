@@ -53,11 +53,11 @@ declare
   v_now timestamptz := acontext_sessions.clock();
   v_state acontext_sessions.reconcile_state;
 begin
-  insert into acontext_sessions.runs as r (id, trigger, status, expires_sessions, requested_at, started_at)
-  values (p_run_id, 'reconcile', 'running', false, v_now, v_now)
+  insert into acontext_sessions.runs as r (id, task, trigger, status, expires_sessions, requested_at, started_at)
+  values (p_run_id, 'reconcile', 'manual', 'running', false, v_now, v_now)
   on conflict (id) do update
     set status = 'running', started_at = v_now
-    where r.status = 'requested' and r.trigger = 'reconcile';
+    where r.status = 'requested' and r.task = 'reconcile';
   if not found then
     return jsonb_build_object('outcome', 'duplicate');
   end if;
@@ -291,7 +291,7 @@ comment on function public.acontext_save_reconcile_progress(uuid, acontext_sessi
   'Queues what is still unknown of these resources ([{id, originId, createdAt}]) and moves the walk on, in one step. Outcomes: saved, lost.';
 
 -- Security definer: it calls through Vault, like dispatch_sweep.
-create function acontext_sessions.dispatch_reconcile()
+create function acontext_sessions.dispatch_reconcile(p_trigger acontext_sessions.run_trigger)
 returns boolean
 language plpgsql
 volatile
@@ -302,14 +302,14 @@ begin
   if not (select s.cleanup_enabled from acontext_sessions.settings as s) then
     return false;
   end if;
-  return acontext_sessions.call_worker('reconcile', false, false, '{"background": true, "task": "reconcile"}');
+  return acontext_sessions.call_worker('reconcile', p_trigger, false, false);
 end;
 $$;
 
-revoke execute on function acontext_sessions.dispatch_reconcile() from public, anon, authenticated, service_role;
-grant execute on function acontext_sessions.dispatch_reconcile() to service_role;
+revoke execute on function acontext_sessions.dispatch_reconcile(acontext_sessions.run_trigger) from public, anon, authenticated, service_role;
+grant execute on function acontext_sessions.dispatch_reconcile(acontext_sessions.run_trigger) to service_role;
 
-comment on function acontext_sessions.dispatch_reconcile() is 'Calls one background reconcile run.';
+comment on function acontext_sessions.dispatch_reconcile(acontext_sessions.run_trigger) is 'Calls one background reconcile run.';
 
 create function public.acontext_finish_reconcile(p_run_id uuid, p_result jsonb)
 returns jsonb
@@ -341,9 +341,9 @@ begin
   update acontext_sessions.reconcile_state as t
   set run_id = null, run_until = null
   where t.run_id = p_run_id;
-  -- A scheduled pass goes on until it is through; one that a person started does not run away.
-  if v_got_on and v_run.request_id is not null and v_run.stop_reason in ('limit', 'time_budget', 'shutdown')
-    and acontext_sessions.dispatch_reconcile()
+  -- A scheduled pass continues until it is complete; one that a person started does not continue by itself.
+  if v_got_on and v_run.trigger <> 'manual' and v_run.stop_reason in ('limit', 'time_budget', 'shutdown')
+    and acontext_sessions.dispatch_reconcile('chain')
   then
     v_dispatched := 1;
   end if;

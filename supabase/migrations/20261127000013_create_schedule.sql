@@ -103,7 +103,7 @@ begin
   select s.* into v_settings from acontext_sessions.settings as s;
   perform acontext_sessions.schedule_job(
     'acontext-sessions-cleanup', v_settings.cleanup_schedule,
-    $job$select acontext_sessions.dispatch_sweep('nightly', true, false)$job$
+    $job$select acontext_sessions.dispatch_sweep('schedule', true, false)$job$
   );
   perform acontext_sessions.schedule_job(
     'acontext-sessions-retry', v_settings.retry_schedule,
@@ -111,7 +111,7 @@ begin
   );
   perform acontext_sessions.schedule_job(
     'acontext-sessions-reconcile', v_settings.reconcile_schedule,
-    'select acontext_sessions.dispatch_reconcile()'
+    $job$select acontext_sessions.dispatch_reconcile('schedule')$job$
   );
   perform acontext_sessions.schedule_job(
     'acontext-sessions-purge', '17 3 * * *', 'select acontext_sessions.purge_history()'

@@ -150,6 +150,7 @@ set search_path = ''
 as $$
   select jsonb_build_object(
     'id', r.id,
+    'task', r.task,
     'trigger', r.trigger,
     'requestedAt', r.requested_at,
     'problem', case
@@ -182,6 +183,7 @@ set search_path = ''
 as $$
   select jsonb_build_object(
     'id', p_run.id,
+    'task', p_run.task,
     'trigger', p_run.trigger,
     'status', p_run.status,
     'stopReason', p_run.stop_reason,
@@ -322,7 +324,7 @@ as $$
     ), '[]'),
     'lastSuccessSeconds', (
       select acontext_sessions.seconds_since(r.finished_at) from acontext_sessions.runs as r
-      where r.trigger <> 'reconcile' and r.stop_reason in ('empty', 'limit', 'time_budget', 'shutdown')
+      where r.task = 'sweep' and r.stop_reason in ('empty', 'limit', 'time_budget', 'shutdown')
       order by r.requested_at desc limit 1
     ),
     'lastFinished', (
@@ -333,13 +335,13 @@ as $$
     ),
     'lastExpiry', (
       select r.stop_reason from acontext_sessions.runs as r
-      where r.trigger <> 'reconcile' and r.expires_sessions and r.status = 'finished'
+      where r.task = 'sweep' and r.expires_sessions and r.status = 'finished'
         and r.stop_reason not in ('disabled', 'not_configured', 'not_delivered')
       order by r.requested_at desc limit 1
     ),
     'lastReconcile', (
       select r.stop_reason from acontext_sessions.runs as r
-      where r.trigger = 'reconcile' and r.status = 'finished'
+      where r.task = 'reconcile' and r.status = 'finished'
         and r.stop_reason not in ('disabled', 'not_configured', 'not_delivered', 'busy')
       order by r.requested_at desc limit 1
     ),

@@ -154,7 +154,7 @@ begin
   from (values ('acontext_sessions_project_url', v_url), ('acontext_sessions_secret_key', v_key)) as n (name, value)
   left join vault.secrets as s on s.name = n.name;
   -- Like a retry run, that is without expiring anything; who calls it does not wait for it.
-  perform acontext_sessions.call_worker('manual', false, false, '{"background": true}');
+  perform acontext_sessions.call_worker('sweep', 'manual', false, false);
   return jsonb_build_object('projectUrl', v_url);
 end;
 $$;

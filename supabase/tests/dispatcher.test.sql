@@ -27,13 +27,13 @@ as $$
 $$;
 
 -- Vault not configured
-select is(acontext_sessions.dispatch_sweep('nightly', true, false), 0, 'nothing due: nothing is dispatched');
+select is(acontext_sessions.dispatch_sweep('schedule', true, false), 0, 'nothing due: nothing is dispatched');
 select is_empty('select 1 from acontext_sessions.runs', 'and there is no run, not even without Vault');
 select tests.fill_queue(1);
-select is(acontext_sessions.dispatch_sweep('nightly', true, false), 0, 'without Vault nothing can be dispatched');
+select is(acontext_sessions.dispatch_sweep('schedule', true, false), 0, 'without Vault nothing can be dispatched');
 select results_eq(
   'select trigger::text, status::text, stop_reason from acontext_sessions.runs',
-  $$values ('nightly', 'finished', 'not_configured')$$, 'a failed run says so'
+  $$values ('schedule', 'finished', 'not_configured')$$, 'a failed run says so'
 );
 select acontext_sessions.dispatch_sweep('retry', false, false);
 select is((select count(*)::integer from acontext_sessions.runs), 1, 'once an hour, not at every try');
@@ -49,7 +49,7 @@ select is_empty('select 1 from calls', 'nobody was called');
 select vault.create_secret('sb_secret_of_this_test', 'acontext_sessions_secret_key');
 select tests.forget();
 set local role service_role;
-select is(acontext_sessions.dispatch_sweep('nightly', true, false), 1, 'one due deletion needs one worker');
+select is(acontext_sessions.dispatch_sweep('schedule', true, false), 1, 'one due deletion needs one worker');
 reset role;
 select results_eq(
   'select method::text, url, headers, timeout_milliseconds from calls',
@@ -59,18 +59,18 @@ select results_eq(
 );
 select results_eq(
   'select body from calls',
-  $$select jsonb_build_object('runId', r.id, 'background', true) from acontext_sessions.runs as r$$,
+  $$select jsonb_build_object('runId', r.id, 'task', 'sweep', 'background', true) from acontext_sessions.runs as r$$,
   'it asks for background work on the recorded run'
 );
 select results_eq(
   'select trigger::text, status::text, expires_sessions, force, request_id from acontext_sessions.runs',
-  $$select 'nightly', 'requested', true, false, id from calls$$, 'the run names its request'
+  $$select 'schedule', 'requested', true, false, id from calls$$, 'the run names its request'
 );
 select is_empty(
   $$select 1 from calls where url like '%sb_secret%' or body::text like '%sb_secret%'$$,
   'the key is in neither url nor body'
 );
-select is(acontext_sessions.dispatch_sweep('nightly', true, false), 0, 'while it is under way no second one is called');
+select is(acontext_sessions.dispatch_sweep('schedule', true, false), 0, 'while it is under way no second one is called');
 select tests.pass(interval '6 minutes 59 seconds');
 select is(acontext_sessions.dispatch_sweep('retry', false, false), 0, 'for seven minutes');
 select tests.pass(interval '1 second');
@@ -83,7 +83,7 @@ as $$
 begin
   perform tests.forget();
   perform tests.fill_queue(p_due);
-  return acontext_sessions.dispatch_sweep('nightly', true, false);
+  return acontext_sessions.dispatch_sweep('schedule', true, false);
 end;
 $$;
 select results_eq(
@@ -101,13 +101,13 @@ select is(acontext_sessions.dispatch_sweep('retry', false, false), 1, 'only thos
 select tests.dispatched(0);
 select tests.make_active(1);
 select tests.pass(interval '29 days 23 hours');
-select is(acontext_sessions.dispatch_sweep('nightly', true, false), 0, 'a session that has not expired is not due');
+select is(acontext_sessions.dispatch_sweep('schedule', true, false), 0, 'a session that has not expired is not due');
 select tests.pass(interval '1 hour');
 select is(acontext_sessions.dispatch_sweep('retry', false, false), 0, 'retry runs do not expire sessions, so one is not due for them');
-select is(acontext_sessions.dispatch_sweep('nightly', true, false), 1, 'an expired session is due for the nightly run');
+select is(acontext_sessions.dispatch_sweep('schedule', true, false), 1, 'an expired session is due for the nightly run');
 select tests.forget();
 select tests.request_deletion(1);
-select is(acontext_sessions.dispatch_sweep('nightly', true, false), 0, 'a leased deletion is not due');
+select is(acontext_sessions.dispatch_sweep('schedule', true, false), 0, 'a leased deletion is not due');
 select tests.pass(interval '80 seconds');
 select is(acontext_sessions.dispatch_sweep('retry', false, false), 1, 'an abandoned one is');
 select tests.claim();
@@ -127,7 +127,7 @@ select tests.settle(tests.settlement(2, 'absent', 'absent'));
 -- A night that was interrupted
 select tests.make_active(3);
 select tests.pass(interval '31 days');
-select acontext_sessions.dispatch_sweep('nightly', true, false);
+select acontext_sessions.dispatch_sweep('schedule', true, false);
 update acontext_sessions.runs set status = 'finished', stop_reason = 'outage';
 select is(acontext_sessions.dispatch_sweep('retry', false, false), 1, 'a retry goes on with an expiry that an outage interrupted');
 select is(
@@ -138,8 +138,8 @@ update acontext_sessions.runs set status = 'finished', stop_reason = 'empty' whe
 select tests.pass(interval '1 minute');
 select is(acontext_sessions.dispatch_sweep('retry', false, false), 0, 'once one has come to the end, retries expire nothing again');
 select tests.forget();
-insert into acontext_sessions.runs (id, trigger, status, requested_at, stop_reason)
-values (gen_random_uuid(), 'manual', 'finished', acontext_sessions.clock(), 'limit');
+insert into acontext_sessions.runs (id, task, trigger, status, requested_at, stop_reason)
+values (gen_random_uuid(), 'sweep', 'manual', 'finished', acontext_sessions.clock(), 'limit');
 select is(acontext_sessions.dispatch_sweep('retry', false, false), 0, 'and what an operator limited by hand is not gone on with');
 select tests.forget();
 select tests.queue(3);
@@ -151,7 +151,7 @@ update acontext_sessions.settings set max_expiry_minimum = 2;
 select tests.make_active(n) from generate_series(11, 12) as n;
 select tests.pass(interval '31 days');
 select is(
-  acontext_sessions.dispatch_sweep('nightly', true, false), 1, 'an exceeded expiry limit is worth a run, which says so'
+  acontext_sessions.dispatch_sweep('schedule', true, false), 1, 'an exceeded expiry limit is worth a run, which says so'
 );
 select tests.forget();
 select is(acontext_sessions.dispatch_sweep('retry', false, false), 0, 'but no retry');
@@ -160,20 +160,20 @@ select is(acontext_sessions.count_due(true, true, 100), 2, 'unless forced');
 
 -- Not enabled
 update acontext_sessions.settings set cleanup_enabled = false, max_expiry_minimum = 100;
-select is(acontext_sessions.dispatch_sweep('nightly', true, false), 0, 'not enabled: nothing is dispatched');
-select is(acontext_sessions.dispatch_reconcile(), false, 'nor a reconcile');
+select is(acontext_sessions.dispatch_sweep('schedule', true, false), 0, 'not enabled: nothing is dispatched');
+select is(acontext_sessions.dispatch_reconcile('schedule'), false, 'nor a reconcile');
 select is_empty('select 1 from calls', 'nobody was called');
 select is_empty('select 1 from acontext_sessions.runs', 'and no run was recorded');
 
 -- Reconcile
 update acontext_sessions.settings set cleanup_enabled = true;
-select is(acontext_sessions.dispatch_reconcile(), true, 'reconcile is dispatched whether or not something is due');
+select is(acontext_sessions.dispatch_reconcile('schedule'), true, 'reconcile is dispatched whether or not something is due');
 select results_eq(
   'select body - ''runId'', headers ->> ''apikey'', timeout_milliseconds from calls',
   $$values ('{"background": true, "task": "reconcile"}'::jsonb, 'sb_secret_of_this_test', 10000)$$,
   'by the same kind of call'
 );
-select is(acontext_sessions.dispatch_sweep('nightly', true, false), 1, 'and takes no worker from the cleanup');
+select is(acontext_sessions.dispatch_sweep('schedule', true, false), 1, 'and takes no worker from the cleanup');
 
 select * from finish();
 rollback;

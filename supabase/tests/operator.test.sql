@@ -15,7 +15,7 @@ set local role service_role;
 select is(
   public.acontext_list_runs(10) -> 0,
   jsonb_build_object(
-    'id', tests.run(2), 'trigger', 'retry', 'status', 'finished', 'stopReason', 'empty',
+    'id', tests.run(2), 'task', 'sweep', 'trigger', 'retry', 'status', 'finished', 'stopReason', 'empty',
     'requestedAt', acontext_sessions.clock(), 'startedAt', acontext_sessions.clock(), 'finishedAt', acontext_sessions.clock(),
     'total', 3, 'deleted', 2, 'failed', 1, 'deferred', 0, 'expired', 0, 'stale', 0,
     'errors', '[{"id": "5e550000-0000-4000-8000-000000000001", "error": "http_500"}]'::jsonb

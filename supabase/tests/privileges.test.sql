@@ -43,8 +43,8 @@ select bag_eq(
   array[
     'acontext_sessions.stamp_session()', 'acontext_sessions.guard_session_change()', 'acontext_sessions.follow_session_status()',
     'acontext_sessions.guard_session_delete()', 'acontext_sessions.guard_queue_change()', 'acontext_sessions.apply_settings(jsonb)',
-    'acontext_sessions.dispatch_sweep(acontext_sessions.run_trigger,boolean,boolean)', 'acontext_sessions.dispatch_reconcile()',
-    'acontext_sessions.call_worker(acontext_sessions.run_trigger,boolean,boolean,jsonb)', 'acontext_sessions.platform_facts()',
+    'acontext_sessions.dispatch_sweep(acontext_sessions.run_trigger,boolean,boolean)', 'acontext_sessions.dispatch_reconcile(acontext_sessions.run_trigger)',
+    'acontext_sessions.call_worker(acontext_sessions.run_task,acontext_sessions.run_trigger,boolean,boolean)', 'acontext_sessions.platform_facts()',
     'acontext_sessions.last_call()', 'acontext_sessions.store_worker_secrets(text,text)'
   ],
   'the functions that run with the owner''s rights are the known ones'

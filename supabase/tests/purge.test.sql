@@ -12,22 +12,22 @@ select tests.session(n), tests.session(n), 'requested', 'deleted', t.at, 'delete
 from (values
   (1, acontext_sessions.clock() - interval '90 days 1 second'), (2, acontext_sessions.clock() - interval '90 days'), (3, acontext_sessions.clock())
 ) as t (n, at);
-insert into acontext_sessions.runs (id, trigger, status, requested_at, stop_reason)
-select tests.run(n), 'nightly', 'finished', t.at, 'empty'
+insert into acontext_sessions.runs (id, task, trigger, status, requested_at, stop_reason)
+select tests.run(n), 'sweep', 'schedule', 'finished', t.at, 'empty'
 from (values
   (1, acontext_sessions.clock() - interval '90 days 1 second'), (2, acontext_sessions.clock() - interval '90 days'), (3, acontext_sessions.clock())
 ) as t (n, at);
-insert into acontext_sessions.runs (id, trigger, status, requested_at)
-values (tests.run(4), 'nightly', 'requested', acontext_sessions.clock() - interval '91 days');
+insert into acontext_sessions.runs (id, task, trigger, status, requested_at)
+values (tests.run(4), 'sweep', 'schedule', 'requested', acontext_sessions.clock() - interval '91 days');
 insert into cron.job_run_details (runid, jobid, command, username, start_time, end_time)
 select -d.runid, d.jobid, d.command, 'postgres', d.started, d.ended
 from (values
-  (1, -1, 'select acontext_sessions.dispatch_sweep(''nightly'', true, false)', acontext_sessions.clock() - interval '8 days',
+  (1, -1, 'select acontext_sessions.dispatch_sweep(''schedule'', true, false)', acontext_sessions.clock() - interval '8 days',
     acontext_sessions.clock() - interval '7 days 1 second'),
   (2, -1, 'select acontext_sessions.dispatch_sweep(''retry'', false, false)', acontext_sessions.clock() - interval '8 days', null),
   (3, -2, 'select acontext_sessions.purge_history()', acontext_sessions.clock() - interval '8 days',
     acontext_sessions.clock() - interval '7 days 1 second'),
-  (4, -2, 'select acontext_sessions.dispatch_reconcile()', acontext_sessions.clock() - interval '7 days', acontext_sessions.clock() - interval '7 days'),
+  (4, -2, 'select acontext_sessions.dispatch_reconcile(''schedule'')', acontext_sessions.clock() - interval '7 days', acontext_sessions.clock() - interval '7 days'),
   (5, -3, 'select public.somebody_elses_job()', acontext_sessions.clock() - interval '8 days', acontext_sessions.clock() - interval '8 days')
 ) as d (runid, jobid, command, started, ended);
 

@@ -210,8 +210,8 @@ returns boolean language plpgsql
 as $$
 begin
   perform tests.pass(interval '10 minutes');
-  insert into acontext_sessions.runs (id, trigger, status, expires_sessions, request_id)
-  values (tests.run(p_number), 'reconcile', 'requested', false, p_number);
+  insert into acontext_sessions.runs (id, task, trigger, status, expires_sessions, request_id)
+  values (tests.run(p_number), 'reconcile', 'schedule', 'requested', false, p_number);
   perform public.acontext_start_reconcile(tests.run(p_number), 60);
   if p_moves then
     perform tests.save(p_number, '[]', '[]');

@@ -106,7 +106,7 @@ select is(tests.status(1001), 'active', 'who has it lives on');
 
 -- The schedule
 select tests.change_ttl(interval '60 days');
-select acontext_sessions.dispatch_sweep('nightly', false, false);
+select acontext_sessions.dispatch_sweep('schedule', false, false);
 select isnt((select after_id from acontext_sessions.restamp_state), null, 'the night leaves it to the run');
 select acontext_sessions.dispatch_sweep('retry', false, false);
 select isnt((select after_id from acontext_sessions.restamp_state), null, 'the retry job restamps so many');

@@ -31,8 +31,8 @@ select is(
 );
 select ok(not (select force from acontext_sessions.runs), 'the second delivery changes nothing');
 reset role;
-insert into acontext_sessions.runs (id, trigger, status, expires_sessions)
-values (tests.run(2), 'retry', 'requested', false);
+insert into acontext_sessions.runs (id, task, trigger, status, expires_sessions)
+values (tests.run(2), 'sweep', 'retry', 'requested', false);
 set local role service_role;
 select is(
   public.acontext_start_sweep(tests.run(2), true) ->> 'outcome', 'started', 'a requested run starts'

@@ -9,15 +9,15 @@ create function tests.health(variadic p_path text[]) returns jsonb language sql
 as $$ select public.acontext_session_health(10) #> p_path $$;
 grant execute on function tests.health(text[]) to service_role;
 create function tests.run_ended(
-  p_number integer, p_stop_reason text, p_trigger acontext_sessions.run_trigger default 'nightly',
+  p_number integer, p_stop_reason text, p_task acontext_sessions.run_task default 'sweep',
   p_expires_sessions boolean default true
 ) returns void language sql
 as $$
   insert into acontext_sessions.runs (
-    id, trigger, status, expires_sessions, requested_at, started_at, finished_at, stop_reason
+    id, task, trigger, status, expires_sessions, requested_at, started_at, finished_at, stop_reason
   )
   values (
-    tests.run(p_number), p_trigger, 'finished', p_expires_sessions, acontext_sessions.clock(), acontext_sessions.clock(),
+    tests.run(p_number), p_task, 'schedule', 'finished', p_expires_sessions, acontext_sessions.clock(), acontext_sessions.clock(),
     acontext_sessions.clock(), p_stop_reason
   )
 $$;
@@ -71,7 +71,7 @@ select is(
 -- Runs
 select tests.run_ended(1, 'empty');
 select tests.pass(interval '1 minute');
-select tests.run_ended(2, 'outage', 'retry', false);
+select tests.run_ended(2, 'outage', 'sweep', false);
 select tests.pass(interval '1 minute');
 select tests.run_ended(3, 'too_many_expiring');
 select tests.pass(interval '1 minute');
@@ -92,8 +92,8 @@ select is(jsonb_array_length(public.acontext_session_health(2) #> '{runs,recent}
 create function tests.call_answered(p_number integer, p_status integer, p_timed_out boolean default false)
 returns void language sql
 as $$
-  insert into acontext_sessions.runs (id, trigger, status, requested_at, request_id)
-  values (tests.run(p_number), 'retry', 'requested', acontext_sessions.clock(), p_number);
+  insert into acontext_sessions.runs (id, task, trigger, status, requested_at, request_id)
+  values (tests.run(p_number), 'sweep', 'retry', 'requested', acontext_sessions.clock(), p_number);
   insert into net._http_response (id, status_code, timed_out)
   select p_number, p_status, p_timed_out where p_status is distinct from 0
 $$;

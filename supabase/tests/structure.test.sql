@@ -10,7 +10,8 @@ select enum_has_labels(
 select enum_has_labels('acontext_sessions', 'deletion_proof', array['deleted', 'absent', 'unproven']);
 select enum_has_labels('acontext_sessions', 'reconcile_phase', array['sessions', 'labels', 'uncertain']);
 select enum_has_labels('acontext_sessions', 'run_status', array['requested', 'running', 'finished']);
-select enum_has_labels('acontext_sessions', 'run_trigger', array['nightly', 'retry', 'chain', 'manual', 'reconcile']);
+select enum_has_labels('acontext_sessions', 'run_trigger', array['schedule', 'retry', 'chain', 'manual']);
+select enum_has_labels('acontext_sessions', 'run_task', array['sweep', 'reconcile']);
 
 select columns_are('public', 'session_mappings', array[
   'id', 'user_id', 'status', 'title', 'metadata', 'pinned', 'ttl', 'message_count', 'acontext_session_id',
@@ -38,7 +39,7 @@ select columns_are('acontext_sessions', 'reconcile_state', array[
 select columns_are('acontext_sessions', 'restamp_state', array['only_row', 'after_id', 'moved_at']);
 select columns_are('acontext_sessions', 'settings_log', array['log_id', 'changed_at', 'changed_by', 'old', 'new']);
 select columns_are('acontext_sessions', 'runs', array[
-  'id', 'trigger', 'status', 'expires_sessions', 'force', 'expiry_allowed', 'requested_at', 'started_at',
+  'id', 'task', 'trigger', 'status', 'expires_sessions', 'force', 'expiry_allowed', 'requested_at', 'started_at',
   'finished_at', 'request_id', 'total', 'deleted', 'failed', 'deferred', 'expired', 'stale', 'errors', 'stop_reason'
 ]);
 select columns_are('acontext_sessions', 'settings', array[

@@ -49,7 +49,7 @@ from (values
 -- What the dispatcher does with it
 select tests.put('acontext_sessions_project_url', 'env(ACONTEXT_SESSIONS_PROJECT_URL)');
 select tests.put('acontext_sessions_secret_key', 'sb_secret_of_this_test');
-select lives_ok('select acontext_sessions.dispatch_reconcile()', 'a URL that pg_net would refuse raises nothing');
+select lives_ok($$select acontext_sessions.dispatch_reconcile('schedule')$$, 'a URL that pg_net would refuse raises nothing');
 select is((select stop_reason from acontext_sessions.runs), 'not_configured', 'it is as if there were none');
 select is(
   public.acontext_session_health(0) -> 'vault',
@@ -57,7 +57,7 @@ select is(
 );
 select tests.put('acontext_sessions_project_url', E'https://abc.supabase.co/\n');
 select tests.put('acontext_sessions_secret_key', E'sb_secret_of_this_test\n');
-select ok(acontext_sessions.dispatch_reconcile(), 'what only has blanks around it is used');
+select ok(acontext_sessions.dispatch_reconcile('schedule'), 'what only has blanks around it is used');
 select results_eq(
   $$select q.url, q.headers ->> 'apikey' from net.http_request_queue as q where q.id not in (select s.id from seen as s)$$,
   $$values ('https://abc.supabase.co/functions/v1/cleanup-sessions', 'sb_secret_of_this_test')$$, 'without them'

@@ -16,7 +16,7 @@ async function dispatchUntilEmpty({ world }: Chaos): Promise<number> {
     "the database takes a dispatch",
     () =>
       database.sql<{ count: number }[]>`
-        select acontext_sessions.dispatch_sweep('nightly', true, true) as count`.catch(() => null),
+        select acontext_sessions.dispatch_sweep('schedule', true, true) as count`.catch(() => null),
   );
   await eventually("nothing is left", async () => await database.rowCount() === 0, 30_000);
   return row?.count ?? 0;
@@ -99,7 +99,7 @@ chaosTest(
     await chaos.addExpired(50);
     await holdPgNet(chaos);
     const [row] =
-      await sql`select acontext_sessions.dispatch_sweep('nightly', true, true) as count`;
+      await sql`select acontext_sessions.dispatch_sweep('schedule', true, true) as count`;
     assertEquals(row?.["count"], 1);
     await stack.restartPostgres("immediate");
     await recovered(chaos);

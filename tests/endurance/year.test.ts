@@ -34,8 +34,8 @@ begin
   insert into acontext_sessions.message_keys (session_id, key_hash, body_hash, lease_id, leased_until, created_at)
   select i.id, encode(sha256(i.id::text::bytea), 'hex'), encode(sha256('body'), 'hex'), i.id, v_now, v_now
   from (select gen_random_uuid() as id from generate_series(1, ${SESSIONS_A_DAY})) as i;
-  insert into acontext_sessions.runs (id, trigger, status, requested_at, finished_at, stop_reason)
-  select gen_random_uuid(), 'retry', 'finished', v_now, v_now, 'empty' from generate_series(1, 50);
+  insert into acontext_sessions.runs (id, task, trigger, status, requested_at, finished_at, stop_reason)
+  select gen_random_uuid(), 'sweep', 'retry', 'finished', v_now, v_now, 'empty' from generate_series(1, 50);
   insert into acontext_sessions.settings_log (changed_at, changed_by, old, new)
   values (v_now, 'postgres', '{"max_workers": 4}', '{"max_workers": 8}');
   insert into cron.job_run_details (jobid, command, username, status, start_time, end_time)

@@ -8,7 +8,7 @@ import { integrationTest, type World } from "./support/world.ts";
 /** Calls the dispatcher as its cron job does; answers how many workers it called. */
 async function dispatch(
   { database: { sql } }: World,
-  { trigger = "nightly", expires = true }: { trigger?: string; expires?: boolean } = {},
+  { trigger = "schedule", expires = true }: { trigger?: string; expires?: boolean } = {},
 ): Promise<number> {
   const [row] = await sql<{ count: number }[]>`
     select acontext_sessions.dispatch_sweep(${trigger}, ${expires}, false) as count`;
@@ -26,7 +26,7 @@ integrationTest("the dispatcher calls the function through pg_net", async (world
   await expiredSessions(world, 3);
   assertEquals(await dispatch(world), 1);
   const [run] = await finishedRuns(world);
-  assertEquals([run?.trigger, run?.deleted, run?.stop_reason], ["nightly", 3, "empty"]);
+  assertEquals([run?.trigger, run?.deleted, run?.stop_reason], ["schedule", 3, "empty"]);
   const { sql } = world.database;
   const answer = await eventually("pg_net has the answer", async () => {
     const [row] = await sql<{ status: number; body: string }[]>`
@@ -50,7 +50,7 @@ integrationTest("a dispatch that is rolled back calls nobody", async (world) => 
   await expiredSessions(world, 1);
   const { sql } = world.database;
   const undone = await sql.begin(async (tx) => {
-    await tx`select acontext_sessions.dispatch_sweep('nightly', true, false)`;
+    await tx`select acontext_sessions.dispatch_sweep('schedule', true, false)`;
     throw new Error("undo");
   }).catch((error) => error.message);
   assertEquals(undone, "undo");
@@ -63,7 +63,7 @@ integrationTest("a backlog larger than one run drains by itself", async (world) 
   await expiredSessions(world, 5);
   assertEquals(await dispatch(world), 1);
   const runs = await finishedRuns(world);
-  assertEquals(runs.map(({ trigger }) => trigger), ["nightly", "chain", "chain"]);
+  assertEquals(runs.map(({ trigger }) => trigger), ["schedule", "chain", "chain"]);
   assertEquals(runs.map(({ deleted }) => deleted), [2, 2, 1]);
   assertNothingLeft(await world.remote.audit());
 });

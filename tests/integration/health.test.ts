@@ -26,7 +26,7 @@ async function health({ call, info }: World, query = "") {
 const codesOf = async (world: World) => (await health(world)).reasons.map(({ code }) => code);
 
 const dispatch = ({ database: { sql } }: World) =>
-  sql`select acontext_sessions.dispatch_sweep('nightly', true, false)`;
+  sql`select acontext_sessions.dispatch_sweep('schedule', true, false)`;
 
 interface Fault {
   provoke(world: World): Promise<unknown>;

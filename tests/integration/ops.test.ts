@@ -100,7 +100,7 @@ integrationTest("ops runs shows a call that reached nobody, why, and what to do"
   const { sql } = world.database;
   await expiredSessions(world, 1);
   await withSecret(world, ["acontext_sessions_secret_key", "sb_secret_wrong"], async () => {
-    await sql`select acontext_sessions.dispatch_sweep('nightly', true, false)`;
+    await sql`select acontext_sessions.dispatch_sweep('schedule', true, false)`;
     await eventually("pg_net has the answer", async () => {
       const rows = await sql`select 1 from net._http_response where status_code = 401`;
       return rows.length > 0;
@@ -109,7 +109,7 @@ integrationTest("ops runs shows a call that reached nobody, why, and what to do"
   await sql`select acontext_sessions.dispatch_sweep('retry', true, false)`;
   await eventually("another run took its place", async () => await world.database.rowCount() === 0);
   const { stdout } = await ops(world, "runs");
-  assertMatch(stdout, /nightly +not_delivered +.*http_401/);
+  assertMatch(stdout, /sweep +schedule +not_delivered +.*http_401/);
   assertMatch(stdout, /^not_delivered: http_401: .+npm run ops -- rotate-secret/m);
 });
 

@@ -117,12 +117,13 @@ integrationTest("the schedule's dispatch walks in the background and records it"
   const { sql } = world.database;
   const orphan = await orphanDisk(world);
   await world.remote.control.age(2 * HOUR);
-  const [row] = await sql`select acontext_sessions.dispatch_reconcile() as called`;
+  const [row] = await sql`select acontext_sessions.dispatch_reconcile('schedule') as called`;
   assertEquals(row?.["called"], true);
   const run = await eventually("the run has finished", async () => {
     return (await world.database.runs()).find(({ status }) => status === "finished");
   });
-  assertEquals([run.trigger, run.stop_reason, run.total], ["reconcile", "complete", 1]);
+  assertEquals([run.task, run.trigger, run.stop_reason], ["reconcile", "schedule", "complete"]);
+  assertEquals(run.total, 1);
   assertEquals(await queuedRemoteIds(world), [orphan]);
   const [state] = await sql`
     select run_id, phase, page_cursor, pass_unknown, pass_finished_at >= pass_started_at as passed
@@ -138,7 +139,8 @@ integrationTest("the schedule's dispatch walks in the background and records it"
 
 integrationTest("a disabled cleanup dispatches no reconcile", async (world) => {
   await world.database.configure({ cleanup_enabled: false });
-  const [row] = await world.database.sql`select acontext_sessions.dispatch_reconcile() as called`;
+  const [row] = await world.database
+    .sql`select acontext_sessions.dispatch_reconcile('schedule') as called`;
   assertEquals(row?.["called"], false);
   assertEquals(await world.database.runs(), []);
 });

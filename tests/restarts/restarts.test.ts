@@ -86,7 +86,7 @@ restartTest(
   async (world, stack) => {
     await expiredSessions(world, 64);
     await world.remote.withFaults(SLOW, async () => {
-      await world.database.sql`select acontext_sessions.dispatch_sweep('nightly', true, false)`;
+      await world.database.sql`select acontext_sessions.dispatch_sweep('schedule', true, false)`;
       await midway(world, 64);
       await kill({ stack, world, name: "cleanup-sessions", signal: "SIGTERM" });
       const runs = await eventually("a run of its own accord has finished the rest", async () => {
@@ -94,7 +94,7 @@ restartTest(
         return all.length > 1 && all.every(({ status }) => status === "finished") && all;
       }, 20_000);
       assertEquals(runs.map((run) => [run.trigger, run.stop_reason]), [
-        ["nightly", "shutdown"],
+        ["schedule", "shutdown"],
         ["chain", "empty"],
       ]);
     });

@@ -142,9 +142,9 @@ function key(slot: number, stranger = false): { userId: string; sessionId: strin
 
 export async function runJob(world: World, job: Job): Promise<void> {
   const text = {
-    nightly: "select acontext_sessions.dispatch_sweep('nightly', true, false)",
+    nightly: "select acontext_sessions.dispatch_sweep('schedule', true, false)",
     retry: "select acontext_sessions.dispatch_sweep('retry', false, false)",
-    reconcile: "select acontext_sessions.dispatch_reconcile()",
+    reconcile: "select acontext_sessions.dispatch_reconcile('schedule')",
     purge: "select acontext_sessions.purge_history()",
   }[job];
   await world.run(`cron: ${job}`, { role: "postgres", text });

@@ -6,6 +6,7 @@ import { ROOT, supabaseCli } from "../../local/paths.ts";
 import { debianProblem } from "../../local/postgres/debian.ts";
 import { startStack } from "../../local/stack.ts";
 import { addMigrations, createLivedInProject } from "../support/lived_in.ts";
+import { difference, NONE, snapshot } from "../support/snapshot.ts";
 
 /** A project that an app lives in, and that does not have our migrations yet. */
 interface World {
@@ -64,42 +65,6 @@ const CLI_ENV = {
   ACONTEXT_SESSIONS_PROJECT_URL: "http://127.0.0.1:1",
   ACONTEXT_SESSIONS_SECRET_KEY: "sb_secret_lived_in",
 };
-
-/** Statistics and sizes that the server keeps by itself, and hashes of passwords. */
-const UNSTABLE = [
-  ...["relpages", "reltuples", "relallvisible", "relfrozenxid", "relminmxid"],
-  ...["datfrozenxid", "datminmxid", "rolpassword"],
-];
-
-/** Every row of every system catalog, and what extensions and the CLI keep in tables of their own. */
-async function snapshot({ admin }: World): Promise<Set<string>> {
-  const lines = new Set<string>();
-  const catalogs = await admin<{ name: string }[]>`
-    select c.oid::regclass::text as name from pg_class as c
-    where c.relnamespace = 'pg_catalog'::regnamespace and c.relkind = 'r'
-      and c.relname not in ('pg_statistic', 'pg_statistic_ext_data')`;
-  const tables = catalogs.map(({ name }) => name);
-  tables.push("cron.job", "private.settings", "supabase_migrations.schema_migrations");
-  tables.push("vault.secrets");
-  for (const table of tables) {
-    const rows = await admin.unsafe<{ row: string }[]>(
-      `select (to_jsonb(t) - $1::text[])::text as row from ${table} as t`,
-      [`{${UNSTABLE.join(",")}}`],
-    );
-    for (const { row } of rows) lines.add(`${table} ${row}`);
-  }
-  return lines;
-}
-
-const NONE = { appeared: [], vanished: [] };
-
-/** What differs between two snapshots; nothing is `NONE`. */
-function difference(before: Set<string>, after: Set<string>) {
-  return {
-    appeared: [...after.difference(before)],
-    vanished: [...before.difference(after)],
-  };
-}
 
 /** Names that only objects of ours have. */
 const OURS = /acontext[-_]sessions|acontext_session_|session_mappings/;
@@ -179,11 +144,11 @@ for (const kind of ["embedded", "debian"] as const) {
 }
 
 async function comeAndGo(world: World): Promise<void> {
-  const { sql, projectDir } = world;
+  const { sql, admin, projectDir } = world;
   await sql`insert into auth.users (id, email) values (${ALICE}, 'alice@example.com')`;
   // The local stack has them ready; a hosted project does not.
   await sql`delete from vault.secrets where name like 'acontext_sessions_%'`;
-  const before = await snapshot(world);
+  const before = await snapshot(admin);
   assert(before.size > 5_000);
 
   await addMigrations(projectDir, ["ours"]);
@@ -210,7 +175,7 @@ async function comeAndGo(world: World): Promise<void> {
   });
 
   // All that it refuses, it leaves as it is.
-  const installed = await snapshot(world);
+  const installed = await snapshot(admin);
   await refused(world, "Cannot uninstall: 1 sessions and 0 queued deletions are left");
   await sql`delete from public.session_mappings where id = ${SESSION}`;
   await refused(world, "Cannot uninstall: 1 sessions and 1 queued deletions are left");
@@ -219,12 +184,12 @@ async function comeAndGo(world: World): Promise<void> {
   await refused(world, "view active depends on table session_mappings");
   await sql`drop view public.active`;
   await sql`reset acontext_sessions.uninstall_anyway`;
-  assertEquals(difference(installed, await snapshot(world)), NONE);
+  assertEquals(difference(installed, await snapshot(admin)), NONE);
 
   // With nothing left, nothing has to be said.
   await settle(world);
   await uninstall(world);
-  assertEquals(difference(before, await snapshot(world)), NONE);
+  assertEquals(difference(before, await snapshot(admin)), NONE);
   await refused(world, "Nothing to uninstall");
 
   assertEquals(await push(world), applied);
@@ -237,7 +202,7 @@ async function comeAndGo(world: World): Promise<void> {
   // Who says so explicitly may leave everything behind.
   await sql`set acontext_sessions.uninstall_anyway = 'yes'`;
   await uninstall(world);
-  const without = await snapshot(world);
+  const without = await snapshot(admin);
   assertEquals([...without].filter((line) => OURS.test(line)), []);
 
   // Half an installation goes too, without what is the app's.
@@ -246,5 +211,5 @@ async function comeAndGo(world: World): Promise<void> {
   await refused(world, "Cannot uninstall: the table public.session_mappings is the app's");
   await sql`drop table public.session_mappings`;
   await uninstall(world);
-  assertEquals(difference(without, await snapshot(world)), NONE);
+  assertEquals(difference(without, await snapshot(admin)), NONE);
 }

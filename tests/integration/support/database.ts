@@ -26,6 +26,7 @@ export interface Receipt {
 
 export interface Run {
   id: string;
+  task: string;
   trigger: string;
   status: string;
   stop_reason: string | null;
@@ -143,7 +144,7 @@ export function openDatabase({ databaseUrl }: StackInfo) {
 
     async runs(): Promise<Run[]> {
       const rows = await sql<Run[]>`
-        select id, trigger::text, status::text, stop_reason, total, deleted, expired, stale
+        select id, task::text, trigger::text, status::text, stop_reason, total, deleted, expired, stale
         from acontext_sessions.runs
         order by requested_at, id`;
       return [...rows];

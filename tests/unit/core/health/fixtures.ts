@@ -25,7 +25,8 @@ export function healthyFacts(): HealthFacts {
       lastReconcile: "complete",
       lastCall: {
         id: "40000000-0000-4000-8000-000000000001",
-        trigger: "nightly",
+        task: "sweep",
+        trigger: "schedule",
         requestedAt: "2026-11-20T11:50:00+00:00",
         problem: null,
       },

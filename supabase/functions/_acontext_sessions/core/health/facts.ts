@@ -20,6 +20,7 @@ const settingValue = z.union([z.string(), z.number(), z.boolean(), z.null()]);
 
 export const runSchema = z.object({
   id: z.string(),
+  task: z.enum(["sweep", "reconcile"]),
   trigger: z.string(),
   status: z.enum(["requested", "running", "finished"]),
   stopReason: z.string().nullable(),
@@ -61,6 +62,7 @@ export const healthFactsSchema = z.object({
     /** The last run that was called through pg_net. */
     lastCall: z.object({
       id: z.string(),
+      task: z.enum(["sweep", "reconcile"]),
       trigger: z.string(),
       requestedAt: z.string(),
       problem: z.string().nullable(),
