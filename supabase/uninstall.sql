@@ -126,6 +126,8 @@ drop function if exists
   public.acontext_set_vault_secrets(text, text),
   acontext_sessions.clock,
   acontext_sessions.random,
+  acontext_sessions.run_timeout,
+  acontext_sessions.stuck_attempts,
   acontext_sessions.log_settings_change,
   acontext_sessions.stamp_session,
   acontext_sessions.guard_session_change,

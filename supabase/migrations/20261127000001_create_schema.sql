@@ -46,3 +46,35 @@ grant execute on function acontext_sessions.random() to service_role;
 
 comment on function acontext_sessions.random() is
   'A random number in [0, 1) that spreads retries. One function, so that a test database can replace it.';
+
+create function acontext_sessions.run_timeout()
+returns interval
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  select interval '7 minutes';
+$$;
+
+revoke execute on function acontext_sessions.run_timeout() from public, anon, authenticated, service_role;
+grant execute on function acontext_sessions.run_timeout() to service_role;
+
+comment on function acontext_sessions.run_timeout() is
+  'A run that has not ended after this long is not coming back: longer than any worker lives.';
+
+create function acontext_sessions.stuck_attempts()
+returns integer
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  select 10;
+$$;
+
+revoke execute on function acontext_sessions.stuck_attempts() from public, anon, authenticated, service_role;
+grant execute on function acontext_sessions.stuck_attempts() to service_role;
+
+comment on function acontext_sessions.stuck_attempts() is
+  'A deletion that failed this often is stuck: it is still tried, and an operator should look.';

@@ -62,7 +62,7 @@ revoke all on acontext_sessions.deletion_queue from public, anon, authenticated,
 grant select, insert, update, delete on acontext_sessions.deletion_queue to service_role;
 
 -- Both are empty while all is well.
-create index deletion_queue_stuck on acontext_sessions.deletion_queue (requested_at) where attempts >= 10;
+create index deletion_queue_stuck on acontext_sessions.deletion_queue (requested_at) where attempts >= acontext_sessions.stuck_attempts();
 
 create table acontext_sessions.deletion_log (
   log_id bigint generated always as identity primary key,

@@ -155,7 +155,7 @@ as $$
   select coalesce((
     select case
       when r.status = 'finished' then r.stop_reason not in ('empty', 'too_many_expiring', 'disabled', 'not_configured')
-      else coalesce(r.started_at, r.requested_at) <= acontext_sessions.clock() - interval '7 minutes'
+      else coalesce(r.started_at, r.requested_at) <= acontext_sessions.clock() - acontext_sessions.run_timeout()
     end
     from acontext_sessions.runs as r
     where r.task = 'sweep' and r.expires_sessions and r.trigger <> 'manual'
@@ -228,7 +228,7 @@ begin
   select count(*)::integer into v_busy
   from acontext_sessions.runs as r
   where r.status <> 'finished' and r.task = 'sweep'
-    and coalesce(r.started_at, r.requested_at) > v_now - interval '7 minutes';
+    and coalesce(r.started_at, r.requested_at) > v_now - acontext_sessions.run_timeout();
   v_wanted := least(
     v_settings.max_workers,
     greatest(1, ceil(v_due::numeric / v_settings.max_per_run)::integer)

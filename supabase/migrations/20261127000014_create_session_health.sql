@@ -158,7 +158,7 @@ as $$
       when r.status <> 'requested' then null
       when a.id is not null and (a.status_code is null or a.status_code not between 200 and 299)
         then coalesce('http_' || a.status_code, case when a.timed_out then 'timeout' else 'unreachable' end)
-      when r.requested_at <= acontext_sessions.clock() - interval '7 minutes' then 'no_answer'
+      when r.requested_at <= acontext_sessions.clock() - acontext_sessions.run_timeout() then 'no_answer'
     end
   )
   from acontext_sessions.runs as r
@@ -280,7 +280,7 @@ as $$
     ),
     'stuck', acontext_sessions.capped_count(
       (select count(*) from (
-        select 1 from acontext_sessions.deletion_queue as q where q.attempts >= 10 limit 10001
+        select 1 from acontext_sessions.deletion_queue as q where q.attempts >= acontext_sessions.stuck_attempts() limit 10001
       ) as c),
       10000,
       acontext_sessions.estimated_rows('acontext_sessions.deletion_queue_stuck')

@@ -43,7 +43,7 @@ as $$
   ), '[]')
   from (
     select d.* from acontext_sessions.deletion_queue as d
-    where d.attempts >= 10
+    where d.attempts >= acontext_sessions.stuck_attempts()
     order by d.requested_at, d.id limit least(greatest(p_limit, 0), 1000)
   ) as q;
 $$;

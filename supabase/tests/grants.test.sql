@@ -66,7 +66,7 @@ select name from unnest(array[
   'public.acontext_configure_cleanup', 'public.acontext_session_health', 'public.acontext_list_runs',
   'public.acontext_list_stuck', 'public.acontext_retry_deletion', 'public.acontext_count_user_data',
   'public.acontext_set_vault_secrets',
-  'acontext_sessions.clock', 'acontext_sessions.random', 'acontext_sessions.session_view',
+  'acontext_sessions.clock', 'acontext_sessions.random', 'acontext_sessions.run_timeout', 'acontext_sessions.stuck_attempts', 'acontext_sessions.session_view',
   'acontext_sessions.deletion_view', 'acontext_sessions.first_attempt_at', 'acontext_sessions.lock_remote_ids',
   'acontext_sessions.queue_orphans', 'acontext_sessions.restamp_sessions', 'acontext_sessions.expiry_allowed',
   'acontext_sessions.count_queued', 'acontext_sessions.count_expired', 'acontext_sessions.count_stale',
