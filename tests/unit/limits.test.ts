@@ -57,7 +57,10 @@ Deno.test("a lifetime may be as short and as long as the table allows", async ()
 });
 
 Deno.test("health calls a deletion stuck after as many attempts as the database counts", async () => {
-  assertEquals(STUCK_ATTEMPTS, await inSql(/stuck_attempts\(\)\nreturns integer[^$]*\$\$\n {2}select (\d+);/g));
+  assertEquals(
+    STUCK_ATTEMPTS,
+    await inSql(/stuck_attempts\(\)\nreturns integer[^$]*\$\$\n {2}select (\d+);/g),
+  );
 });
 
 Deno.test("no session is taken for abandoned while a lease on its making runs", async () => {
@@ -68,6 +71,8 @@ Deno.test("no session is taken for abandoned while a lease on its making runs", 
 });
 
 Deno.test("no run is taken for dead while it may still begin work, nor in the minute after", async () => {
-  const minutes = await inSql(/run_timeout\(\)\nreturns interval[^$]*\$\$\n {2}select interval '(\d+) minutes';/g);
+  const minutes = await inSql(
+    /run_timeout\(\)\nreturns interval[^$]*\$\$\n {2}select interval '(\d+) minutes';/g,
+  );
   assertLessOrEqual(MAX_TIME_BUDGET_MS + 60_000, minutes * 60_000);
 });
