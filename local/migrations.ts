@@ -68,9 +68,13 @@ export async function applyMigrations(options: {
   const foreign = [...applied].filter((version) => !wanted.has(version));
   if (missing.length === 0 && foreign.length === 0) return 0;
   if (foreign.length > 0) {
+    const versions = foreign.toSorted();
+    const what = `${versions.length} migration${versions.length === 1 ? "" : "s"}`;
+    const range = [...new Set([versions.at(0), versions.at(-1)])].join(" to ");
     throw new Error(
-      `Cannot apply the migrations: the local database has ${foreign.join(", ")}, ` +
-        "which this project does not have. Run `npm start -- --reset` to begin anew",
+      "Cannot apply the migrations: another version of this project made the local database. " +
+        `It has ${what} that this one lacks (${range}). Run \`npm start -- --reset\` to start over ` +
+        "with an empty one, or go back to the version that made it to keep its data",
     );
   }
 

@@ -2,7 +2,9 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { join } from "@std/path/mod.js";
 import { ROOT } from "../../local/paths.ts";
 import { commandLine } from "../../local/process_info.ts";
+import { startStack } from "../../local/stack.ts";
 import { eventually } from "../support/eventually.ts";
+import { createProject } from "./fixture.ts";
 
 /** What is in a clone and matters for `npm start`. */
 const PARTS = [
@@ -187,6 +189,37 @@ Deno.test("npm start and npm run demo end with the error of a function that does
   }
   await assertNothingLeft(folder);
   await Deno.remove(join(folder, ".."), { recursive: true });
+});
+
+Deno.test("npm start refuses the data of another version and says what to do, which works", async () => {
+  const folder = await cloneProject();
+  const otherProject = await createProject();
+  const other = await startStack({
+    projectDir: otherProject,
+    dataDir: join(folder, ".local"),
+    ports: "free",
+  });
+  await other.stop();
+
+  const refused = run(folder, "node", ["tools/run.mjs", "start", "--free-ports"]);
+  assertEquals((await refused.ended).code, 1);
+  assertMatch(
+    refused.output(),
+    /^Cannot apply the migrations: another version of this project made the local database\. It has 1 migration that this one lacks \(20260101000000\)\. Run `npm start -- --reset` to start over/m,
+  );
+  await assertNothingLeft(folder);
+
+  const fresh = run(folder, "node", ["tools/run.mjs", "start", "--free-ports", "--reset"]);
+  await eventually(
+    "it starts over",
+    () => fresh.output().includes("Ctrl-C stops everything"),
+    60_000,
+  );
+  Deno.kill((await readStackFile(folder)).pid, "SIGINT");
+  await fresh.ended;
+  await assertNothingLeft(folder);
+  await Deno.remove(join(folder, ".."), { recursive: true });
+  await Deno.remove(otherProject, { recursive: true });
 });
 
 Deno.test("run.mjs explains itself", async () => {

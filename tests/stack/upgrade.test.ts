@@ -1,22 +1,47 @@
-import { assert, assertEquals } from "@std/assert/mod.js";
+import { assert, assertEquals, assertGreater } from "@std/assert/mod.js";
 import { join } from "@std/path/mod.js";
 import postgres from "postgres";
 import { ROOT } from "../../local/paths.ts";
 import { startStack } from "../../local/stack.ts";
 import { stackTest } from "./fixture.ts";
-
-/** The newest migration of the first release. What follows is an upgrade for those who have it. */
-const FIRST_RELEASE = "20261120000012";
+import { RELEASE_0_1_0 } from "./releases.ts";
 
 const MIGRATIONS = join("supabase", "migrations");
+const ALICE = "a1111111-1111-4111-8111-111111111111";
+const LEASE = "40000000-0000-4000-8000-0000000000bb";
 
-async function migrationFiles(): Promise<string[]> {
+/** The migrations of the project that are newer than those of the release. */
+async function newerMigrations(release: readonly string[]): Promise<string[]> {
   const names: string[] = [];
   for await (const { name } of Deno.readDir(join(ROOT, MIGRATIONS))) names.push(name);
-  return names.filter((name) => name.endsWith(".sql")).toSorted();
+  return names.filter((name) => name.endsWith(".sql") && !release.includes(name)).toSorted();
 }
 
-/** What a project of the first release has in each of its tables, by that release's own functions. */
+/**
+ * What the project may add one day, so that the path is tried before there is anything newer: columns in the tables whose
+ * whole rows functions take and answer, a setting, and another body for a function.
+ */
+const NEXT_MIGRATION = {
+  name: "29990101000000_add_what_may_come.sql",
+  text: `
+alter table public.session_mappings add column shelf text not null default 'top';
+alter table acontext_sessions.deletion_queue add column hint text;
+alter table acontext_sessions.runs add column note text not null default '';
+alter table acontext_sessions.reconcile_state add column note text;
+alter table acontext_sessions.settings add column shelves integer not null default 3;
+create or replace function acontext_sessions.seconds_since(p_time timestamptz)
+returns bigint
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select floor(extract(epoch from acontext_sessions.clock() - p_time))::bigint;
+$$;
+`,
+};
+
+/** What a project of 0.1.0 has in each of its tables, by that release's own functions. */
 const DATA = `
 insert into auth.users (id, email)
 values ('a1111111-1111-4111-8111-111111111111', 'alice@example.com'), ('b2222222-2222-4222-8222-222222222222', 'bob@example.com');
@@ -36,6 +61,9 @@ begin
       ('d15c0000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid, '{}', '{}', n = 18);
   end loop;
   perform public.acontext_configure_cleanup('{"session_ttl": "14 days", "max_workers": 3, "retry_schedule": "*/7 * * * *"}');
+  perform public.acontext_begin_message(
+    'a1111111-1111-4111-8111-111111111111', '5e550000-0000-4000-8000-000000000002', gen_random_uuid(), 60,
+    repeat('0', 64), repeat('f', 64));
   perform public.acontext_start_sweep(v_run, false);
   perform public.acontext_request_session_deletion('b2222222-2222-4222-8222-222222222222', ('5e550000-0000-4000-8000-' || lpad('1', 12, '0'))::uuid, v_run, 80);
   perform public.acontext_settle_deletions(v_run, jsonb_build_array(jsonb_build_object(
@@ -53,9 +81,12 @@ const TABLES = [
   "acontext_sessions.deletion_log",
   "acontext_sessions.provisioning_leases",
   "acontext_sessions.uncertain_sessions",
+  "acontext_sessions.message_keys",
   "acontext_sessions.runs",
   "acontext_sessions.reconcile_state",
   "acontext_sessions.settings",
+  "acontext_sessions.settings_log",
+  "acontext_sessions.restamp_state",
 ];
 
 type Rows = Record<string, unknown>[];
@@ -79,27 +110,64 @@ function seenBefore(rows: Rows, before: Rows): Rows {
 
 const byText = (a: unknown, b: unknown) => JSON.stringify(a) < JSON.stringify(b) ? -1 : 1;
 
+/** Everything that has happened to a project of 0.1.0 goes on after the upgrade. */
+async function assertGoesOn(sql: postgres.Sql): Promise<void> {
+  const jobs = await sql`select schedule, active from cron.job order by jobname`;
+  assertEquals(jobs.length, 4);
+  assert(jobs.some(({ schedule }) => schedule === "*/7 * * * *"), "the schedule was forgotten");
+
+  // What was begun under the old release ends under the new one.
+  const [row] = await sql`
+    select jsonb_array_length(public.acontext_claim_deletions(${LEASE}, 100, 80)) as claimed,
+      public.acontext_session_health(1) as health`;
+  assertGreater(Number(row?.["claimed"]), 0);
+  const { queue, unproven, runs, reconcile } = row?.["health"];
+  assertEquals(queue.stuck.count, 1);
+  assertEquals(unproven.count, 1);
+  assertEquals(runs.lastFinished, "empty");
+  assertEquals(reconcile.phase, "labels");
+  const [settled] = await sql`
+    select public.acontext_settle_deletions(${LEASE}, jsonb_agg(jsonb_build_object(
+      'id', q.id, 'session', 'deleted', 'disk', 'absent', 'disposition', 'release'))) as answer
+    from acontext_sessions.deletion_queue as q where q.lease_id = ${LEASE}`;
+  assertEquals(settled?.["answer"].deleted, row?.["claimed"]);
+
+  // A whole life under the new one.
+  const id = "5e550000-0000-4000-8000-0000000000aa";
+  const [life] = await sql`
+    select public.acontext_begin_session(${ALICE}, ${id}, ${LEASE}, 60, '{}', false) ->> 'outcome' as begun,
+      public.acontext_activate_session(${id}, ${LEASE}, ${id}, ${id}, '{}', '{}', false) ->> 'outcome' as activated,
+      public.acontext_use_session(${ALICE}, ${id}, true, 1) ->> 'outcome' as used,
+      public.acontext_request_session_deletion(${ALICE}, ${id}, ${LEASE}, 60) ->> 'outcome' as requested,
+      has_function_privilege('anon', 'public.acontext_session_health(integer)', 'execute') as open`;
+  assertEquals({ ...life }, {
+    begun: "started",
+    activated: "active",
+    used: "ok",
+    requested: "claimed",
+    open: false,
+  });
+}
+
 stackTest(
-  "an upgrade from the first release loses nothing, and goes on with what was there",
+  "an upgrade from 0.1.0 to the newest release and beyond loses nothing, and goes on with what was there",
   async () => {
     const projectDir = await Deno.makeTempDir({ prefix: "stack-upgrade-" });
     const dataDir = await Deno.makeTempDir({ prefix: "stack-upgrade-data-" });
-    const files = await migrationFiles();
-    const copy = (names: string[]) =>
+    const folder = join(projectDir, MIGRATIONS);
+    const copy = (names: readonly string[]) =>
       Promise.all(
-        names.map((name) =>
-          Deno.copyFile(join(ROOT, MIGRATIONS, name), join(projectDir, MIGRATIONS, name))
-        ),
+        names.map((name) => Deno.copyFile(join(ROOT, MIGRATIONS, name), join(folder, name))),
       );
-    const isFirst = (name: string) => name.slice(0, FIRST_RELEASE.length) <= FIRST_RELEASE;
     const open = (url: string) => postgres(url, { max: 1, fetch_types: false, onnotice: () => {} });
+    const newer = await newerMigrations(RELEASE_0_1_0);
     try {
-      await Deno.mkdir(join(projectDir, MIGRATIONS), { recursive: true });
+      await Deno.mkdir(folder, { recursive: true });
       await Deno.copyFile(
         join(ROOT, "supabase", "config.toml"),
         join(projectDir, "supabase", "config.toml"),
       );
-      await copy(files.filter(isFirst));
+      await copy(RELEASE_0_1_0);
 
       const old = await startStack({ projectDir, dataDir, ports: "free" });
       const oldSql = open(old.adminDatabaseUrl);
@@ -115,9 +183,21 @@ stackTest(
       await oldSql.end({ timeout: 1 });
       await old.stop();
 
-      await copy(files.filter((name) => !isFirst(name)));
-      const upgraded = await startStack({ projectDir, dataDir, ports: "free" });
+      await copy(newer);
+      await Deno.writeTextFile(join(folder, NEXT_MIGRATION.name), NEXT_MIGRATION.text);
+      const lines: string[] = [];
+      const upgraded = await startStack({
+        projectDir,
+        dataDir,
+        ports: "free",
+        log: (line) => lines.push(line),
+      });
       try {
+        const applied = newer.length + 1;
+        assert(
+          lines.includes(`Applied ${applied} migration${applied === 1 ? "" : "s"}`),
+          lines.join("\n"),
+        );
         const sql = open(upgraded.adminDatabaseUrl);
         const after = await contents(sql);
         for (const [table, rows] of before) {
@@ -127,19 +207,7 @@ stackTest(
             table,
           );
         }
-        const jobs = await sql`select jobname, schedule, active from cron.job order by jobname`;
-        assertEquals(jobs.map(({ schedule }) => schedule).includes("*/7 * * * *"), true);
-        assertEquals(jobs.length, 4);
-
-        // What was begun under the old release ends under the new one.
-        const [row] = await sql`
-        select jsonb_array_length(public.acontext_claim_deletions(gen_random_uuid(), 100, 80)) as claimed,
-          public.acontext_session_health(1) as health`;
-        assert(Number(row?.["claimed"]) > 0);
-        assertEquals(row?.["health"].queue.stuck.count, 1);
-        assertEquals(row?.["health"].unproven.count, 1);
-        assertEquals(row?.["health"].runs.lastFinished, "empty");
-        assertEquals(row?.["health"].reconcile.phase, "labels");
+        await assertGoesOn(sql);
         await sql.end({ timeout: 1 });
       } finally {
         await upgraded.stop();
@@ -150,3 +218,9 @@ stackTest(
     }
   },
 );
+
+Deno.test("what is newer than a release comes after its migrations", async () => {
+  const last = RELEASE_0_1_0.at(-1) ?? "";
+  const newer = await newerMigrations(RELEASE_0_1_0);
+  assertEquals(newer.filter((name) => name <= last), []);
+});
