@@ -188,7 +188,7 @@ export const deletionMutants: Mutant[] = [
     code: [{
       file: "core/cleanup/settlement.ts",
       find: 'default:\n      return "release";',
-      replace: 'default:\n      return "failed";',
+      replace: 'default:\n      return "retry";',
     }],
   },
 ];
