@@ -59,7 +59,7 @@ export async function applyMigrations(options: {
     if (applied.has(version) && before !== undefined && before !== content) {
       log(
         `Migration ${version} was edited after it was applied here. ` +
-          "Run `npm start -- --reset` to begin anew",
+          "Run `npm start -- --reset` to start over",
       );
     }
   }

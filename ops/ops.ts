@@ -51,7 +51,7 @@ export const HELP = `npm run ops -- <command> [--json]
   retry <id>                      makes one of them due now
   reconcile [--dry-run] [--force] searches Acontext for what no session knows
   settings [get]                  all settings, and who changed them last
-  settings set [name=value …]     changes settings; without any, makes the cron jobs anew
+  settings set [name=value …]     changes settings; without any, recreates the cron jobs
   rotate-secret                   puts SUPABASE_URL and SUPABASE_SECRET_KEY into Vault, and tries them
   erase-user <id> [--dry-run]     deletes an account with all its sessions
 

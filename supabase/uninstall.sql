@@ -64,7 +64,7 @@ begin
     delete from vault.secrets as s
     where s.name in ('acontext_sessions_project_url', 'acontext_sessions_secret_key');
   end if;
-  -- The CLI makes it; whoever applies migrations in another way has none.
+  -- Created by the CLI; absent when migrations are applied another way.
   if to_regclass('supabase_migrations.schema_migrations') is not null then
     delete from supabase_migrations.schema_migrations as m
     where m.version in (

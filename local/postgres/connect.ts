@@ -16,7 +16,7 @@ export function connect(
     connection: { application_name: options.name },
     // The stack restarts the database on purpose; waiting longer each time would only hide that it is back.
     backoff: () => 0.25,
-    // The query behind it is nobody's: its failure, when the database goes away, could be caught by nobody.
+    // Nothing awaits the query behind it, so its failure could not be caught when the database goes away.
     fetch_types: false,
     onnotice: () => {},
     ...(options.onClose === undefined ? {} : { onclose: options.onClose }),

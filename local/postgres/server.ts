@@ -107,7 +107,7 @@ async function clearLeftovers(clusterDir: string): Promise<void> {
 export async function startPostgres(options: ServerOptions): Promise<PostgresServer> {
   const { account, runtime } = await prepareAccount(options);
   const clusterDir = await clusterFolder(options.dataDir, account.reaches);
-  // Written when the database has become what the platform has: before, a start begins anew.
+  // Written once the database matches the platform; without it, a start begins from scratch.
   const isNew = !await exists(join(clusterDir, "READY"));
   await clearLeftovers(clusterDir);
   if (isNew) await createCluster(clusterDir, options, runtime, account);

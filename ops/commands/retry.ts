@@ -22,7 +22,7 @@ function describe(answer: z.infer<typeof schema>): string {
         ? "Due now: the next retry run takes it up, or npm run ops -- sweep at once"
         : `Due in ${answer.dueInSeconds} s: a request may still be under way`;
     case "leased":
-      return `A worker is at it, for ${answer.dueInSeconds} s at most`;
+      return `A worker holds it, for ${answer.dueInSeconds} s at most`;
     case "in_grace":
       return `In its grace period for another ${answer.dueInSeconds} s: its owner may restore it`;
     case "not_found":

@@ -11,7 +11,7 @@ const healthSchema = z.object({
   ),
 });
 
-/** `get`: all settings and who changed them last. `set name=value …`: changes them and makes the cron jobs anew. */
+/** `get`: all settings and who changed them last. `set name=value …`: changes them and recreates the cron jobs. */
 export const settings: Command = async (context) => {
   const [action = "get", ...rest] = context.args;
   if (action === "get" && rest.length === 0) return await get(context);

@@ -45,7 +45,7 @@ comment on column acontext_sessions.deletion_queue.attempts is 'Attempts that fa
 comment on column acontext_sessions.deletion_queue.next_attempt_at is
   'Due from here on. A claim moves it to the end of the lease, so that one index finds both the due and the abandoned.';
 comment on column acontext_sessions.deletion_queue.first_claimed_at is
-  'Set by the first claim. From then on a remote delete may be under way for ever, so nothing restores the session.';
+  'Set by the first claim. From then on a remote delete may be in progress, so the session can no longer be restored.';
 
 create index deletion_queue_due on acontext_sessions.deletion_queue (next_attempt_at, id);
 

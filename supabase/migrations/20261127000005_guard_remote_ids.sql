@@ -1,7 +1,7 @@
 -- Purpose: no SQL statement loses a remote id. A deleted row becomes a queued deletion, ids cannot be re-bound, truncate raises.
 -- Risk: `delete from session_mappings` reports 0 rows: the row stays, as `deleting`, until Acontext has confirmed.
 
--- Security definer: it writes the queue whoever caused the change, an owner, an operator or a cascade.
+-- Security definer: it writes the queue no matter who caused the change: an owner, an operator or a cascade.
 create function acontext_sessions.guard_session_change()
 returns trigger
 language plpgsql
@@ -171,7 +171,7 @@ begin
   ) then
     return old;
   end if;
-  -- The owner may be gone already when this comes from a cascade: leave no reference to nobody.
+  -- The owner may be gone already when this comes from a cascade: clear the reference to an owner that no longer exists.
   update public.session_mappings as s
   set status = 'deleting',
     user_id = (select u.id from auth.users as u where u.id = s.user_id)

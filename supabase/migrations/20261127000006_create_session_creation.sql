@@ -157,7 +157,7 @@ begin
       values (p_session_id, p_lease_id, v_lease_end)
       on conflict (session_id) do update
         set lease_id = excluded.lease_id, leased_until = excluded.leased_until;
-      -- What an earlier caller asked Acontext for may still come to be.
+      -- What an earlier caller requested from Acontext may still be created.
       insert into acontext_sessions.uncertain_sessions as u (session_id, since)
       values (p_session_id, v_now)
       on conflict (session_id) do update set since = excluded.since;
@@ -257,7 +257,7 @@ begin
   from public.session_mappings as s where s.id = p_session_id for update;
 
   if not found then
-    -- Deleted and proven gone before these resources came to be: they belong to nobody.
+    -- Deleted and proven gone before these resources were created: nothing owns them.
     perform acontext_sessions.queue_orphans(
       p_session_id,
       p_surplus_session_ids || p_acontext_session_id,
@@ -270,7 +270,7 @@ begin
   if v_session.status = 'deleting' then
     delete from acontext_sessions.provisioning_leases as p
     where p.session_id = p_session_id and p.lease_id = p_lease_id;
-    -- Name the resources in the queue. A worker that looked before they came to be must not settle: it loses its lease.
+    -- Name the resources in the queue. A worker that looked before they existed must not settle: it loses its lease.
     update acontext_sessions.deletion_queue as q
     set acontext_session_id = coalesce(q.acontext_session_id, p_acontext_session_id),
       acontext_disk_id = coalesce(q.acontext_disk_id, p_acontext_disk_id),
@@ -381,7 +381,7 @@ begin
     values (p_session_id, acontext_sessions.clock())
     on conflict (session_id) do update set since = excluded.since;
   end if;
-  -- Whoever makes the session next, or deletes it half made, finds what carries its mark.
+  -- The next caller that creates or deletes the session finds everything with its mark.
   if v_status = 'provisioning' or cardinality(p_acontext_session_ids || p_acontext_disk_ids) = 0 then
     return;
   end if;

@@ -225,7 +225,7 @@ begin
     v_uncount := v_uncount or found;
   end if;
   if p_result <> 'stored' and p_key_hash is not null then
-    -- Nothing is under way any more, so the next attempt need not wait. It looks before it stores.
+    -- Nothing is under way now, so the next attempt need not wait. It looks before it stores.
     update acontext_sessions.message_keys as k
     set leased_until = v_now, counted = false
     where k.session_id = p_session_id and k.key_hash = p_key_hash and k.lease_id = p_lease_id

@@ -53,7 +53,7 @@ begin
 
   -- Other jobs of the project may want a longer history than a week; ours do not.
   delete from cron.job_run_details as d where d.runid in (
-    -- By command: a job that was made anew has another id. What a crash ended has no end.
+    -- By command: a recreated job has a new id. A run that a crash ended has no end time.
     select r.runid
     from cron.job_run_details as r
     where r.command like 'select acontext_sessions.%'
@@ -78,7 +78,7 @@ security invoker
 set search_path = ''
 as $$
 begin
-  -- cron.schedule keeps a deactivated job deactivated, so the job is made anew.
+  -- cron.schedule keeps a deactivated job deactivated, so the job is recreated.
   perform cron.unschedule(j.jobname)
   from cron.job as j where j.jobname = p_name and j.username = current_user;
   perform cron.schedule(p_name, p_schedule, p_command);
@@ -88,7 +88,7 @@ $$;
 revoke execute on function acontext_sessions.schedule_job(text, text, text) from public, anon, authenticated, service_role;
 
 comment on function acontext_sessions.schedule_job(text, text, text) is
-  'Makes a cron job, or makes it anew with this schedule and command, active.';
+  'Creates a cron job, or recreates it with this schedule and command; active either way.';
 
 create function acontext_sessions.schedule_jobs()
 returns void
@@ -125,7 +125,7 @@ comment on function acontext_sessions.schedule_jobs() is 'Makes the cron jobs fo
 
 select acontext_sessions.schedule_jobs();
 
--- Security definer: the cron jobs must belong to the owner of the private schema, whoever changes a setting.
+-- Security definer: the cron jobs must belong to the owner of the schema, no matter who changes a setting.
 create function acontext_sessions.apply_settings(p_changes jsonb)
 returns jsonb
 language plpgsql
@@ -180,7 +180,7 @@ begin
   end;
 
   if v_new.session_ttl is distinct from v_old.session_ttl then
-    -- What the expiry limit allowed before it knew of the change does not hold any more.
+    -- What the expiry limit allowed before the change no longer holds.
     update acontext_sessions.runs as r set expiry_allowed = null where r.status <> 'finished';
     update acontext_sessions.restamp_state as t set after_id = '00000000-0000-0000-0000-000000000000';
     perform acontext_sessions.restamp_sessions(2000);

@@ -104,7 +104,7 @@ revoke execute on function public.acontext_retry_deletion(uuid) from public, ano
 grant execute on function public.acontext_retry_deletion(uuid) to service_role;
 
 comment on function public.acontext_retry_deletion(uuid) is
-  'Makes a failed deletion due now instead of after its backoff. Outcomes: due, leased (somebody is at it), in_grace, not_found.';
+  'Makes a failed deletion due now instead of after its backoff. Outcomes: due, leased (a worker holds it), in_grace, not_found.';
 
 create function public.acontext_count_user_data(p_user_id uuid)
 returns jsonb
@@ -125,7 +125,7 @@ grant execute on function public.acontext_count_user_data(uuid) to service_role;
 comment on function public.acontext_count_user_data(uuid) is
   'What is left of a user: sessions that have this owner, and deletions that were queued for it.';
 
--- Security definer: it calls a worker. The address is never changed without the key: whoever may call this could else have
+-- Security definer: it calls a worker. The address is never changed without the key: otherwise a caller could have
 -- a key that somebody else put into Vault sent to an address of their own.
 create function acontext_sessions.store_worker_secrets(p_project_url text, p_secret_key text)
 returns jsonb

@@ -7,6 +7,7 @@ import { stackTest } from "./fixture.ts";
 import { RELEASE_0_1_0 } from "./releases.ts";
 
 const MIGRATIONS = join("supabase", "migrations");
+const BASELINE = Object.keys(RELEASE_0_1_0);
 const ALICE = "a1111111-1111-4111-8111-111111111111";
 const LEASE = "40000000-0000-4000-8000-0000000000bb";
 
@@ -160,14 +161,14 @@ stackTest(
         names.map((name) => Deno.copyFile(join(ROOT, MIGRATIONS, name), join(folder, name))),
       );
     const open = (url: string) => postgres(url, { max: 1, fetch_types: false, onnotice: () => {} });
-    const newer = await newerMigrations(RELEASE_0_1_0);
+    const newer = await newerMigrations(BASELINE);
     try {
       await Deno.mkdir(folder, { recursive: true });
       await Deno.copyFile(
         join(ROOT, "supabase", "config.toml"),
         join(projectDir, "supabase", "config.toml"),
       );
-      await copy(RELEASE_0_1_0);
+      await copy(BASELINE);
 
       const old = await startStack({ projectDir, dataDir, ports: "free" });
       const oldSql = open(old.adminDatabaseUrl);
@@ -220,7 +221,15 @@ stackTest(
 );
 
 Deno.test("what is newer than a release comes after its migrations", async () => {
-  const last = RELEASE_0_1_0.at(-1) ?? "";
-  const newer = await newerMigrations(RELEASE_0_1_0);
+  const last = BASELINE.at(-1) ?? "";
+  const newer = await newerMigrations(BASELINE);
   assertEquals(newer.filter((name) => name <= last), []);
+});
+
+Deno.test("a released migration is as it was released", async () => {
+  for (const [name, digest] of Object.entries(RELEASE_0_1_0)) {
+    const bytes = await Deno.readFile(join(ROOT, MIGRATIONS, name));
+    const found = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+    assertEquals(found, digest, `${name} was edited: add a migration instead`);
+  }
 });

@@ -55,7 +55,7 @@ begin
   end;
 
   if v_new.session_ttl is distinct from v_old.session_ttl then
-    -- What the expiry limit allowed before it knew of the change does not hold any more.
+    -- What the expiry limit allowed before the change no longer holds.
     update acontext_sessions.runs as r set expiry_allowed = null where r.status <> 'finished';
     update acontext_sessions.restamp_state as t set after_id = '00000000-0000-0000-0000-000000000000';
     perform acontext_sessions.restamp_sessions(2000);

@@ -13,7 +13,7 @@ begin
   ) then
     return old;
   end if;
-  -- The owner may be gone already when this comes from a cascade: leave no reference to nobody.
+  -- The owner may be gone already when this comes from a cascade: clear the reference to an owner that no longer exists.
   update public.session_mappings as s
   set status = 'deleting',
     user_id = (select u.id from auth.users as u where u.id = s.user_id)

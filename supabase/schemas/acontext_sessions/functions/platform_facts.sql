@@ -11,7 +11,7 @@ declare
   v_vault jsonb;
   v_jobs jsonb;
   v_migration text;
-  -- The CLI makes it; whoever applies migrations in another way has none.
+  -- Created by the CLI; absent when migrations are applied another way.
   v_history regclass := to_regclass('supabase_migrations.schema_migrations');
 begin
   -- An unusable value is never shown: it may be a key that was put in the wrong place.

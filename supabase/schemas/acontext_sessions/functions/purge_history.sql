@@ -50,7 +50,7 @@ begin
 
   -- Other jobs of the project may want a longer history than a week; ours do not.
   delete from cron.job_run_details as d where d.runid in (
-    -- By command: a job that was made anew has another id. What a crash ended has no end.
+    -- By command: a recreated job has a new id. A run that a crash ended has no end time.
     select r.runid
     from cron.job_run_details as r
     where r.command like 'select acontext_sessions.%'

@@ -10,13 +10,13 @@ CREATE OR REPLACE FUNCTION acontext_sessions.schedule_job (
   SET search_path TO ''
   AS $function$
 begin
-  -- cron.schedule keeps a deactivated job deactivated, so the job is made anew.
+  -- cron.schedule keeps a deactivated job deactivated, so the job is recreated.
   perform cron.unschedule(j.jobname)
   from cron.job as j where j.jobname = p_name and j.username = current_user;
   perform cron.schedule(p_name, p_schedule, p_command);
 end;
 $function$;
 
-COMMENT ON FUNCTION "acontext_sessions"."schedule_job"(text, text, text) IS 'Makes a cron job, or makes it anew with this schedule and command, active.';
+COMMENT ON FUNCTION "acontext_sessions"."schedule_job"(text, text, text) IS 'Creates a cron job, or recreates it with this schedule and command; active either way.';
 
 REVOKE ALL ON FUNCTION "acontext_sessions"."schedule_job"(text, text, text) FROM PUBLIC;

@@ -94,7 +94,7 @@ CREATE INDEX deletion_queue_stuck ON acontext_sessions.deletion_queue USING btre
 
 COMMENT ON COLUMN "acontext_sessions"."deletion_queue"."attempts" IS 'Attempts that failed.';
 
-COMMENT ON COLUMN "acontext_sessions"."deletion_queue"."first_claimed_at" IS 'Set by the first claim. From then on a remote delete may be under way for ever, so nothing restores the session.';
+COMMENT ON COLUMN "acontext_sessions"."deletion_queue"."first_claimed_at" IS 'Set by the first claim. From then on a remote delete may be in progress, so the session can no longer be restored.';
 
 COMMENT ON COLUMN "acontext_sessions"."deletion_queue"."id" IS 'The session''s id; for an orphan an id that no client can foretell.';
 

@@ -24,7 +24,7 @@ begin
   from public.session_mappings as s where s.id = p_session_id for update;
 
   if not found then
-    -- Deleted and proven gone before these resources came to be: they belong to nobody.
+    -- Deleted and proven gone before these resources were created: nothing owns them.
     perform acontext_sessions.queue_orphans(
       p_session_id,
       p_surplus_session_ids || p_acontext_session_id,
@@ -37,7 +37,7 @@ begin
   if v_session.status = 'deleting' then
     delete from acontext_sessions.provisioning_leases as p
     where p.session_id = p_session_id and p.lease_id = p_lease_id;
-    -- Name the resources in the queue. A worker that looked before they came to be must not settle: it loses its lease.
+    -- Name the resources in the queue. A worker that looked before they existed must not settle: it loses its lease.
     update acontext_sessions.deletion_queue as q
     set acontext_session_id = coalesce(q.acontext_session_id, p_acontext_session_id),
       acontext_disk_id = coalesce(q.acontext_disk_id, p_acontext_disk_id),

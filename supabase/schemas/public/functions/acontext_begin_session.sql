@@ -49,7 +49,7 @@ begin
       values (p_session_id, p_lease_id, v_lease_end)
       on conflict (session_id) do update
         set lease_id = excluded.lease_id, leased_until = excluded.leased_until;
-      -- What an earlier caller asked Acontext for may still come to be.
+      -- What an earlier caller requested from Acontext may still be created.
       insert into acontext_sessions.uncertain_sessions as u (session_id, since)
       values (p_session_id, v_now)
       on conflict (session_id) do update set since = excluded.since;

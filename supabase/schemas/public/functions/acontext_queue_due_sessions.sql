@@ -29,7 +29,7 @@ begin
   with due as materialized (
     select s.id, s.user_id, s.acontext_session_id, s.acontext_disk_id
     from public.session_mappings as s
-    -- Whoever begins to make a session moves last_activity_at, and holds the lease for less than the timeout.
+    -- A caller that starts creating a session updates last_activity_at, and holds the lease for less than the timeout.
     where s.status = 'provisioning'
       and s.last_activity_at <= v_now - v_settings.provisioning_timeout
     order by s.last_activity_at, s.id

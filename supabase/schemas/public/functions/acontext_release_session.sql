@@ -25,7 +25,7 @@ begin
     values (p_session_id, acontext_sessions.clock())
     on conflict (session_id) do update set since = excluded.since;
   end if;
-  -- Whoever makes the session next, or deletes it half made, finds what carries its mark.
+  -- The next caller that creates or deletes the session finds everything with its mark.
   if v_status = 'provisioning' or cardinality(p_acontext_session_ids || p_acontext_disk_ids) = 0 then
     return;
   end if;

@@ -33,6 +33,6 @@ $function$;
 
 GRANT EXECUTE ON FUNCTION "public"."acontext_retry_deletion"(uuid) TO "service_role";
 
-COMMENT ON FUNCTION "public"."acontext_retry_deletion"(uuid) IS 'Makes a failed deletion due now instead of after its backoff. Outcomes: due, leased (somebody is at it), in_grace, not_found.';
+COMMENT ON FUNCTION "public"."acontext_retry_deletion"(uuid) IS 'Makes a failed deletion due now instead of after its backoff. Outcomes: due, leased (a worker holds it), in_grace, not_found.';
 
 REVOKE ALL ON FUNCTION "public"."acontext_retry_deletion"(uuid) FROM PUBLIC, "anon", "authenticated";
