@@ -17,7 +17,7 @@ import { createAuthService } from "./auth/service.ts";
 import { startCronWorker } from "./cron_worker.ts";
 import { functionEnvironment, hostAndPort, readEnvFile } from "./functions/environment.ts";
 import { serveFunctions } from "./functions/serve_all.ts";
-import { untilAllAnswer } from "./functions/start_problem.ts";
+import { untilAllAnswer } from "./functions/until_ready.ts";
 import { startGateway } from "./gateway/server.ts";
 import { removeIfExists } from "./json_file.ts";
 import { loadKeys } from "./keys.ts";

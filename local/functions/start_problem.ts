@@ -4,8 +4,6 @@
  * @module
  */
 
-import type { FunctionPool } from "./worker.ts";
-
 /** More would push the beginning off the screen; the log file has all of it. */
 const MAX_LINES = 25;
 
@@ -35,16 +33,4 @@ export function startProblem(name: string, said: string[]): string {
     ...(left > 0 ? [`    … and ${left} lines more in logs/${name}.log`] : []),
     `  ${remedy}.`,
   ].join("\n");
-}
-
-/** Returns when every process of every function has answered a request. Throws what keeps any of them from it. */
-export async function untilAllAnswer(pools: FunctionPool[]): Promise<void> {
-  const results = await Promise.allSettled(pools.map(async (pool) => {
-    await pool.booted;
-    await pool.ask();
-  }));
-  const problems = results.flatMap((result) => result.status === "rejected" ? [result.reason] : []);
-  if (problems.length > 0) {
-    throw new Error(problems.map((problem) => problem?.message ?? String(problem)).join("\n\n"));
-  }
 }

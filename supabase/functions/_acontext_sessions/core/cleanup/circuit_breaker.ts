@@ -10,6 +10,8 @@
  * - open: the probe failed, too. The service is to blame for all that was held back and for what fails from now on, and
  *   the run ends. An open circuit stays open; the next run begins with a closed one.
  *
+ * Not the limit on mass expiry: that is `expiry_allowed` in the database.
+ *
  * @module
  */
 import type { Outcome } from "../ports.ts";

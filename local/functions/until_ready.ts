@@ -1,0 +1,19 @@
+/**
+ * When the functions are ready: a process that listens may still fail at its first request.
+ *
+ * @module
+ */
+
+import type { FunctionPool } from "./worker.ts";
+
+/** Returns when every process of every function has answered a request. Throws what keeps any of them from it. */
+export async function untilAllAnswer(pools: FunctionPool[]): Promise<void> {
+  const results = await Promise.allSettled(pools.map(async (pool) => {
+    await pool.booted;
+    await pool.ask();
+  }));
+  const problems = results.flatMap((result) => result.status === "rejected" ? [result.reason] : []);
+  if (problems.length > 0) {
+    throw new Error(problems.map((problem) => problem?.message ?? String(problem)).join("\n\n"));
+  }
+}
