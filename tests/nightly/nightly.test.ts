@@ -56,7 +56,7 @@ integrationTest("the scheduler itself has expired sessions deleted", async (worl
     const run = await eventually("a nightly run has finished", async () => {
       return (await world.database.runs()).find(({ status }) => status === "finished");
     }, TWO_MINUTES);
-    assertEquals([run.trigger, run.deleted, run.stop_reason], ["nightly", 1, "empty"]);
+    assertEquals([run.trigger, run.deleted, run.stop_reason], ["schedule", 1, "empty"]);
     const [execution] = await eventually("the scheduler says so", async () => {
       const found = await executions(world, "acontext-sessions-cleanup");
       return found.length > 0 && found;
