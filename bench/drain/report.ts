@@ -90,13 +90,13 @@ function howText({ drains, concurrency }: DrainResult): string {
   } drains each, in turns, with ${concurrency} sessions at a time and everything on one machine: the worker, the database,
 and a service that implements Acontext's deletes. That service delays its answers so that a call made alone takes the time
 in the heading. A contender is *slower* when its median is below the lower quartile of the other. *Efficiency* is the ideal
-time (sessions × the time of a call made alone ÷ sessions at a time; both deletes of a session run side by side) divided by
+time (sessions × the time of a call made alone ÷ sessions at a time; both deletes of a session run in parallel) divided by
 the measured time. *The deletes alone* are fetches without a database: what they lack to 100 % is what so many calls at once
 cost on this machine.
 
 Every contender starts with expired rows and ends with none. The naive loop selects the expired rows and deletes session,
 disk and row one after the other, through supabase-js. The queues enqueue a job for each expired row with one statement; a
-job deletes session and disk side by side, then the row (pg-boss: the rows of a batch at once). They use direct connections
+job deletes session and disk in parallel, then the row (pg-boss: the rows of a batch at once). They use direct connections
 to the database and the settings that their documentation recommends for throughput, and their workers are running before
 the clock starts. *Jobs alone* are the same queues when the jobs are there already and the rows stay (the start of
 graphile-worker's runner is counted there, because it begins to work at once). This project's sweep does more: it leases

@@ -51,7 +51,7 @@ function createText(result: LatencyResult): string {
   );
   return `**Creating a session**, through the gateway with a user's token, compared with the naive way: a function that
 checks the token in the same way and uses the same SDK, makes the session, then the disk, and then inserts the row through
-the Data API. This project writes the row first and makes both resources side by side: it waits once for Acontext and twice
+the Data API. This project writes the row first and makes both resources in parallel: it waits once for Acontext and twice
 for the database, instead of twice and once. The two take turns; a client sends its next request when it has the answer,
 unless it paces itself.
 

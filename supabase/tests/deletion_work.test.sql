@@ -164,7 +164,7 @@ select is(tests.backoff(0, 1), interval '45 seconds', 'jitter adds at most half 
 select is(tests.backoff(1000000, 0.5), interval '7 hours 30 minutes', 'and spreads the capped ones too');
 select ok(
   (select attempts from acontext_sessions.deletion_queue where id = tests.session(8)) = 1000001,
-  'an entry that fails for ever stays in the queue'
+  'an entry that keeps failing stays in the queue'
 );
 set local tests.random = '0';
 update acontext_sessions.deletion_queue set attempts = 0, next_attempt_at = acontext_sessions.clock() where id = tests.session(8);

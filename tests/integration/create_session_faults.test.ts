@@ -60,7 +60,7 @@ integrationTest("a disk whose answer and proof were lost is found by the retry",
 });
 
 integrationTest(
-  "a disk that comes to be after its session was made is remembered",
+  "a disk that appears after its session was made is remembered",
   async (world) => {
     const user = await world.newUser();
     const id = crypto.randomUUID();

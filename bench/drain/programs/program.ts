@@ -68,7 +68,7 @@ export async function serveDrains(begin: (order: Order) => Drain | Promise<Drain
   Deno.exit(0);
 }
 
-/** Both deletes side by side, as the job of a queue. */
+/** Both deletes in parallel, as the job of a queue. */
 export function createDeleteBoth(
   { acontext }: ProgramConfig,
 ): (both: Order["resources"][number]) => Promise<void> {
