@@ -89,7 +89,7 @@ export async function applyMigrations(options: {
       cwd: projectDir,
       env: {
         PATH: Deno.env.get("PATH") ?? "/usr/bin:/bin",
-        // The CLI keeps its own settings here; ours shall not depend on the user's.
+        // The CLI keeps its own settings here; ours must not depend on those of the user.
         HOME: dataDir,
         SUPABASE_TELEMETRY_DISABLED: "1",
         DO_NOT_TRACK: "1",

@@ -1,7 +1,7 @@
 /**
  * Sends the requests of pg_net's queue, the way pg_net's own worker does.
  *
- * - It takes up to 200 requests in one transaction, sends them side by side, writes the answers in that same
+ * - It takes up to 200 requests in one transaction, sends them in parallel, writes the answers in that same
  *   transaction, and only then looks again: answers become visible when the slowest request of the batch has ended, and
  *   a slow request holds up everything queued after it.
  * - When the database or the worker dies in between, the transaction is rolled back and the requests are sent again.

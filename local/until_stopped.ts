@@ -8,7 +8,7 @@ const PARENT_CHECK_MS = 500;
 /** A terminal's Ctrl-C reaches us twice: directly, and passed on by npm and `run.mjs`. */
 const REPEAT_MS = 1_500;
 
-/** Calls `stop` once when the command is to end, and `force` when somebody insists. Returns a function that undoes it. */
+/** Calls `stop` once when the command is to end, `force` on a second request. Returns a function that undoes it. */
 export function onStopRequest(stop: () => void, force: () => void): () => void {
   let requestedAt: number | null = null;
 
@@ -53,7 +53,7 @@ function onceRunnerIsGone(act: () => void): () => void {
   return () => clearInterval(watch);
 }
 
-/** Runs `work`; when the command is to end meanwhile, `work` is told by its signal, may clear up, and 130 is the exit code. */
+/** Runs `work`. When the command is to end meanwhile, its signal aborts, `work` may clean up, and the exit code is 130. */
 export async function withStopSignal<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const request = new AbortController();
   const ignoreStops = onStopRequest(() => request.abort(), () => Deno.exit(130));

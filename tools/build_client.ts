@@ -11,7 +11,7 @@ import config from "./deno.json" with { type: "json" };
 
 const SOURCE = join(ROOT, "client", "src");
 
-/** Builds into `outDir`, which is recreated. */
+/** Builds into `outDir`, which is emptied first. */
 export async function buildClient(outDir: string): Promise<void> {
   await Deno.remove(outDir, { recursive: true }).catch(() => {});
   await bundleClient({ outfile: join(outDir, "index.js") });

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * Runs one of the project's commands, on a fresh clone too: installs what is missing, fetches what Deno imports, then hands
- * over to Deno, which needs no network any more.
+ * over to Deno, which no longer needs the network.
  *
  *   node tools/run.mjs start|demo|test|check|simulate|bench|ops|doctor|build:client|build:functions|deploy [arguments]
  *

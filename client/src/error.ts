@@ -21,7 +21,7 @@ interface ErrorFields {
 }
 
 /**
- * Whatever a call of the client throws, save an abort, which throws the signal's reason.
+ * Whatever a call of the client throws, except for an abort, which throws the signal's reason.
  *
  * @example
  * ```ts

@@ -37,7 +37,7 @@ export interface LoadOptions extends CallOptions {
   /** 1 to 200 messages; without, everything, cut to fit a model by the default edit strategies. */
   limit?: number | undefined;
   cursor?: string | undefined;
-  /** The newest so many; not with `limit` or `cursor`. */
+  /** Only this many newest messages; not with `limit` or `cursor`. */
   last?: number;
   /** In which the messages are given out, whatever they came in. Default `openai`. */
   format?: Format;

@@ -1,5 +1,5 @@
 /**
- * When the functions are ready: a process that listens may still fail at its first request.
+ * When the functions of a stack are ready for requests.
  *
  * @module
  */

@@ -46,7 +46,7 @@ export function createApiKeys(keys: Keys) {
       };
     },
 
-    /** A short-lived JWT for a role, renewed before it expires. */
+    /** A short-lived JWT for a role, replaced before it expires. */
     tokenFor(role: KeyRole): Promise<string> {
       const now = Math.floor(Date.now() / 1_000);
       const cached = cache.get(role);

@@ -55,9 +55,9 @@ async function copyTree(from: string, to: string): Promise<void> {
 }
 
 /**
- * The package's files cannot be run where they lie: npm archives hold no symbolic links, the package makes them in an
- * install script, and we run none. Nor do our extensions belong into `node_modules`. So both go into a copy, made once
- * per version of either.
+ * The package's files cannot be run where they lie: npm archives hold no symbolic links, so the package makes them in
+ * an install script, and we run no such scripts. Our extensions do not belong in `node_modules` either. So both go into
+ * a copy, made once per version of either.
  */
 export async function embeddedRuntime(parent: string): Promise<PostgresRuntime> {
   const { nativeDir, version } = embeddedPostgres();

@@ -107,7 +107,7 @@ async function clearLeftovers(clusterDir: string): Promise<void> {
 export async function startPostgres(options: ServerOptions): Promise<PostgresServer> {
   const { account, runtime } = await prepareAccount(options);
   const clusterDir = await clusterFolder(options.dataDir, account.reaches);
-  // Written once the database matches the platform; without it, a start begins from scratch.
+  // Written once the database is set up as on the platform. Without it, a start begins from an empty one.
   const isNew = !await exists(join(clusterDir, "READY"));
   await clearLeftovers(clusterDir);
   if (isNew) await createCluster(clusterDir, options, runtime, account);

@@ -19,7 +19,7 @@ export const eraseUser: Command = async (context) => {
 
   // Deleting the account queues its sessions, in the same transaction and grace period or not.
   const account = await api.deleteAccount(userId);
-  output.progress(account ? "The account is deleted" : "There is no such account (any more)");
+  output.progress(account ? "The account is deleted" : "There is no such account (or no longer)");
   let left = await count(context, userId);
   while (left.queued > 0) {
     output.progress(`${left.queued} deletions are queued`);

@@ -49,7 +49,7 @@ async function requireAcceptedKey({ api }: CommandContext): Promise<void> {
     if (error.status === 401 || error.status === 403) throw refused;
     return;
   }
-  // Who has no secret key of the new kind is told the status only.
+  // Without a secret key of the new kind, health answers only the status.
   if (!("vault" in report)) throw refused;
 }
 

@@ -1,4 +1,4 @@
-/** Worker threads that run seeds side by side. @module */
+/** Worker threads that run seeds in parallel. @module */
 
 import type { Answer, Order, SeedReport } from "./bench_protocol.ts";
 import type { Cluster } from "./cluster.ts";

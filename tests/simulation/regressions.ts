@@ -44,7 +44,7 @@ const purge: Act = { do: "cron", job: "purge", deliveries: [20], fate };
 /** Every worker freezes before it has done anything, for longer than its time, and nobody looks for a month. */
 function idleChain(job: Job): Regression {
   return {
-    name: `runs that got nothing done do not call the next for ever: ${job}`,
+    name: `runs that got nothing done do not call the next endlessly: ${job}`,
     plan: {
       seed: 2120428875,
       profile,
@@ -103,7 +103,7 @@ export const REGRESSIONS: readonly Regression[] = [
     },
   },
   {
-    name: "a run that only met 429s does not call the next one for ever",
+    name: "a run that only met 429s does not call the next one endlessly",
     plan: {
       seed: 1884021980,
       profile: { ...profile, maxPerRun: 1, concurrency: 2 },

@@ -38,7 +38,7 @@ export function commandLine({ args }: Command): string {
   return ["supabase", ...args].join(" ").replace(/(:\/\/[^:@/ ]+:)[^@ ]+@/g, "$1…@");
 }
 
-/** Whether `supabase login` was done. Who is not signed in is told so without any network. */
+/** Whether `supabase login` was done. Without a login, the CLI says so without using the network. */
 export async function isSignedIn(env: Environment): Promise<boolean> {
   const { stderr } = await cli(["whoami"], env, "piped").output();
   return !new TextDecoder().decode(stderr).includes("Access token not provided");

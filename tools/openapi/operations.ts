@@ -247,7 +247,7 @@ export const OPERATIONS: Operation[] = [
     summary: "Delete a file",
     auth: "user",
     query: fileQuery,
-    answers: { 200: { description: "It is not there any more", schema: answers.fileDeletion } },
+    answers: { 200: { description: "It is no longer there", schema: answers.fileDeletion } },
     errors: [...FILE],
   },
 ];

@@ -30,7 +30,7 @@ export interface Call<Caller> {
   query<Schema extends z.ZodType>(schema: Schema): z.output<Schema>;
   /** A header as `schema` parses it; null when it is absent. Throws `invalid_request`. */
   header<Schema extends z.ZodType>(name: string, schema: Schema): z.output<Schema> | null;
-  /** The multipart body, of so many bytes at most; null when the body is of another type. Throws 400 and 413. */
+  /** The multipart body, of at most `maxBytes`; null when the body is of another type. Throws 400 and 413. */
   form(maxBytes: number): Promise<Form | null>;
 }
 

@@ -125,7 +125,7 @@ Deno.test("uploadFile() does not believe a server that kept the file elsewhere",
     const error = await assertRejects(() => upload(world, "x", odd), AppError);
     assertEquals(error.code, "acontext_rejected");
     assertEquals(world.standIn.control.audit().objects, 0, "and takes it away again");
-    assertEquals(world.events(), ["file_stored_otherwise"]);
+    assertEquals(world.events(), ["file_stored_elsewhere"]);
   });
 });
 

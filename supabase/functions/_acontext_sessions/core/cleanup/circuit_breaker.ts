@@ -10,7 +10,7 @@
  * - open: the probe failed, too. The service is to blame for all that was held back and for what fails from now on, and
  *   the run ends. An open circuit stays open; the next run begins with a closed one.
  *
- * Not the limit on mass expiry: that is `expiry_allowed` in the database.
+ * Not the limit on mass expiry: that is acontext_sessions.expiry_allowed.
  *
  * @module
  */

@@ -20,7 +20,7 @@ import type { Tally } from "./tally.ts";
 
 /** Sessions that one claim takes at most. */
 const MAX_CLAIM = 1_000;
-/** What one claim takes: the work of so many seconds, at the speed seen so far. */
+/** What one claim takes: the work of this many seconds, at the speed seen so far. */
 const CLAIM_SECONDS = 1;
 
 export interface FeedDeps {

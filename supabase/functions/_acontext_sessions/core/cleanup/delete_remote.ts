@@ -38,7 +38,7 @@ interface Resource {
 }
 
 /**
- * Deletes what is left of one entry, both resources side by side.
+ * Deletes what is left of one entry, both resources in parallel.
  *
  * @param deadline The moment on `clock` after which no remote delete may start, so that none is under way when the
  *   lease ends.

@@ -54,12 +54,12 @@ export interface Files {
   list(diskId: string, path: string): Promise<RemoteOutcome<RemoteDirectory>>;
   /** `absent`: the disk exists and has no such file. */
   stat(diskId: string, place: FilePlace): Promise<RemoteOutcome<RemoteFile>>;
-  /** For so many seconds. `absent` as with {@link stat}. */
+  /** A link that works for `expires` seconds. `absent` as with {@link stat}. */
   link(diskId: string, place: FilePlace, expires: number): Promise<RemoteOutcome<FileLink>>;
   /** Deletes what is there under this name and then stores the file: not atomic. */
   put(diskId: string, upload: Upload): Promise<RemoteOutcome<RemoteFile>>;
   /** A missing file is `unknown`, as is any failure. */
   remove(diskId: string, place: FilePlace): Promise<RemoteOutcome<null>>;
-  /** Begins to read what a link leads to. `absent`: nothing any more. */
+  /** Begins to read what a link leads to. `absent`: nothing is there now. */
   open(url: string): Promise<RemoteOutcome<ReadableStream<Uint8Array>>>;
 }

@@ -58,7 +58,7 @@ async function confirm(
   const asked = stored.path === path && stored.filename === filename &&
     stored.size === content.bytes.length;
   if (asked) return viewOf(stored);
-  disk.log.error("file_stored_otherwise", { sessionId: disk.sessionId });
+  disk.log.error("file_stored_elsewhere", { sessionId: disk.sessionId });
   await disk.tryRemove(stored);
   throw new AppError("acontext_rejected", {
     message: "Cannot store the file: Acontext would have kept it under another name",

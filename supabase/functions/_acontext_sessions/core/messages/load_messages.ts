@@ -25,10 +25,10 @@ export interface LoadMessagesDeps extends UseDeps {
 
 export interface LoadMessagesInput {
   key: SessionKey;
-  /** A page of so many; null: all messages, or a full page where a cursor is given. */
+  /** A page of this many messages; null: all messages, or a full page where a cursor is given. */
   limit: number | null;
   cursor: string | null;
-  /** The newest so many, instead of a page. */
+  /** Only this many newest messages, instead of a page. */
   last: number | null;
   format: Format;
   editStrategies: EditStrategy[];

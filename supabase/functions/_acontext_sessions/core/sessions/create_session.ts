@@ -1,5 +1,5 @@
 /**
- * Makes a session: the row first, then its two remote resources side by side, then binds them to the row.
+ * Makes a session: the row first, then its two remote resources in parallel, then binds them to the row.
  *
  * Whatever fails or dies in between, the row stays as `provisioning`: a repeated call with the same id resumes it, and
  * the sweep deletes it, with whatever carries its mark, once it is stale.

@@ -33,7 +33,7 @@ interface Found {
 }
 
 /**
- * Makes both resources, side by side. When an answer is lost, or an earlier call may have made something, it first
+ * Makes both resources, in parallel. When an answer is lost, or an earlier call may have made something, it first
  * looks for what carries the session's mark.
  *
  * @param options.deadline The moment on `clock` after which nothing may be made: the next holder of the lease
