@@ -70,7 +70,8 @@ begin
     where m.version in (
       '20261127000001', '20261127000002', '20261127000003', '20261127000004', '20261127000005',
       '20261127000006', '20261127000007', '20261127000008', '20261127000009', '20261127000010',
-      '20261127000011', '20261127000012', '20261127000013', '20261127000014', '20261127000015'
+      '20261127000011', '20261127000012', '20261127000013', '20261127000014', '20261127000015',
+      '20261128000001'
     );
   end if;
 end;
@@ -103,7 +104,8 @@ drop function if exists
   public.acontext_restore_session(uuid, uuid),
   public.acontext_claim_deletions(uuid, integer, integer),
   public.acontext_settle_deletions(uuid, jsonb),
-  public.acontext_use_session(uuid, uuid, boolean, integer),
+  public.acontext_use_session(uuid, uuid, boolean, integer, boolean),
+  public.acontext_note_write(uuid),
   public.acontext_begin_message(uuid, uuid, uuid, integer, text, text),
   public.acontext_settle_message(uuid, text, uuid, text, uuid, timestamptz),
   public.acontext_start_sweep(uuid, boolean),
@@ -128,6 +130,7 @@ drop function if exists
   acontext_sessions.random,
   acontext_sessions.run_timeout,
   acontext_sessions.stuck_attempts,
+  acontext_sessions.write_gap,
   acontext_sessions.log_settings_change,
   acontext_sessions.stamp_session,
   acontext_sessions.guard_session_change,

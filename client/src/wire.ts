@@ -402,6 +402,7 @@ export type ErrorCode =
   | "idempotency_busy"
   | "id_taken"
   | "quota_exceeded"
+  | "session_full"
   | "not_restorable"
   | "body_too_large"
   | "unsupported_media_type"

@@ -27,17 +27,23 @@ function storeAnswering(body: unknown, status = 200) {
 }
 
 Deno.test("each method of the message store is one call of one database function", async () => {
-  const used = storeAnswering({ outcome: "ok", ...IDS });
-  assertEquals(await used.store.useSession(KEY, { touch: true, newMessages: 1 }), {
-    outcome: "ok",
-    ...IDS,
-  });
+  const answer = { outcome: "ok", ...IDS, writtenMsAgo: 5, storedMessages: null } as const;
+  const used = storeAnswering(answer);
+  assertEquals(
+    await used.store.useSession(KEY, { touch: true, newMessages: 1, writes: true }),
+    answer,
+  );
   assertEquals(used.asked, [["acontext_use_session", {
     p_user_id: "u",
     p_session_id: "s",
     p_touch: true,
     p_new_messages: 1,
+    p_writes: true,
   }]]);
+
+  const noted = storeAnswering(null);
+  await noted.store.noteWrite("s");
+  assertEquals(noted.asked, [["acontext_note_write", { p_session_id: "s" }]]);
 
   const begun = storeAnswering({ outcome: "stored", message: MESSAGE });
   assertEquals(await begun.store.beginMessage(KEY, HASHES, LEASE), {
@@ -83,14 +89,17 @@ Deno.test("every outcome of the database is known, and no other", async () => {
   }
   for (const outcome of unusable) {
     const { store } = storeAnswering({ outcome });
-    assertEquals<unknown>(await store.useSession(KEY, { touch: false, newMessages: 0 }), {
-      outcome,
-    });
+    assertEquals<unknown>(
+      await store.useSession(KEY, { touch: false, newMessages: 0, writes: false }),
+      {
+        outcome,
+      },
+    );
   }
   for (const answer of [{ outcome: "ok" }, { outcome: "fine" }, null, []]) {
     const { store } = storeAnswering(answer);
     const error = await assertRejects(
-      () => store.useSession(KEY, { touch: true, newMessages: 0 }),
+      () => store.useSession(KEY, { touch: true, newMessages: 0, writes: false }),
       AppError,
     );
     assertEquals(error.code, "database_unavailable");

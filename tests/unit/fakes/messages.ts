@@ -24,7 +24,9 @@ interface KeyRow {
 /** One active session and its idempotency keys, as the database functions keep them. */
 export class FakeMessageStore implements MessageStore {
   messageCount = 0;
-  outcome: UseOutcome["outcome"] = "ok";
+  outcome: Exclude<UseOutcome["outcome"], "full"> = "ok";
+  writtenMsAgo: number | null = null;
+  storedMessages: number | null = null;
   calls: string[] = [];
   failing: "settleMessage" | null = null;
   readonly keys = new Map<string, KeyRow>();
@@ -38,13 +40,19 @@ export class FakeMessageStore implements MessageStore {
 
   useSession(
     _key: SessionKey,
-    { newMessages }: { touch: boolean; newMessages: number },
+    { newMessages }: { touch: boolean; newMessages: number; writes: boolean },
   ): Promise<UseOutcome> {
     this.calls.push("useSession");
     const { outcome } = this;
     if (outcome !== "ok") return Promise.resolve({ outcome });
     this.messageCount += newMessages;
-    return Promise.resolve({ outcome, ...this.#ids });
+    const { writtenMsAgo, storedMessages } = this;
+    return Promise.resolve({ outcome, ...this.#ids, writtenMsAgo, storedMessages });
+  }
+
+  noteWrite(): Promise<void> {
+    this.calls.push("noteWrite");
+    return Promise.resolve();
   }
 
   beginMessage(

@@ -87,6 +87,11 @@ export const ERRORS = {
     message: "Cannot create the session: the limit of sessions per user is reached",
     hint: "Delete a session first",
   },
+  session_full: {
+    status: 409,
+    message: "Cannot store the message: the session has as many messages as are allowed",
+    hint: "Create another session",
+  },
   not_restorable: {
     status: 409,
     message: "Cannot restore the session: it is not being deleted, or the grace period is over",

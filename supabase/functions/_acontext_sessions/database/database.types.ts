@@ -13,7 +13,9 @@ export type Database = {
           "expires_at": string | null;
           "id": string;
           "last_activity_at": string;
+          "last_write_at": string | null;
           "message_count": number;
+          "message_count_is_exact": boolean;
           "metadata": NonNullable<Json>;
           "pinned": boolean;
           "status": Database["public"]["Enums"]["acontext_session_status"];
@@ -30,7 +32,9 @@ export type Database = {
           "expires_at"?: string | null;
           "id"?: string;
           "last_activity_at"?: string;
+          "last_write_at"?: string | null;
           "message_count"?: number;
+          "message_count_is_exact"?: boolean;
           "metadata"?: NonNullable<Json>;
           "pinned"?: boolean;
           "status"?: Database["public"]["Enums"]["acontext_session_status"];
@@ -46,7 +50,9 @@ export type Database = {
           "expires_at"?: string | null;
           "id"?: string;
           "last_activity_at"?: string;
+          "last_write_at"?: string | null;
           "message_count"?: number;
+          "message_count_is_exact"?: boolean;
           "metadata"?: NonNullable<Json>;
           "pinned"?: boolean;
           "status"?: Database["public"]["Enums"]["acontext_session_status"];
@@ -118,6 +124,7 @@ export type Database = {
         Args: { "p_after": string; "p_limit": number };
         Returns: Json;
       };
+      "acontext_note_write": { Args: { "p_session_id": string }; Returns: undefined };
       "acontext_preview_sweep": { Args: { "p_force": boolean; "p_limit": number }; Returns: Json };
       "acontext_queue_due_sessions": {
         Args: { "p_limit": number; "p_run_id": string };
@@ -191,6 +198,7 @@ export type Database = {
           "p_session_id": string;
           "p_touch": boolean;
           "p_user_id": string;
+          "p_writes"?: boolean;
         };
         Returns: Json;
       };

@@ -12,8 +12,16 @@ const unusableSchema = z.object({
   outcome: z.enum(["not_found", "provisioning", "deleting", "expired"]),
 });
 
+const fullSchema = z.object({ outcome: z.literal("full"), limit: z.number() });
+
 const useSchema = z.discriminatedUnion("outcome", [
-  z.object({ outcome: z.literal("ok"), ...ids }),
+  z.object({
+    outcome: z.literal("ok"),
+    ...ids,
+    writtenMsAgo: z.number().nullable(),
+    storedMessages: z.number().nullable(),
+  }),
+  fullSchema,
   unusableSchema,
 ]);
 
@@ -25,6 +33,7 @@ const beginMessageSchema = z.discriminatedUnion("outcome", [
   }),
   z.object({ outcome: z.literal("busy"), retryAfterMs: z.number() }),
   z.object({ outcome: z.literal("mismatch") }),
+  fullSchema,
   unusableSchema,
 ]);
 
@@ -32,15 +41,20 @@ const settledSchema = z.object({ active: z.boolean() });
 
 /** @throws {AppError} From each method: `database_unavailable`, as `createStore`. */
 export function createMessageStore(client: DatabaseClient): MessageStore {
-  const { ask } = databaseFunctions(client);
+  const { call, ask } = databaseFunctions(client);
   return {
-    useSession: ({ userId, sessionId }, { touch, newMessages }) =>
+    useSession: ({ userId, sessionId }, { touch, newMessages, writes }) =>
       ask("acontext_use_session", {
         p_user_id: userId,
         p_session_id: sessionId,
         p_touch: touch,
         p_new_messages: newMessages,
+        p_writes: writes,
       }, useSchema),
+
+    async noteWrite(sessionId) {
+      await call("acontext_note_write", { p_session_id: sessionId });
+    },
 
     beginMessage: ({ userId, sessionId }, { keyHash, bodyHash }, lease) =>
       ask("acontext_begin_message", {

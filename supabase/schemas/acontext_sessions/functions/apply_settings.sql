@@ -29,6 +29,10 @@ begin
 
   begin
     v_new := jsonb_populate_record(v_old, p_changes);
+    if v_new.max_workers * v_new.concurrency > v_new.max_remote_deletes then
+      raise exception '% workers that each delete % at a time would exceed max_remote_deletes, which is %',
+        v_new.max_workers, v_new.concurrency, v_new.max_remote_deletes;
+    end if;
     update acontext_sessions.settings as s
     set cleanup_enabled = v_new.cleanup_enabled,
       cleanup_schedule = v_new.cleanup_schedule,
@@ -43,6 +47,9 @@ begin
       max_workers = v_new.max_workers,
       max_per_run = v_new.max_per_run,
       concurrency = v_new.concurrency,
+      max_remote_deletes = v_new.max_remote_deletes,
+      max_messages_per_session = v_new.max_messages_per_session,
+      disable_task_tracking = v_new.disable_task_tracking,
       max_expiry_fraction = v_new.max_expiry_fraction,
       max_expiry_minimum = v_new.max_expiry_minimum,
       log_retention = v_new.log_retention,

@@ -18,6 +18,9 @@ CREATE TABLE "acontext_sessions"."message_keys" (
   CONSTRAINT "message_keys_session_id_fkey" FOREIGN KEY (session_id) REFERENCES public.session_mappings(id) ON DELETE CASCADE
 );
 
+CREATE INDEX message_keys_unsettled ON acontext_sessions.message_keys USING btree (session_id)
+  WHERE (message_id IS NULL);
+
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE "acontext_sessions"."message_keys" TO "service_role";
 
 ALTER TABLE "acontext_sessions"."message_keys"

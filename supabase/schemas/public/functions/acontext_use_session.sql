@@ -4,7 +4,8 @@ CREATE OR REPLACE FUNCTION public.acontext_use_session (
   p_user_id      uuid,
   p_session_id   uuid,
   p_touch        boolean,
-  p_new_messages integer DEFAULT 0
+  p_new_messages integer DEFAULT 0,
+  p_writes       boolean DEFAULT false
 )
   RETURNS jsonb
   LANGUAGE plpgsql
@@ -13,9 +14,11 @@ CREATE OR REPLACE FUNCTION public.acontext_use_session (
 declare
   v_now timestamptz := acontext_sessions.clock();
   v_session public.session_mappings;
+  v_settings acontext_sessions.settings;
   v_granularity interval;
   v_ttl interval;
   v_touch boolean;
+  v_writes boolean := p_writes or p_new_messages > 0;
 begin
   select s.* into v_session
   from public.session_mappings as s
@@ -26,40 +29,46 @@ begin
     return jsonb_build_object('outcome', v_session.status);
   end if;
   -- Not by expires_at: after a change of session_ttl that may be the old one for a while.
-  select s.touch_granularity, case when not v_session.pinned then coalesce(v_session.ttl, s.session_ttl) end
-  into v_granularity, v_ttl
-  from acontext_sessions.settings as s;
+  select s.* into v_settings from acontext_sessions.settings as s;
+  v_ttl := case when not v_session.pinned then coalesce(v_session.ttl, v_settings.session_ttl) end;
   if v_session.last_activity_at + v_ttl <= v_now then
     return jsonb_build_object('outcome', 'expired');
+  elsif p_new_messages > 0 and v_session.message_count + p_new_messages > v_settings.max_messages_per_session then
+    return jsonb_build_object('outcome', 'full', 'limit', v_settings.max_messages_per_session);
   end if;
 
   -- A short life is touched more often than every granularity, or it would end while the session is in use.
-  v_granularity := least(v_granularity, v_ttl / 10);
+  v_granularity := least(v_settings.touch_granularity, v_ttl / 10);
   v_touch := p_touch and v_session.last_activity_at <= v_now - v_granularity;
-  -- Most calls change nothing, or the unindexed count alone, which keeps the update within its page.
-  if v_touch then
+  -- Most calls change nothing, or unindexed columns alone, which keeps the update within its page.
+  if v_touch or v_writes then
     update public.session_mappings as s
-    set last_activity_at = greatest(s.last_activity_at, v_now), message_count = s.message_count + p_new_messages
+    set last_activity_at = case when v_touch then greatest(s.last_activity_at, v_now) else s.last_activity_at end,
+      last_write_at = case when v_writes then greatest(s.last_write_at, v_now) else s.last_write_at end,
+      message_count = s.message_count + p_new_messages
     where s.id = p_session_id and s.status = 'active';
-  elsif p_new_messages > 0 then
-    update public.session_mappings as s
-    set message_count = s.message_count + p_new_messages
-    where s.id = p_session_id and s.status = 'active';
-  end if;
-  if (v_touch or p_new_messages > 0) and not found then
-    -- Deleted between our look and our update.
-    return jsonb_build_object('outcome', 'deleting');
+    if not found then
+      -- Deleted between our look and our update.
+      return jsonb_build_object('outcome', 'deleting');
+    end if;
   end if;
   return jsonb_build_object(
     'outcome', 'ok',
     'acontextSessionId', v_session.acontext_session_id,
-    'acontextDiskId', v_session.acontext_disk_id
+    'acontextDiskId', v_session.acontext_disk_id,
+    'writtenMsAgo', greatest(0, ceil(extract(epoch from v_now - v_session.last_write_at) * 1000))::bigint,
+    'storedMessages', case when v_session.message_count_is_exact then
+      v_session.message_count - (
+        select count(*) from acontext_sessions.message_keys as k
+        where k.session_id = p_session_id and k.message_id is null and k.counted
+      )
+    end
   );
 end;
 $function$;
 
-GRANT EXECUTE ON FUNCTION "public"."acontext_use_session"(uuid, uuid, boolean, integer) TO "service_role";
+GRANT EXECUTE ON FUNCTION "public"."acontext_use_session"(uuid, uuid, boolean, integer, boolean) TO "service_role";
 
-COMMENT ON FUNCTION "public"."acontext_use_session"(uuid, uuid, boolean, integer) IS 'Checks that a session is the caller''s and alive, marks it as used (at most once per touch_granularity) and counts new messages. Outcomes: ok, not_found, provisioning, deleting, expired.';
+COMMENT ON FUNCTION "public"."acontext_use_session"(uuid, uuid, boolean, integer, boolean) IS 'Checks that a session is the caller''s and alive, marks it as used (at most once per touch_granularity) or written to, and counts new messages. Answers how long ago it was written to before, and how many messages it surely holds, each null when not known. Outcomes: ok, not_found, provisioning, deleting, expired, full.';
 
-REVOKE ALL ON FUNCTION "public"."acontext_use_session"(uuid, uuid, boolean, integer) FROM PUBLIC, "anon", "authenticated";
+REVOKE ALL ON FUNCTION "public"."acontext_use_session"(uuid, uuid, boolean, integer, boolean) FROM PUBLIC, "anon", "authenticated";

@@ -42,6 +42,12 @@ ALTER TABLE "public"."session_mappings"
   ADD COLUMN "expires_at" timestamp WITH time zone;
 
 ALTER TABLE "public"."session_mappings"
+  ADD COLUMN "last_write_at" timestamp WITH time zone;
+
+ALTER TABLE "public"."session_mappings"
+  ADD COLUMN "message_count_is_exact" boolean NOT NULL DEFAULT true;
+
+ALTER TABLE "public"."session_mappings"
   ADD CONSTRAINT "acontext_disk_id_is_not_shared" UNIQUE (acontext_disk_id);
 
 ALTER TABLE "public"."session_mappings"
@@ -132,6 +138,10 @@ CREATE INDEX session_mappings_provisioning ON public.session_mappings USING btre
   WHERE (status = 'provisioning'::public.acontext_session_status);
 
 COMMENT ON COLUMN "public"."session_mappings"."expires_at" IS 'last_activity_at + ttl, kept by a trigger; null when pinned.';
+
+COMMENT ON COLUMN "public"."session_mappings"."last_write_at" IS 'When something was last stored in or removed from Acontext for this session, to a second; null when never. No remote delete begins within acontext_sessions.write_gap() of it.';
+
+COMMENT ON COLUMN "public"."session_mappings"."message_count_is_exact" IS 'False for sessions of version 0.1.0, whose message_count may include messages that were not stored.';
 
 COMMENT ON COLUMN "public"."session_mappings"."ttl" IS 'Own lifetime since the last activity; null: the project''s session_ttl.';
 

@@ -22,6 +22,7 @@ export type BeginMessageOutcome =
   | { outcome: "stored"; message: StoredMessage }
   | { outcome: "busy"; retryAfterMs: number }
   | { outcome: "mismatch" }
+  | { outcome: "full"; limit: number }
   | Unusable;
 
 /** An idempotency key and what it was sent with, both as SHA-256 in hexadecimal. */

@@ -81,7 +81,16 @@ export interface RemoteIds {
 /** Why a session cannot be used. */
 export type Unusable = { outcome: "not_found" | "provisioning" | "deleting" | "expired" };
 
-export type UseOutcome = ({ outcome: "ok" } & RemoteIds) | Unusable;
+export type UseOutcome =
+  | ({
+    outcome: "ok";
+    /** Milliseconds since the last write before this call; null when there was none. */
+    writtenMsAgo: number | null;
+    /** Messages that Acontext holds for certain; null when that is not known. */
+    storedMessages: number | null;
+  } & RemoteIds)
+  | { outcome: "full"; limit: number }
+  | Unusable;
 
 /**
  * One method for each database function. Throws `AppError` `database_unavailable` when the database cannot be asked.
@@ -117,5 +126,15 @@ export interface SessionStore extends Pick<DeletionStore, "settleDeletions"> {
 
 /** What using a session asks of the database. Throws as {@link SessionStore} does. */
 export interface UseStore {
-  useSession(key: SessionKey, use: { touch: boolean; newMessages: number }): Promise<UseOutcome>;
+  useSession(
+    key: SessionKey,
+    use: {
+      touch: boolean;
+      newMessages: number;
+      /** Something in Acontext is about to be stored, replaced or removed. */
+      writes: boolean;
+    },
+  ): Promise<UseOutcome>;
+  /** A write is under way right now: to be told every second of a long one, and at its end. */
+  noteWrite(sessionId: string): Promise<void>;
 }

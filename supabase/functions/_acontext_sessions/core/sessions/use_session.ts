@@ -52,21 +52,30 @@ const UNUSABLE = {
 /**
  * The session, when it is the caller's and alive.
  *
- * @throws {AppError} `session_not_found`, `session_not_ready`, `session_deleting`, `session_expired`,
+ * @throws {AppError} `session_not_found`, `session_not_ready`, `session_deleting`, `session_expired`, `session_full`,
  *   `database_unavailable`
  */
 export async function useSession(
   deps: UseDeps,
   key: SessionKey,
-  { touch, newMessages = 0, ...purpose }: Purpose & { touch: boolean; newMessages?: number },
-): Promise<SessionInUse> {
-  const used = await deps.sessions.useSession(key, { newMessages, touch });
+  { touch, newMessages = 0, writes = false, ...purpose }: Purpose & {
+    touch: boolean;
+    newMessages?: number;
+    writes?: boolean;
+  },
+): Promise<SessionInUse & { writtenMsAgo: number | null; storedMessages: number | null }> {
+  const used = await deps.sessions.useSession(key, { newMessages, touch, writes });
   if (used.outcome !== "ok") throw unusable(used);
-  return sessionInUse(deps, key, { ids: used, ...purpose });
+  const { writtenMsAgo, storedMessages } = used;
+  return { ...sessionInUse(deps, key, { ids: used, ...purpose }), writtenMsAgo, storedMessages };
 }
 
-export function unusable({ outcome }: Unusable): AppError {
-  return new AppError(UNUSABLE[outcome]);
+export function unusable(used: Unusable | { outcome: "full"; limit: number }): AppError {
+  if (used.outcome !== "full") return new AppError(UNUSABLE[used.outcome]);
+  return new AppError("session_full", {
+    message:
+      `Cannot store the message: the limit of ${used.limit} messages in a session is reached`,
+  });
 }
 
 /** A session that the database has let the caller use. */
@@ -110,7 +119,7 @@ export function sessionInUse(
     const wanted = needs === "session" ? acontextSessionId : acontextDiskId;
     if (found.value.ids.includes(wanted)) return await doubted();
     // Gone. That is as it should be when the session was deleted while the call was under way.
-    const now = await sessions.useSession(key, { touch: false, newMessages: 0 });
+    const now = await sessions.useSession(key, { touch: false, newMessages: 0, writes: false });
     if (now.outcome !== "ok") return unusable(now);
     log.error("acontext_inconsistent", { sessionId: key.sessionId, missing: needs });
     return new AppError("acontext_inconsistent", {
