@@ -71,7 +71,7 @@ begin
       '20261127000001', '20261127000002', '20261127000003', '20261127000004', '20261127000005',
       '20261127000006', '20261127000007', '20261127000008', '20261127000009', '20261127000010',
       '20261127000011', '20261127000012', '20261127000013', '20261127000014', '20261127000015',
-      '20261128000001'
+      '20261128000001', '20261128000003'
     );
   end if;
 end;
@@ -102,7 +102,8 @@ drop function if exists
   public.acontext_release_session(uuid, uuid, uuid[], uuid[]),
   public.acontext_request_session_deletion(uuid, uuid, uuid, integer),
   public.acontext_restore_session(uuid, uuid),
-  public.acontext_claim_deletions(uuid, integer, integer),
+  public.acontext_claim_deletions(uuid, integer, integer, integer),
+  public.acontext_claim_long_deletion(uuid, integer, integer, integer, integer),
   public.acontext_settle_deletions(uuid, jsonb),
   public.acontext_use_session(uuid, uuid, boolean, integer, boolean),
   public.acontext_note_write(uuid),
@@ -131,6 +132,10 @@ drop function if exists
   acontext_sessions.run_timeout,
   acontext_sessions.stuck_attempts,
   acontext_sessions.write_gap,
+  acontext_sessions.lock_slots,
+  acontext_sessions.free_slots,
+  acontext_sessions.ms_per_message,
+  acontext_sessions.prepare_deletion,
   acontext_sessions.log_settings_change,
   acontext_sessions.stamp_session,
   acontext_sessions.guard_session_change,

@@ -57,6 +57,7 @@ create temporary view called_by_service_role as
 select name from unnest(array[
   'public.acontext_begin_session', 'public.acontext_activate_session', 'public.acontext_release_session',
   'public.acontext_request_session_deletion', 'public.acontext_restore_session', 'public.acontext_claim_deletions',
+  'public.acontext_claim_long_deletion',
   'public.acontext_settle_deletions', 'public.acontext_use_session', 'public.acontext_note_write',
   'public.acontext_begin_message',
   'public.acontext_settle_message', 'public.acontext_start_sweep', 'public.acontext_queue_due_sessions',
@@ -68,7 +69,8 @@ select name from unnest(array[
   'public.acontext_list_stuck', 'public.acontext_retry_deletion', 'public.acontext_count_user_data',
   'public.acontext_set_vault_secrets',
   'acontext_sessions.clock', 'acontext_sessions.random', 'acontext_sessions.run_timeout', 'acontext_sessions.stuck_attempts',
-  'acontext_sessions.write_gap', 'acontext_sessions.session_view',
+  'acontext_sessions.write_gap', 'acontext_sessions.lock_slots', 'acontext_sessions.free_slots',
+  'acontext_sessions.ms_per_message', 'acontext_sessions.session_view',
   'acontext_sessions.deletion_view', 'acontext_sessions.first_attempt_at', 'acontext_sessions.lock_remote_ids',
   'acontext_sessions.queue_orphans', 'acontext_sessions.restamp_sessions', 'acontext_sessions.expiry_allowed',
   'acontext_sessions.count_queued', 'acontext_sessions.count_expired', 'acontext_sessions.count_stale',
@@ -86,7 +88,7 @@ select name from unnest(array[
   'acontext_sessions.log_settings_change', 'acontext_sessions.stamp_session',
   'acontext_sessions.guard_session_change', 'acontext_sessions.follow_session_status',
   'acontext_sessions.guard_session_delete', 'acontext_sessions.guard_queue_change',
-  'acontext_sessions.refuse_truncate', 'acontext_sessions.set_moved_at', 'acontext_sessions.usable_project_url',
+  'acontext_sessions.refuse_truncate', 'acontext_sessions.set_moved_at', 'acontext_sessions.usable_project_url', 'acontext_sessions.prepare_deletion',
   'acontext_sessions.usable_secret_key', 'acontext_sessions.worker_secrets', 'acontext_sessions.call_worker',
   'acontext_sessions.expiry_is_unfinished', 'acontext_sessions.purge_history', 'acontext_sessions.schedule_job',
   'acontext_sessions.schedule_jobs'

@@ -11,6 +11,8 @@ import type { World } from "./world.ts";
 
 /** Real timers never fire: requests are given up by virtual time. */
 const NEVER_MS = 2_147_483_647;
+const DELETE_TIMEOUT_MS = 120_000;
+const LIFETIME_MS = 150_000;
 /** What supabase-js answers when the database cannot be reached. */
 const UNREACHABLE: Result = { data: null, error: { code: "" } };
 
@@ -27,6 +29,11 @@ export function portsOf(world: World, process: Process) {
     catalog: system.createCatalog(acontext),
     store: { ...system.createSessionStore(client), ...system.createCleanupStore(client) },
     reconcileStore: system.createReconcileStore(client),
+    deletes: {
+      timeoutMs: DELETE_TIMEOUT_MS,
+      worker: () => ({ endsAt: process.clock.now() + LIFETIME_MS, totalMs: LIFETIME_MS }),
+    },
+    background: (work: Promise<void>) => void work,
     clock: process.clock,
     random: { uuid: () => process.random.uuid() },
     log: logOf(world, process),

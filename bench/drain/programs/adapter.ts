@@ -8,8 +8,8 @@ const adapter = createResources({ ...acontext, timeoutMs: 10_000, namespace: "lo
 
 async function remove({ sessionId, diskId }: Order["resources"][number]): Promise<void> {
   const outcomes = await Promise.all([
-    adapter.deleteSession(sessionId),
-    adapter.deleteDisk(diskId),
+    adapter.deleteSession(sessionId, 120_000),
+    adapter.deleteDisk(diskId, 120_000),
   ]);
   if (outcomes.some(({ kind }) => kind !== "done")) throw new Error("Cannot delete: no success");
 }

@@ -8,11 +8,12 @@ import { createCatalog } from "./acontext/catalog.ts";
 import { createFiles } from "./acontext/files.ts";
 import { createMessages } from "./acontext/messages.ts";
 import { createResources } from "./acontext/resources.ts";
+import type { DeleteLimits } from "./core/cleanup/delete_limits.ts";
 import type { CleanupStore } from "./core/cleanup/ports.ts";
 import type { Files } from "./core/files/ports.ts";
 import type { HealthFacts } from "./core/health/facts.ts";
 import type { Messages, MessageStore } from "./core/messages/ports.ts";
-import type { Clock, Log, Randomness } from "./core/ports.ts";
+import type { Background, Clock, Log, Randomness } from "./core/ports.ts";
 import type { Catalog, ReconcileStore } from "./core/reconcile/ports.ts";
 import type { RemoteResources } from "./core/resources.ts";
 import type { SessionStore } from "./core/sessions/ports.ts";
@@ -23,6 +24,7 @@ import { createHealthReader } from "./database/health.ts";
 import { createMessageStore } from "./database/messages.ts";
 import { createReconcileStore } from "./database/reconcile.ts";
 import { createSessionStore } from "./database/sessions.ts";
+import { runInBackground, workerLife } from "./runtime/background.ts";
 import { systemClock, systemRandomness } from "./runtime/clock.ts";
 import { type Env, readEnv } from "./runtime/env.ts";
 import { createLog } from "./runtime/log.ts";
@@ -40,6 +42,8 @@ export interface Deps {
   clock: Clock;
   random: Randomness;
   log: Log;
+  deletes: DeleteLimits;
+  background: Background;
 }
 
 /** Longer than the database's own limit for a statement (8 s), so that only a dead connection meets it. */
@@ -71,6 +75,11 @@ function assemble(env: Env, log: Log): Deps {
     clock: systemClock,
     random: systemRandomness,
     log,
+    deletes: {
+      timeoutMs: env.deleteTimeoutMs,
+      worker: () => workerLife(env.workerLifetimeMs),
+    },
+    background: runInBackground,
   };
 }
 

@@ -47,7 +47,7 @@ async function outcomes(
   await withAcontext(
     () => reaction,
     async (acontext) => {
-      for (const name of names) found[name] = await acontext[name](ID);
+      for (const name of names) found[name] = await acontext[name](ID, 10_000);
     },
     options,
   );
@@ -127,8 +127,8 @@ Deno.test("createDisk() sends the label and tells whether the server knows label
 
 Deno.test("deletes name the resource in the path and succeed on an empty success", async () => {
   await withAcontext(() => ok(), async (acontext, received) => {
-    assertEquals(await acontext.deleteSession(ID), { kind: "done", value: null });
-    assertEquals(await acontext.deleteDisk(OTHER), { kind: "done", value: null });
+    assertEquals(await acontext.deleteSession(ID, 10_000), { kind: "done", value: null });
+    assertEquals(await acontext.deleteDisk(OTHER, 10_000), { kind: "done", value: null });
     assertEquals(received.map((r) => `${r.method} ${r.url}`), [
       `DELETE /api/v1/session/${ID}`,
       `DELETE /api/v1/disk/${OTHER}`,
@@ -140,7 +140,11 @@ Deno.test("no call ever sends a nil, upper-case or malformed id", async () => {
   await withAcontext(() => ok(), async (acontext, received) => {
     for (const name of CALLS) {
       for (const id of [NIL, "", "..", `${ID}/x`, ID.replace("1", "A"), "x"]) {
-        assertEquals(await acontext[name](id), { kind: "rejected", status: 400, detail: "bad_id" });
+        assertEquals(await acontext[name](id, 10_000), {
+          kind: "rejected",
+          status: 400,
+          detail: "bad_id",
+        });
       }
     }
     assertEquals(received, []);
@@ -220,7 +224,7 @@ Deno.test("a redirect is not followed and counts as an outage", async () => {
   await withAcontext(
     () => ({ status: 307, headers: { location: "/elsewhere" } }),
     async (acontext, received) => {
-      assertEquals(await acontext.deleteDisk(ID), unavailable("http_307"));
+      assertEquals(await acontext.deleteDisk(ID, 10_000), unavailable("http_307"));
       assertEquals(await acontext.createDisk(ID), unavailable("http_307"));
       assertEquals(await acontext.findDisks(ID), unavailable("http_307"));
       assertEquals(received.map((request) => request.url.split("?")[0]), [
@@ -305,7 +309,9 @@ Deno.test("a refused connection and an unknown host are an outage: nothing was s
   closed.close();
   for (const baseUrl of [`http://127.0.0.1:${port}`, "http://nowhere.invalid"]) {
     const acontext = createResources({ apiKey: "k", baseUrl, timeoutMs: 3000, namespace: "ns" });
-    for (const name of CALLS) assertEquals(await acontext[name](ID), unavailable("refused"));
+    for (const name of CALLS) {
+      assertEquals(await acontext[name](ID, 10_000), unavailable("refused"));
+    }
   }
 });
 
@@ -354,7 +360,7 @@ Deno.test("a 429 is passed on with the time to wait, in JSON or HTML", async () 
 Deno.test("nothing is retried", async () => {
   for (const reaction of [api(500), api(503), api(429), "drop"] as const) {
     await withAcontext(() => reaction, async (acontext, received) => {
-      for (const name of CALLS) await acontext[name](ID);
+      for (const name of CALLS) await acontext[name](ID, 10_000);
       assertEquals(received.length, CALLS.length);
     });
   }

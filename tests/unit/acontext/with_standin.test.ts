@@ -42,9 +42,12 @@ for (const version of VERSIONS) {
       assertEquals(disks.value.ids.includes(disk.value.id), true);
       assertEquals(disks.value.ids.length, keepsLabel ? 1 : 3);
 
-      assertEquals(await acontext.deleteSession(session.value.id), { kind: "done", value: null });
-      assertEquals(await acontext.deleteDisk(disk.value.id), { kind: "done", value: null });
-      assertEquals(await acontext.deleteDisk(disk.value.id), { kind: "absent" });
+      assertEquals(await acontext.deleteSession(session.value.id, 10_000), {
+        kind: "done",
+        value: null,
+      });
+      assertEquals(await acontext.deleteDisk(disk.value.id, 10_000), { kind: "done", value: null });
+      assertEquals(await acontext.deleteDisk(disk.value.id, 10_000), { kind: "absent" });
       assertEquals(await acontext.findSessions(ID), { kind: "done", value: { ids: [] } });
       assertEquals(await acontext.probe(), { kind: "done", value: null });
     }, { version });
@@ -69,7 +72,7 @@ Deno.test("a database outage behind Acontext never looks like an empty list", as
     const acontext = connect(standIn);
     await acontext.createSession(ID);
     standIn.control.setFaults([{ route: "*", fault: { kind: "outage" } }]);
-    assertEquals(await acontext.deleteSession(ID), { kind: "absent" });
+    assertEquals(await acontext.deleteSession(ID, 10_000), { kind: "absent" });
     const unread = { kind: "unknown", detail: "http_500" };
     assertEquals(await acontext.findSessions(ID), unread);
     assertEquals(await acontext.findDisks(ID), unread);
@@ -87,8 +90,8 @@ Deno.test("a wrong base URL is an outage, never an absence", async () => {
       fetch: (url, init) => standIn.fetch(new Request(url, init)),
     });
     const outage = { kind: "unavailable", detail: "http_404" };
-    assertEquals(await acontext.deleteSession(ID), outage);
-    assertEquals(await acontext.deleteDisk(ID), outage);
+    assertEquals(await acontext.deleteSession(ID, 10_000), outage);
+    assertEquals(await acontext.deleteDisk(ID, 10_000), outage);
     assertEquals(await acontext.findDisks(ID), outage);
   });
 });

@@ -76,6 +76,8 @@ export class FakeAcontext implements RemoteResources {
   /** When each delete began and took effect, on the fake clock. */
   readonly deletedAt = new Map<string, number>();
   readonly deleteStarts: number[] = [];
+  /** How long each delete was given. */
+  readonly deleteLimits = new Map<string, number>();
   #inFlight = 0;
   #deletesUnderWay = new Map<string, number>();
   readonly #clock: Clock;
@@ -116,12 +118,12 @@ export class FakeAcontext implements RemoteResources {
     });
   }
 
-  deleteSession(remoteId: string): Promise<Outcome<null>> {
-    return this.#delete("deleteSession", this.sessions, remoteId);
+  deleteSession(remoteId: string, limitMs: number): Promise<Outcome<null>> {
+    return this.#delete("deleteSession", this.sessions, { remoteId, limitMs });
   }
 
-  deleteDisk(remoteId: string): Promise<Outcome<null>> {
-    return this.#delete("deleteDisk", this.disks, remoteId);
+  deleteDisk(remoteId: string, limitMs: number): Promise<Outcome<null>> {
+    return this.#delete("deleteDisk", this.disks, { remoteId, limitMs });
   }
 
   findSessions(sessionId: string): Promise<Outcome<{ ids: string[] }>> {
@@ -145,8 +147,9 @@ export class FakeAcontext implements RemoteResources {
   async #delete(
     name: Call,
     resources: Map<string, string | null>,
-    id: string,
+    { remoteId: id, limitMs }: { remoteId: string; limitMs: number },
   ): Promise<Outcome<null>> {
+    this.deleteLimits.set(id, limitMs);
     const underWay = this.#deletesUnderWay.get(id) ?? 0;
     if (underWay > 0) this.overlappingDeletes++;
     this.#deletesUnderWay.set(id, underWay + 1);
@@ -156,7 +159,7 @@ export class FakeAcontext implements RemoteResources {
         if (!resources.delete(id)) return { kind: "absent" };
         this.deletedAt.set(id, this.#clock.now());
         return done(null);
-      });
+      }, limitMs);
     } finally {
       this.#deletesUnderWay.set(id, (this.#deletesUnderWay.get(id) ?? 1) - 1);
     }
@@ -167,6 +170,7 @@ export class FakeAcontext implements RemoteResources {
     id: string,
     whenDown: Outcome<never>,
     effect: () => Outcome<Value>,
+    limitMs = this.timeoutMs,
   ): Promise<Outcome<Value>> {
     if (++this.calls[name] > 20_000) throw new Error(`Cannot call "${name}": a hot loop`);
     const mishap = this.#mishap(name, id);
@@ -174,11 +178,17 @@ export class FakeAcontext implements RemoteResources {
     this.maxInFlight = Math.max(this.maxInFlight, this.#inFlight);
     try {
       if (mishap?.kind === "late") {
-        void this.#clock.sleep(this.timeoutMs + mishap.ms).then(effect);
-        await this.#clock.sleep(this.timeoutMs);
+        void this.#clock.sleep(limitMs + mishap.ms).then(effect);
+        await this.#clock.sleep(limitMs);
         return TIMEOUT;
       }
-      await this.#wait(this.#latencyMs / 2 + (mishap?.kind === "slow" ? mishap.ms : 0));
+      const takesMs = this.#latencyMs / 2 + (mishap?.kind === "slow" ? mishap.ms : 0);
+      if (takesMs > limitMs) {
+        // Given up, and broken off for it.
+        await this.#clock.sleep(limitMs);
+        return TIMEOUT;
+      }
+      await this.#wait(takesMs);
       const outcome = this.outage === "network"
         ? { kind: "unavailable" as const, detail: "refused" }
         : mishap?.kind === "answer"
@@ -188,7 +198,7 @@ export class FakeAcontext implements RemoteResources {
         : effect();
       await this.#wait(this.#latencyMs / 2);
       if (mishap?.kind !== "lost") return outcome;
-      await this.#clock.sleep(this.timeoutMs - this.#latencyMs);
+      await this.#clock.sleep(limitMs - this.#latencyMs);
       return TIMEOUT;
     } finally {
       this.#inFlight--;

@@ -1,6 +1,7 @@
 import type { CleanupStore } from "../../../supabase/functions/_acontext_sessions/core/cleanup/ports.ts";
 import type {
   Deletion,
+  LongDeletions,
   Preview,
   QueuedDue,
   RunRequest,
@@ -19,7 +20,15 @@ import type {
   SessionStore,
 } from "../../../supabase/functions/_acontext_sessions/core/sessions/ports.ts";
 import { dueEntries, expiredSessions, expiryAllowed, staleSessions, viewOf } from "./store_due.ts";
-import { claim, nameRemoteIds, queueOrphans, queueSession, settle } from "./store_queue.ts";
+import {
+  claim,
+  freeSlots,
+  isFreshlyWritten,
+  nameRemoteIds,
+  queueOrphans,
+  queueSession,
+  settle,
+} from "./store_queue.ts";
 import type { QueueEntry, Receipt, Run, SessionRow, Settings, StoreState } from "./store_rows.ts";
 
 export type StoreCall = keyof (SessionStore & CleanupStore);
@@ -175,8 +184,13 @@ export class FakeStore implements SessionStore, CleanupStore, StoreState {
         queueSession(this, row, { reason: "requested", now });
       }
       const entry = this.queue.get(sessionId);
-      if (entry === undefined || entry.nextAttemptAt > now) return { outcome: "queued" };
-      return { outcome: "claimed", deletion: claim(entry, lease, now) };
+      if (entry === undefined || entry.nextAttemptAt > now || entry.slow) {
+        return { outcome: "queued" };
+      }
+      if (isFreshlyWritten(this, sessionId, now) || freeSlots(this, now) < 1) {
+        return { outcome: "queued" };
+      }
+      return { outcome: "claimed", deletion: claim(entry, lease, { now, holdsSlot: true }) };
     });
   }
 
@@ -211,20 +225,23 @@ export class FakeStore implements SessionStore, CleanupStore, StoreState {
   }
 
   startRun({ runId, force }: RunRequest): Promise<StartRunOutcome> {
-    return this.#call("startRun", () => {
+    return this.#call("startRun", (now) => {
       const run = this.runs.get(runId);
       if (run !== undefined && run.status !== "requested") return { outcome: "duplicate" };
-      const { cleanupEnabled, maxPerRun, concurrency } = this.settings;
+      const { cleanupEnabled, maxPerRun, msPerMessage } = this.settings;
+      const slots = cleanupEnabled ? Math.min(this.settings.concurrency, freeSlots(this, now)) : 0;
       this.runs.set(runId, {
-        status: cleanupEnabled ? "running" : "finished",
+        status: slots > 0 ? "running" : "finished",
+        slots,
         force: force || (run?.force ?? false),
         expiresSessions: run?.expiresSessions ?? true,
         expiryAllowed: null,
         result: null,
       });
-      return cleanupEnabled
-        ? { outcome: "started", settings: { maxPerRun, concurrency } }
-        : { outcome: "disabled" };
+      if (!cleanupEnabled) return { outcome: "disabled" };
+      if (slots < 1) return { outcome: "busy" };
+      const settings = { maxPerRun, concurrency: slots, msPerMessage, usualProbeMs: null };
+      return { outcome: "started", settings };
     });
   }
 
@@ -258,10 +275,33 @@ export class FakeStore implements SessionStore, CleanupStore, StoreState {
     });
   }
 
-  claimDeletions({ limit }: { limit: number }, lease: Lease): Promise<Deletion[]> {
+  claimDeletions(
+    { limit, maxMessages }: { limit: number; maxMessages: number },
+    lease: Lease,
+  ): Promise<Deletion[]> {
     return this.#call("claimDeletions", (now) => {
-      const due = dueEntries(this, now).slice(0, limit).map((entry) => claim(entry, lease, now));
+      const due = dueEntries(this, now)
+        .filter(({ id, slow, messages }) =>
+          !slow && (messages ?? 0) <= maxMessages && !isFreshlyWritten(this, id, now)
+        )
+        .slice(0, limit)
+        .map((entry) => claim(entry, lease, { now, holdsSlot: false }));
       return due.sort((a, b) => a.id < b.id ? -1 : 1);
+    });
+  }
+
+  claimLongDeletion(
+    { over, fits, never }: LongDeletions,
+    lease: Lease,
+  ): Promise<Deletion | null> {
+    return this.#call("claimLongDeletion", (now) => {
+      if (freeSlots(this, now) < 1) return null;
+      const entry = dueEntries(this, now).find(({ id, slow, messages }) => {
+        const count = messages ?? 0;
+        return (slow || count > over) && (count <= fits || count > never) &&
+          !isFreshlyWritten(this, id, now);
+      });
+      return entry === undefined ? null : claim(entry, lease, { now, holdsSlot: true });
     });
   }
 

@@ -8,6 +8,8 @@ import type { Lease } from "../../../supabase/functions/_acontext_sessions/core/
 import type { QueueEntry, Reason, SessionRow, StoreState } from "./store_rows.ts";
 
 const MINUTE = 60_000;
+const WRITE_GAP = 3_000;
+const STUCK_ATTEMPTS = 10;
 
 function newEntry(id: string, reason: Reason, nextAttemptAt: number): QueueEntry {
   return {
@@ -25,16 +27,44 @@ function newEntry(id: string, reason: Reason, nextAttemptAt: number): QueueEntry
     sessionProof: null,
     diskProof: null,
     lastError: null,
+    messages: null,
+    inDoubt: false,
+    slow: false,
+    holdsSlot: false,
+    repeatedDeletes: 0,
   };
 }
 
+/** Deletes that may still be begun at a time. */
+export function freeSlots({ settings, runs, queue }: StoreState, now: number): number {
+  const running = [...runs.values()].filter(({ status }) => status === "running");
+  const held = [...queue.values()].filter((entry) => entry.holdsSlot && entry.leasedUntil > now);
+  const taken = running.reduce((sum, { slots }) => sum + slots, 0) + held.length;
+  return Math.max(0, settings.maxRemoteDeletes - taken);
+}
+
+/** True when the last write to the session may not be counted yet. */
+export function isFreshlyWritten({ sessions }: StoreState, id: string, now: number): boolean {
+  const lastWriteAt = sessions.get(id)?.lastWriteAt;
+  return lastWriteAt !== undefined && lastWriteAt > now - WRITE_GAP;
+}
+
 /** Leases the entry, as a claim and a deletion request do, and answers what the worker sees. */
-export function claim(entry: QueueEntry, { leaseId, leaseSeconds }: Lease, now: number): Deletion {
+export function claim(
+  entry: QueueEntry,
+  { leaseId, leaseSeconds }: Lease,
+  { now, holdsSlot }: { now: number; holdsSlot: boolean },
+): Deletion {
+  // A lease that ended without a report.
+  if (entry.leaseId !== null) entry.inDoubt = true;
+  entry.holdsSlot = holdsSlot;
   entry.leaseId = leaseId;
   entry.leasedUntil = entry.nextAttemptAt = now + leaseSeconds * 1000;
   entry.claimed = true;
-  const { id, originId, acontextSessionId, acontextDiskId, attempts } = entry;
+  const { id, originId, acontextSessionId, acontextDiskId, attempts, messages, inDoubt } = entry;
   return {
+    messages,
+    inDoubt,
     id,
     originId,
     acontextSessionId,
@@ -53,8 +83,10 @@ export function queueSession(
   row.status = "deleting";
   const { id, userId, acontextSessionId, acontextDiskId } = row;
   const graceMs = reason === "stale" ? 0 : settings.deletionGraceMs;
-  const dueAt = Math.max(now + graceMs, leases.get(id)?.until ?? 0);
-  queue.set(id, { ...newEntry(id, reason, dueAt), userId, acontextSessionId, acontextDiskId });
+  const { lastWriteAt = -WRITE_GAP, messageCount: messages = 0 } = row;
+  const dueAt = Math.max(now + graceMs, leases.get(id)?.until ?? 0, lastWriteAt + WRITE_GAP);
+  const ids = { acontextSessionId, acontextDiskId };
+  queue.set(id, { ...newEntry(id, reason, dueAt), userId, ...ids, messages });
 }
 
 /** Queues remote resources that belong to no session. Ids that a session or another entry holds are left alone. */
@@ -73,13 +105,13 @@ export function queueOrphans(
     const unnamed = sessions.get(acontextSessionId)?.acontextSessionId === null;
     if (unnamed || known.some((other) => other.acontextSessionId === acontextSessionId)) continue;
     const id = `orphan:${acontextSessionId}`;
-    const entry = newEntry(id, "orphan", now);
+    const entry = newEntry(id, "orphan", now + WRITE_GAP);
     queue.set(id, { ...entry, originId, userId, acontextSessionId, diskProof: "absent" });
   }
   for (const acontextDiskId of diskIds) {
     if (known.some((other) => other.acontextDiskId === acontextDiskId)) continue;
     const id = `orphan:${acontextDiskId}`;
-    const entry = newEntry(id, "orphan", now);
+    const entry = newEntry(id, "orphan", now + WRITE_GAP);
     queue.set(id, { ...entry, originId, userId, acontextDiskId, sessionProof: "absent" });
   }
 }
@@ -113,19 +145,25 @@ export function settle(
   { sessions, leases, queue, log }: StoreState,
   { entry, settlement, now }: { entry: QueueEntry; settlement: Settlement; now: number },
 ): "deleted" | "failed" | "released" {
-  const { session, disk, disposition, error, underWay } = settlement;
+  const { session, disk, disposition, error, underWay, stuck = false } = settlement;
   entry.sessionProof ??= session ?? null;
   entry.diskProof ??= disk ?? null;
   entry.leaseId = null;
   entry.leasedUntil = 0;
+  entry.holdsSlot = false;
+  entry.inDoubt ||= settlement.inDoubt ?? false;
+  entry.slow ||= settlement.slow ?? false;
+  entry.repeatedDeletes += settlement.repeated ?? 0;
   entry.lastError = error ?? entry.lastError;
   const backoff = Math.max(
-    Math.min(30_000 * 2 ** entry.attempts, 6 * 60 * MINUTE),
+    stuck ? 6 * 60 * MINUTE : Math.min(30_000 * 2 ** entry.attempts, 6 * 60 * MINUTE),
     underWay ? MINUTE : 0,
   );
   entry.nextAttemptAt = now +
     (disposition === "retry" ? backoff : disposition === "defer" ? MINUTE : 0);
-  if (disposition === "retry") entry.attempts++;
+  if (disposition === "retry") {
+    entry.attempts = Math.max(entry.attempts + 1, stuck ? STUCK_ATTEMPTS : 0);
+  }
   const { id, originId, reason, userId, sessionProof, diskProof } = entry;
   if (sessionProof === null || diskProof === null) {
     return disposition === "retry" ? "failed" : "released";
@@ -134,6 +172,9 @@ export function settle(
   sessions.delete(id);
   leases.delete(id);
   const attempts = entry.attempts + 1;
-  log.push({ id, originId, reason, userId, sessionProof, diskProof, attempts });
+  const { repeatedDeletes } = entry;
+  const sessionMs = settlement.sessionMs ?? null;
+  const proofs = { sessionProof, diskProof };
+  log.push({ id, originId, reason, userId, ...proofs, attempts, repeatedDeletes, sessionMs });
   return "deleted";
 }

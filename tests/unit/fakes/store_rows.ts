@@ -20,6 +20,9 @@ export interface SessionRow {
   acontextDiskId: string | null;
   createdAt: number;
   lastActivityAt: number;
+  /** Null when nothing was written to its remote resources. */
+  lastWriteAt?: number;
+  messageCount?: number;
 }
 
 export interface QueueEntry {
@@ -37,6 +40,11 @@ export interface QueueEntry {
   sessionProof: Proof | null;
   diskProof: Proof | null;
   lastError: string | null;
+  messages: number | null;
+  inDoubt: boolean;
+  slow: boolean;
+  holdsSlot: boolean;
+  repeatedDeletes: number;
 }
 
 export interface Receipt {
@@ -47,6 +55,8 @@ export interface Receipt {
   sessionProof: Proof;
   diskProof: Proof;
   attempts: number;
+  repeatedDeletes: number;
+  sessionMs: number | null;
 }
 
 export interface Run {
@@ -54,6 +64,7 @@ export interface Run {
   force: boolean;
   expiresSessions: boolean;
   expiryAllowed: boolean | null;
+  slots: number;
   result: RunResult | null;
 }
 
@@ -65,6 +76,8 @@ export interface Settings {
   maxSessionsPerUser: number | null;
   maxPerRun: number;
   concurrency: number;
+  maxRemoteDeletes: number;
+  msPerMessage: number | null;
   maxExpiryFraction: number;
   maxExpiryMinimum: number;
 }
@@ -75,5 +88,6 @@ export interface StoreState {
   readonly leases: Map<string, { leaseId: string; until: number }>;
   readonly queue: Map<string, QueueEntry>;
   readonly log: Receipt[];
+  readonly runs: Map<string, Run>;
   readonly settings: Settings;
 }

@@ -40,6 +40,10 @@ export class World {
   readonly random = countingRandomness();
   readonly acontext: FakeAcontext;
   readonly store: FakeStore;
+  /** From a worker's start to its end. */
+  lifetimeMs = 400_000;
+  /** What went on after an answer. */
+  readonly #inBackground = new Set<Promise<void>>();
   /** What was logged as wrong. */
   readonly events: string[] = [];
   readonly log: Log = {
@@ -58,6 +62,8 @@ export class World {
       maxSessionsPerUser: null,
       maxPerRun: 2000,
       concurrency: 16,
+      maxRemoteDeletes: 64,
+      msPerMessage: null,
       maxExpiryFraction: 0.5,
       maxExpiryMinimum: 100_000,
       ...options.settings,
@@ -135,8 +141,21 @@ export class World {
   }
 
   get deps() {
-    const { store, acontext, clock, random, log } = this;
-    return { store, acontext, clock, random, log };
+    const { store, acontext, clock, random, log, lifetimeMs: totalMs } = this;
+    const deletes = {
+      timeoutMs: 120_000,
+      worker: () => ({ endsAt: clock.now() + totalMs, totalMs }),
+    };
+    const background = (work: Promise<void>) => {
+      const done = work.finally(() => this.#inBackground.delete(done));
+      this.#inBackground.add(done);
+    };
+    return { store, acontext, clock, random, log, deletes, background };
+  }
+
+  /** Resolves when nothing goes on after an answer. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#inBackground);
   }
 
   /** The queue's entry, which must be there. */

@@ -25,6 +25,8 @@ export interface AcontextOptions {
   timeoutMs: number;
   namespace: string;
   fetch?: Fetch;
+  /** A signal that is aborted after some milliseconds; `AbortSignal.timeout` when missing. */
+  timeout?: (ms: number) => AbortSignal;
 }
 
 interface RequestOptions {
@@ -41,6 +43,8 @@ export interface Payload {
 export interface Requests {
   /** One request; whatever happens to it is in the reply. */
   request(method: string, path: string, init?: RequestOptions): Promise<Reply>;
+  /** One request without a body, given up after `timeoutMs`, whatever the others' time is. */
+  send(method: string, path: string, timeoutMs: number): Promise<Reply>;
   /** A POST that reaches the server at most once, within `timeoutMs`. */
   post(path: string, payload: Payload, timeoutMs: number): Promise<Reply>;
   /** Reads a list to its end. Anything short of that is not a list: "not found" would be a lie. */
@@ -74,18 +78,29 @@ export function createRequests(options: AcontextOptions): Requests {
     }
   }
 
+  const timeout = options.timeout ?? ((ms: number) => AbortSignal.timeout(ms));
+  const headers = {
+    authorization: `Bearer ${options.apiKey}`,
+    accept: "application/json",
+    "user-agent": "acontext-sessions",
+  };
+
+  // Not through the SDK, which has one time for all its requests.
+  function send(method: string, path: string, timeoutMs: number): Promise<Reply> {
+    return transport(`${options.baseUrl}${path}`, {
+      method,
+      headers,
+      signal: timeout(timeoutMs),
+    });
+  }
+
   // Not through the SDK, which copies files and leaves a form's body for the runtime to send again.
   function post(path: string, { type, chunks }: Payload, timeoutMs: number): Promise<Reply> {
     return transport(`${options.baseUrl}${path}`, {
       method: "POST",
-      headers: {
-        authorization: `Bearer ${options.apiKey}`,
-        accept: "application/json",
-        "content-type": type,
-        "user-agent": "acontext-sessions",
-      },
+      headers: { ...headers, "content-type": type },
       body: ReadableStream.from(chunks),
-      signal: AbortSignal.timeout(timeoutMs),
+      signal: timeout(timeoutMs),
     });
   }
 
@@ -113,7 +128,7 @@ export function createRequests(options: AcontextOptions): Requests {
     return { kind: "unavailable", detail: "list_too_long" };
   }
 
-  return { request, post, walk };
+  return { request, send, post, walk };
 }
 
 /** The outcome of an answer that carries `data`. */

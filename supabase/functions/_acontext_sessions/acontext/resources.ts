@@ -22,11 +22,15 @@ import {
 export function createResources(options: AcontextOptions): RemoteResources {
   const { namespace } = options;
   const requests = createRequests(options);
-  const { request, walk } = requests;
+  const { request, send, walk } = requests;
 
-  async function remove(collection: string, remoteId: string): Promise<Outcome<null>> {
+  async function remove(
+    collection: string,
+    remoteId: string,
+    limitMs: number,
+  ): Promise<Outcome<null>> {
     if (!isId(remoteId)) return BAD_ID;
-    return deletion(await request("DELETE", `/${collection}/${remoteId}`));
+    return deletion(await send("DELETE", `/${collection}/${remoteId}`, limitMs));
   }
 
   return {
@@ -65,12 +69,12 @@ export function createResources(options: AcontextOptions): RemoteResources {
       return { kind: "done", value: { id, labelled: typeof owner === "string" } };
     },
 
-    deleteSession(remoteId) {
-      return remove("session", remoteId);
+    deleteSession(remoteId, limitMs) {
+      return remove("session", remoteId, limitMs);
     },
 
-    deleteDisk(remoteId) {
-      return remove("disk", remoteId);
+    deleteDisk(remoteId, limitMs) {
+      return remove("disk", remoteId, limitMs);
     },
 
     async findSessions(sessionId) {

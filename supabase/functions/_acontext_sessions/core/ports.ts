@@ -57,6 +57,9 @@ export interface Randomness {
   uuid(): string;
 }
 
+/** Lets work go on after the answer, as long as the worker lives. `work` deals with its own errors. */
+export type Background = (work: Promise<void>) => void;
+
 /** Structured log line: no secret, no token, no user content. */
 export interface Log {
   info(event: string, fields?: Record<string, string | number | boolean | null>): void;

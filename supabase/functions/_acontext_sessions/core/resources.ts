@@ -28,7 +28,7 @@ export interface DiskListing {
  * the two `find` calls return only what carries that mark.
  */
 export interface RemoteResources {
-  /** Every request is answered or given up within this time, body included; a `find` may make several. */
+  /** Every request but a delete is answered or given up within this time, body included; a `find` may make several. */
   readonly timeoutMs: number;
   /** Asks whether the service can read its database at all. */
   probe(): Promise<Outcome<null>>;
@@ -40,10 +40,10 @@ export interface RemoteResources {
   createSession(sessionId: string): Promise<Outcome<{ id: string }>>;
   /** Makes a disk labelled for `sessionId`. Not idempotent: after `unknown`, look with {@link findDisks}. */
   createDisk(sessionId: string): Promise<Outcome<{ id: string; labelled: boolean }>>;
-  /** Deletes a remote session by its remote id. */
-  deleteSession(remoteId: string): Promise<Outcome<null>>;
-  /** Deletes a remote disk by its remote id. */
-  deleteDisk(remoteId: string): Promise<Outcome<null>>;
+  /** Deletes a remote session by its remote id. Given up after `limitMs`, and not before, it may still have an effect. */
+  deleteSession(remoteId: string, limitMs: number): Promise<Outcome<null>>;
+  /** Deletes a remote disk by its remote id, as {@link deleteSession}. */
+  deleteDisk(remoteId: string, limitMs: number): Promise<Outcome<null>>;
   /** Remote ids of the sessions that carry our mark for `sessionId`. A successful answer is complete. */
   findSessions(sessionId: string): Promise<Outcome<{ ids: string[] }>>;
   /** Disks that carry our label for `sessionId`. A successful answer is complete. */

@@ -8,6 +8,7 @@ import { type DatabaseClient, databaseFunctions, leaseArgs } from "./functions.t
 import {
   deletionsSchema,
   finishedSchema,
+  maybeDeletionSchema,
   previewSchema,
   queuedDueSchema,
   settledSchema,
@@ -32,8 +33,20 @@ export function createCleanupStore(client: DatabaseClient): CleanupStore {
     queueDue: ({ runId, limit }) =>
       ask("acontext_queue_due_sessions", { p_run_id: runId, p_limit: limit }, queuedDueSchema),
 
-    claimDeletions: ({ limit }, lease) =>
-      ask("acontext_claim_deletions", { p_limit: limit, ...leaseArgs(lease) }, deletionsSchema),
+    claimDeletions: ({ limit, maxMessages }, lease) =>
+      ask("acontext_claim_deletions", {
+        p_limit: limit,
+        p_max_messages: maxMessages,
+        ...leaseArgs(lease),
+      }, deletionsSchema),
+
+    claimLongDeletion: ({ over, fits, never }, lease) =>
+      ask("acontext_claim_long_deletion", {
+        p_over: over,
+        p_fits: fits,
+        p_never: never,
+        ...leaseArgs(lease),
+      }, maybeDeletionSchema),
 
     settleDeletions: (leaseId, settlements) =>
       ask(

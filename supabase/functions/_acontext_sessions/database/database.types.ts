@@ -105,7 +105,22 @@ export type Database = {
         Returns: Json;
       };
       "acontext_claim_deletions": {
-        Args: { "p_lease_id": string; "p_lease_seconds": number; "p_limit": number };
+        Args: {
+          "p_lease_id": string;
+          "p_lease_seconds": number;
+          "p_limit": number;
+          "p_max_messages"?: number;
+        };
+        Returns: Json;
+      };
+      "acontext_claim_long_deletion": {
+        Args: {
+          "p_fits": number;
+          "p_lease_id": string;
+          "p_lease_seconds": number;
+          "p_never": number;
+          "p_over": number;
+        };
         Returns: Json;
       };
       "acontext_configure_cleanup": { Args: { "p_changes": Json }; Returns: Json };

@@ -32,6 +32,8 @@ const deletionSchema = z.object({
   sessionGone: z.boolean(),
   diskGone: z.boolean(),
   attempts: count,
+  messages: count.nullable(),
+  inDoubt: z.boolean(),
 });
 
 export const beginSchema = z.discriminatedUnion("outcome", [
@@ -73,10 +75,13 @@ export const startRunSchema = z.discriminatedUnion("outcome", [
     settings: z.object({
       maxPerRun: z.number().int().positive(),
       concurrency: z.number().int().positive(),
+      msPerMessage: z.number().nonnegative().nullable(),
+      usualProbeMs: count.nullable(),
     }),
   }),
   z.object({ outcome: z.literal("duplicate") }),
   z.object({ outcome: z.literal("disabled") }),
+  z.object({ outcome: z.literal("busy") }),
 ]);
 
 export const previewSchema = z.object({
@@ -94,6 +99,7 @@ export const queuedDueSchema = z.object({
 });
 
 export const deletionsSchema = z.array(deletionSchema);
+export const maybeDeletionSchema = deletionSchema.nullable();
 
 export const settledSchema = z.object({
   deleted: count,

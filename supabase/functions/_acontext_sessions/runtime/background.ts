@@ -4,6 +4,7 @@
  * @module
  */
 
+const loadedAt = performance.now();
 const shutdown = new AbortController();
 const running = new Set<Promise<unknown>>();
 
@@ -13,16 +14,33 @@ addEventListener("beforeunload", () => shutdown.abort());
 /** Aborted when this worker is about to end. */
 export const shutdownSignal: AbortSignal = shutdown.signal;
 
+/**
+ * When a worker ends that lives for `lifetimeMs`, on the clock of `performance.now()`. The platform counts from the
+ * worker's start, and a worker serves many requests. Elsewhere workers live on, and each request is given the same time.
+ */
+export function workerLife(lifetimeMs: number): { endsAt: number; totalMs: number } {
+  const from = edgeRuntime() === null ? performance.now() : loadedAt;
+  return { endsAt: from + lifetimeMs, totalMs: lifetimeMs };
+}
+
 /** Keeps the worker alive until `work` ends, where the runtime can. `work` has to deal with its own errors. */
 export function runInBackground(work: Promise<unknown>): void {
-  const runtime: unknown = Reflect.get(globalThis, "EdgeRuntime");
-  if (
-    typeof runtime === "object" && runtime !== null && "waitUntil" in runtime &&
-    typeof runtime.waitUntil === "function"
-  ) {
+  const runtime = edgeRuntime();
+  if (runtime !== null) {
     runtime.waitUntil(work);
     return;
   }
   running.add(work);
   work.finally(() => running.delete(work)).catch(() => {});
+}
+
+/** The platform's own object; null where there is none. */
+function edgeRuntime(): { waitUntil(work: Promise<unknown>): void } | null {
+  const runtime: unknown = Reflect.get(globalThis, "EdgeRuntime");
+  return hasWaitUntil(runtime) ? runtime : null;
+}
+
+function hasWaitUntil(value: unknown): value is { waitUntil(work: Promise<unknown>): void } {
+  return typeof value === "object" && value !== null && "waitUntil" in value &&
+    typeof value.waitUntil === "function";
 }

@@ -10,6 +10,10 @@ import { AppError } from "../core/errors.ts";
 
 export interface Env {
   acontext: { apiKey: string; baseUrl: string; timeoutMs: number };
+  /** For one delete in Acontext. */
+  deleteTimeoutMs: number;
+  /** From the start of a worker until the platform ends it. */
+  workerLifetimeMs: number;
   /** Marks what this deployment makes in Acontext. */
   namespace: string;
   cleanupTimeBudgetMs: number;
@@ -28,6 +32,8 @@ export type Variable = keyof typeof variables;
  * `provisioning_timeout`.
  */
 export const MAX_TIMEOUT_MS = 60_000;
+/** As long as any platform lets a worker live. */
+const MAX_LIFETIME_MS = 400_000;
 /** The longest a run begins new work. Well below the time after which the database takes a silent run for dead. */
 export const MAX_TIME_BUDGET_MS = 300_000;
 
@@ -48,6 +54,8 @@ const variables = {
   ACONTEXT_BASE_URL: httpUrl.default("https://api.acontext.app/api/v1"),
   ACONTEXT_TIMEOUT_MS: wholeNumber(100, MAX_TIMEOUT_MS).default(10_000),
   SESSION_NAMESPACE: z.string().regex(NAMESPACE).optional(),
+  ACONTEXT_DELETE_TIMEOUT_MS: wholeNumber(1_000, MAX_LIFETIME_MS).default(120_000),
+  WORKER_LIFETIME_MS: wholeNumber(10_000, MAX_LIFETIME_MS).default(150_000),
   CLEANUP_TIME_BUDGET_MS: wholeNumber(100, MAX_TIME_BUDGET_MS).default(100_000),
   SUPABASE_URL: httpUrl,
   SUPABASE_PUBLIC_URL: httpUrl.optional(),
@@ -88,6 +96,8 @@ export function parseEnv(source: EnvSource): Env {
       baseUrl: values.ACONTEXT_BASE_URL,
       timeoutMs: values.ACONTEXT_TIMEOUT_MS,
     },
+    deleteTimeoutMs: values.ACONTEXT_DELETE_TIMEOUT_MS,
+    workerLifetimeMs: values.WORKER_LIFETIME_MS,
     namespace: values.SESSION_NAMESPACE ?? defaultNamespace(url),
     cleanupTimeBudgetMs: values.CLEANUP_TIME_BUDGET_MS,
     supabase: {

@@ -15,7 +15,9 @@ CREATE OR REPLACE FUNCTION acontext_sessions.deletion_view (
     'acontextDiskId', p_entry.acontext_disk_id,
     'sessionGone', p_entry.session_gone_at is not null,
     'diskGone', p_entry.disk_gone_at is not null,
-    'attempts', p_entry.attempts
+    'attempts', p_entry.attempts,
+    'messages', p_entry.messages,
+    'inDoubt', p_entry.in_doubt
   );
 $function$;
 

@@ -12,6 +12,7 @@ CREATE OR REPLACE FUNCTION acontext_sessions.first_attempt_at (
 declare
   v_grace interval := interval '0';
   v_leased_until timestamptz;
+  v_last_write_at timestamptz;
 begin
   if p_reason in ('requested', 'expired') then
     select s.deletion_grace into v_grace from acontext_sessions.settings as s;
@@ -19,12 +20,15 @@ begin
   -- A caller that is making the remote resources right now gets the time to finish or to give up.
   select p.leased_until into v_leased_until
     from acontext_sessions.provisioning_leases as p where p.session_id = p_session_id;
-  return greatest(acontext_sessions.clock() + v_grace, v_leased_until);
+  select s.last_write_at into v_last_write_at from public.session_mappings as s where s.id = p_session_id;
+  return greatest(
+    acontext_sessions.clock() + v_grace, v_leased_until, v_last_write_at + acontext_sessions.write_gap()
+  );
 end;
 $function$;
 
 GRANT EXECUTE ON FUNCTION "acontext_sessions"."first_attempt_at"(uuid, acontext_sessions.deletion_reason) TO "service_role";
 
-COMMENT ON FUNCTION "acontext_sessions"."first_attempt_at"(uuid, acontext_sessions.deletion_reason) IS 'When a deletion that is queued now becomes due: after the grace period, and not while the session is being made.';
+COMMENT ON FUNCTION "acontext_sessions"."first_attempt_at"(uuid, acontext_sessions.deletion_reason) IS 'When a deletion that is queued now becomes due: after the grace period, not while the session is being made, and not before its last write is counted.';
 
 REVOKE ALL ON FUNCTION "acontext_sessions"."first_attempt_at"(uuid, acontext_sessions.deletion_reason) FROM PUBLIC;

@@ -51,6 +51,10 @@ CREATE OR REPLACE FUNCTION acontext_sessions.queue_facts()
       from (
         select q.requested_at from acontext_sessions.deletion_queue as q order by q.next_attempt_at limit 10000
       ) as o
+    ),
+    'repeatedDeletes', (
+      select coalesce(sum(l.repeated_deletes), 0) from acontext_sessions.deletion_log as l
+      where l.repeated_deletes > 0 and l.finished_at > acontext_sessions.clock() - interval '7 days'
     )
   );
 $function$;

@@ -37,7 +37,19 @@ ALTER TABLE "acontext_sessions"."deletion_log"
 ALTER TABLE "acontext_sessions"."deletion_log"
   ADD COLUMN "requested_at" timestamp WITH time zone NOT NULL;
 
+ALTER TABLE "acontext_sessions"."deletion_log"
+  ADD COLUMN "messages" integer;
+
+ALTER TABLE "acontext_sessions"."deletion_log"
+  ADD COLUMN "session_ms" integer;
+
+ALTER TABLE "acontext_sessions"."deletion_log"
+  ADD COLUMN "repeated_deletes" integer NOT NULL DEFAULT 0;
+
 CREATE INDEX deletion_log_by_origin ON acontext_sessions.deletion_log USING btree (origin_id);
+
+CREATE INDEX deletion_log_paced ON acontext_sessions.deletion_log USING btree (log_id)
+  WHERE ((messages >= 20) AND (session_ms IS NOT NULL));
 
 GRANT INSERT, SELECT ON TABLE "acontext_sessions"."deletion_log" TO "service_role";
 
@@ -46,9 +58,16 @@ ALTER TABLE "acontext_sessions"."deletion_log"
 
 CREATE INDEX deletion_log_by_age ON acontext_sessions.deletion_log USING btree (finished_at);
 
+CREATE INDEX deletion_log_repeated ON acontext_sessions.deletion_log USING btree (finished_at)
+  WHERE (repeated_deletes > 0);
+
 CREATE INDEX deletion_log_unproven ON acontext_sessions.deletion_log USING btree (finished_at)
   WHERE ((session_proof = 'unproven'::acontext_sessions.deletion_proof) OR (disk_proof = 'unproven'::acontext_sessions.deletion_proof));
 
 COMMENT ON COLUMN "acontext_sessions"."deletion_log"."attempts" IS 'Attempts that it took, the last one included.';
+
+COMMENT ON COLUMN "acontext_sessions"."deletion_log"."repeated_deletes" IS 'Deletes that were sent although an earlier one may have had an effect. Only there can content that others share have been lost.';
+
+COMMENT ON COLUMN "acontext_sessions"."deletion_log"."session_ms" IS 'Milliseconds that Acontext took to delete the session; null when that was not seen.';
 
 COMMENT ON TABLE "acontext_sessions"."deletion_log" IS 'Receipts, append-only: what was deleted, for whom, why, and how each resource was proven gone. Kept for log_retention.';

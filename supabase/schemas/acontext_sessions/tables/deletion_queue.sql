@@ -50,6 +50,21 @@ ALTER TABLE "acontext_sessions"."deletion_queue"
   ADD COLUMN "last_error" text;
 
 ALTER TABLE "acontext_sessions"."deletion_queue"
+  ADD COLUMN "messages" integer;
+
+ALTER TABLE "acontext_sessions"."deletion_queue"
+  ADD COLUMN "in_doubt" boolean NOT NULL DEFAULT false;
+
+ALTER TABLE "acontext_sessions"."deletion_queue"
+  ADD COLUMN "slow" boolean NOT NULL DEFAULT false;
+
+ALTER TABLE "acontext_sessions"."deletion_queue"
+  ADD COLUMN "holds_slot" boolean NOT NULL DEFAULT false;
+
+ALTER TABLE "acontext_sessions"."deletion_queue"
+  ADD COLUMN "repeated_deletes" integer NOT NULL DEFAULT 0;
+
+ALTER TABLE "acontext_sessions"."deletion_queue"
   ADD CONSTRAINT "attempts_not_negative" CHECK ((attempts >= 0));
 
 ALTER TABLE "acontext_sessions"."deletion_queue"
@@ -69,10 +84,18 @@ CREATE UNIQUE INDEX deletion_queue_acontext_session_id ON acontext_sessions.dele
 
 CREATE INDEX deletion_queue_origin_id ON acontext_sessions.deletion_queue USING btree (origin_id);
 
+CREATE INDEX deletion_queue_slots ON acontext_sessions.deletion_queue USING btree (leased_until)
+  WHERE holds_slot;
+
 CREATE TRIGGER guard_queue_change
   BEFORE DELETE OR UPDATE ON acontext_sessions.deletion_queue
   FOR EACH ROW
   EXECUTE FUNCTION acontext_sessions.guard_queue_change();
+
+CREATE TRIGGER prepare_deletion
+  BEFORE INSERT ON acontext_sessions.deletion_queue
+  FOR EACH ROW
+  EXECUTE FUNCTION acontext_sessions.prepare_deletion();
 
 CREATE TRIGGER refuse_truncate
   BEFORE TRUNCATE ON acontext_sessions.deletion_queue
@@ -96,9 +119,19 @@ COMMENT ON COLUMN "acontext_sessions"."deletion_queue"."attempts" IS 'Attempts t
 
 COMMENT ON COLUMN "acontext_sessions"."deletion_queue"."first_claimed_at" IS 'Set by the first claim. From then on a remote delete may be in progress, so the session can no longer be restored.';
 
+COMMENT ON COLUMN "acontext_sessions"."deletion_queue"."holds_slot" IS 'Its lease counts by itself towards max_remote_deletes; what a run claims is counted with the run.';
+
 COMMENT ON COLUMN "acontext_sessions"."deletion_queue"."id" IS 'The session''s id; for an orphan an id that no client can foretell.';
 
+COMMENT ON COLUMN "acontext_sessions"."deletion_queue"."in_doubt" IS 'A delete was sent whose effect is not known: the list is looked at before another is sent.';
+
+COMMENT ON COLUMN "acontext_sessions"."deletion_queue"."messages" IS 'Messages that the session had when it was queued; null when not known. The time that its delete takes grows with them.';
+
 COMMENT ON COLUMN "acontext_sessions"."deletion_queue"."origin_id" IS 'The session id in the mark that the remote resources carry. Equals id except for orphans.';
+
+COMMENT ON COLUMN "acontext_sessions"."deletion_queue"."repeated_deletes" IS 'Deletes that were sent although an earlier one may have had an effect: where Acontext can count references down twice.';
+
+COMMENT ON COLUMN "acontext_sessions"."deletion_queue"."slow" IS 'A delete did not end within its limit: only a worker with most of its life before it tries again.';
 
 COMMENT ON TABLE "acontext_sessions"."deletion_queue" IS 'Remote resources to delete. An entry leaves only when both resources are proven gone, or when its session is restored.';
 

@@ -57,6 +57,12 @@ ALTER TABLE "acontext_sessions"."runs"
   ADD COLUMN "stop_reason" text;
 
 ALTER TABLE "acontext_sessions"."runs"
+  ADD COLUMN "slots" integer NOT NULL DEFAULT 0;
+
+ALTER TABLE "acontext_sessions"."runs"
+  ADD COLUMN "probe_ms" integer;
+
+ALTER TABLE "acontext_sessions"."runs"
   ADD CONSTRAINT "errors_is_array" CHECK ((jsonb_typeof(errors) = 'array'::text));
 
 ALTER TABLE "acontext_sessions"."runs"
@@ -76,6 +82,10 @@ COMMENT ON COLUMN "acontext_sessions"."runs"."expires_sessions" IS 'False for re
 
 COMMENT ON COLUMN "acontext_sessions"."runs"."expiry_allowed" IS 'What the expiry limit said at the first step of this run.';
 
+COMMENT ON COLUMN "acontext_sessions"."runs"."probe_ms" IS 'Milliseconds that Acontext took to answer a list when the run began; null when it did not answer.';
+
 COMMENT ON COLUMN "acontext_sessions"."runs"."request_id" IS 'The pg_net request that carried the run.';
+
+COMMENT ON COLUMN "acontext_sessions"."runs"."slots" IS 'Deletes that this run may have under way at a time, while it is running.';
 
 COMMENT ON TABLE "acontext_sessions"."runs" IS 'One row per cleanup run: requested by the dispatcher, running, finished. Kept for log_retention.';

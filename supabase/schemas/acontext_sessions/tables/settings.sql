@@ -4,7 +4,7 @@ CREATE TABLE "acontext_sessions"."settings" (
   "only_row"                 boolean          NOT NULL DEFAULT true,
   "cleanup_enabled"          boolean          NOT NULL DEFAULT true,
   "cleanup_schedule"         text             NOT NULL DEFAULT '0 0 * * *'::text,
-  "retry_schedule"           text             NOT NULL DEFAULT '*/5 * * * *'::text,
+  "retry_schedule"           text             NOT NULL DEFAULT '* * * * *'::text,
   "reconcile_schedule"       text             NOT NULL DEFAULT '0 4 * * 0'::text,
   "session_ttl"              interval         NOT NULL DEFAULT '30 days'::interval,
   "provisioning_timeout"     interval         NOT NULL DEFAULT '00:10:00'::interval,

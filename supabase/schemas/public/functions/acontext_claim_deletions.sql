@@ -3,7 +3,8 @@
 CREATE OR REPLACE FUNCTION public.acontext_claim_deletions (
   p_lease_id      uuid,
   p_limit         integer,
-  p_lease_seconds integer
+  p_lease_seconds integer,
+  p_max_messages  integer DEFAULT NULL::integer
 )
   RETURNS jsonb
   LANGUAGE plpgsql
@@ -11,6 +12,8 @@ CREATE OR REPLACE FUNCTION public.acontext_claim_deletions (
   AS $function$
 declare
   v_now timestamptz := acontext_sessions.clock();
+  v_written_before timestamptz := v_now - acontext_sessions.write_gap();
+  v_max_messages integer := coalesce(p_max_messages, 2147483647);
   v_ids uuid[];
   v_claimed jsonb;
 begin
@@ -19,6 +22,10 @@ begin
     select q.id
     from acontext_sessions.deletion_queue as q
     where q.next_attempt_at <= v_now
+      and not q.slow
+      and coalesce(q.messages, 0) <= v_max_messages
+      -- A write that was under way when the deletion was asked for. Not a join: see above.
+      and coalesce((select s.last_write_at from public.session_mappings as s where s.id = q.id) <= v_written_before, true)
     order by q.next_attempt_at, q.id
     limit p_limit
     for update skip locked
@@ -26,8 +33,11 @@ begin
 
   with claimed as (
     update acontext_sessions.deletion_queue as q
-    set lease_id = p_lease_id,
+    -- A lease that ended without a report: what its holder did is not known.
+    set in_doubt = q.in_doubt or q.lease_id is not null,
+      lease_id = p_lease_id,
       leased_until = v_now + make_interval(secs => p_lease_seconds),
+      holds_slot = false,
       next_attempt_at = v_now + make_interval(secs => p_lease_seconds),
       first_claimed_at = coalesce(q.first_claimed_at, v_now)
     where q.id = any (v_ids)
@@ -39,8 +49,8 @@ begin
 end;
 $function$;
 
-GRANT EXECUTE ON FUNCTION "public"."acontext_claim_deletions"(uuid, integer, integer) TO "service_role";
+GRANT EXECUTE ON FUNCTION "public"."acontext_claim_deletions"(uuid, integer, integer, integer) TO "service_role";
 
-COMMENT ON FUNCTION "public"."acontext_claim_deletions"(uuid, integer, integer) IS 'Leases up to p_limit due deletions to the caller, the longest due first. An abandoned lease becomes due by itself.';
+COMMENT ON FUNCTION "public"."acontext_claim_deletions"(uuid, integer, integer, integer) IS 'Leases up to p_limit due deletions to the caller, the longest due first; not those with more than p_max_messages, nor any that was written to within write_gap. An abandoned lease becomes due by itself.';
 
-REVOKE ALL ON FUNCTION "public"."acontext_claim_deletions"(uuid, integer, integer) FROM PUBLIC, "anon", "authenticated";
+REVOKE ALL ON FUNCTION "public"."acontext_claim_deletions"(uuid, integer, integer, integer) FROM PUBLIC, "anon", "authenticated";

@@ -22,6 +22,7 @@ begin
     failed = coalesce((p_result ->> 'failed')::integer, 0),
     deferred = coalesce((p_result ->> 'deferred')::integer, 0),
     errors = coalesce(p_result -> 'errors', '[]'),
+    probe_ms = (p_result ->> 'probeMs')::integer,
     stop_reason = coalesce(p_result ->> 'stopReason', 'error')
   where r.id = p_run_id and r.status = 'running'
   returning r.* into v_run;

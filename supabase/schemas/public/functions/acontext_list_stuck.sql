@@ -16,6 +16,8 @@ CREATE OR REPLACE FUNCTION public.acontext_list_stuck (
       'requestedAt', q.requested_at,
       'nextAttemptAt', q.next_attempt_at,
       'lastError', q.last_error,
+      'messages', q.messages,
+      'repeatedDeletes', q.repeated_deletes,
       'sessionGone', q.session_gone_at is not null,
       'diskGone', q.disk_gone_at is not null,
       'acontextSessionId', q.acontext_session_id,

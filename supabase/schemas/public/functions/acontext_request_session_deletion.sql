@@ -27,9 +27,21 @@ begin
     update public.session_mappings as s set status = 'deleting' where s.id = p_session_id;
   end if;
 
+  select q.* into v_entry from acontext_sessions.deletion_queue as q where q.id = p_session_id;
+  if v_entry.next_attempt_at > v_now or v_entry.slow
+    or v_session.last_write_at > v_now - acontext_sessions.write_gap()
+  then
+    return jsonb_build_object('outcome', 'queued');
+  end if;
+  perform acontext_sessions.lock_slots();
+  if acontext_sessions.free_slots() < 1 then
+    return jsonb_build_object('outcome', 'queued');
+  end if;
   update acontext_sessions.deletion_queue as q
-  set lease_id = p_lease_id,
+  set in_doubt = q.in_doubt or q.lease_id is not null,
+    lease_id = p_lease_id,
     leased_until = v_now + make_interval(secs => p_lease_seconds),
+    holds_slot = true,
     next_attempt_at = v_now + make_interval(secs => p_lease_seconds),
     first_claimed_at = coalesce(q.first_claimed_at, v_now)
   where q.id = p_session_id and q.next_attempt_at <= v_now
@@ -43,6 +55,6 @@ $function$;
 
 GRANT EXECUTE ON FUNCTION "public"."acontext_request_session_deletion"(uuid, uuid, uuid, integer) TO "service_role";
 
-COMMENT ON FUNCTION "public"."acontext_request_session_deletion"(uuid, uuid, uuid, integer) IS 'Hides a session from its owner, queues its remote resources and, when they are due at once and nobody works on them, leases them to the caller. Outcomes: claimed, queued, not_found.';
+COMMENT ON FUNCTION "public"."acontext_request_session_deletion"(uuid, uuid, uuid, integer) IS 'Hides a session from its owner, queues its remote resources and, when they are due at once, nobody works on them and a slot is free, leases them to the caller. Outcomes: claimed, queued, not_found.';
 
 REVOKE ALL ON FUNCTION "public"."acontext_request_session_deletion"(uuid, uuid, uuid, integer) FROM PUBLIC, "anon", "authenticated";

@@ -13,6 +13,7 @@ declare
   v_ids uuid[];
   v_free uuid[];
   v_done uuid[];
+  v_done_ms integer[];
   v_failed integer;
   v_released integer;
 begin
@@ -27,7 +28,7 @@ begin
   with reported as materialized (
     select r.*
     from jsonb_to_recordset(p_settlements)
-      as r (id uuid, session acontext_sessions.deletion_proof, disk acontext_sessions.deletion_proof, disposition text, error text, "underWay" boolean)
+      as r (id uuid, session acontext_sessions.deletion_proof, disk acontext_sessions.deletion_proof, disposition text, error text, "underWay" boolean, "inDoubt" boolean, repeated integer, slow boolean, stuck boolean, "sessionMs" integer)
   ),
   settled as (
     update acontext_sessions.deletion_queue as q
@@ -37,15 +38,27 @@ begin
       disk_proof = coalesce(q.disk_proof, r.disk),
       lease_id = null,
       leased_until = null,
+      holds_slot = false,
+      in_doubt = q.in_doubt or coalesce(r."inDoubt", false),
+      slow = q.slow or coalesce(r.slow, false),
+      repeated_deletes = q.repeated_deletes + coalesce(r.repeated, 0),
       last_error = coalesce(r.error, q.last_error),
-      attempts = q.attempts + case when r.disposition = 'retry' then 1 else 0 end,
+      attempts = case
+        when r.disposition <> 'retry' then q.attempts
+        -- To try it often would not help: an operator should look now.
+        when r.stuck then greatest(q.attempts + 1, acontext_sessions.stuck_attempts())
+        else q.attempts + 1
+      end,
       next_attempt_at = case
         -- Wholly gone, it leaves right below: as it is, no index has to follow.
         when coalesce(q.session_proof, r.session) is not null and coalesce(q.disk_proof, r.disk) is not null
           then q.next_attempt_at
         when r.disposition = 'retry' then v_now + greatest(
           -- min(30 s * 2^n, 6 h), and up to half as much again so that failures do not come back together
-          least(interval '30 seconds' * power(2, least(q.attempts, 20)), interval '6 hours')
+          case
+            when r.stuck then interval '6 hours'
+            else least(interval '30 seconds' * power(2, least(q.attempts, 20)), interval '6 hours')
+          end
             * (1 + acontext_sessions.random() / 2),
           -- A request may still be under way in Acontext: two deletes of one id must not overlap
           case when r."underWay" then interval '1 minute' end
@@ -59,13 +72,14 @@ begin
         q.id = any (v_free)
         or not exists (select 1 from public.session_mappings as s where s.id = q.id)
       )
-    returning q.id, q.session_gone_at is not null and q.disk_gone_at is not null as done, r.disposition
+    returning q.id, r."sessionMs" as session_ms, q.session_gone_at is not null and q.disk_gone_at is not null as done, r.disposition
   )
   select
     coalesce(array_agg(s.id) filter (where s.done), '{}'),
+    coalesce(array_agg(s.session_ms) filter (where s.done), '{}'),
     (count(*) filter (where not s.done and s.disposition = 'retry'))::integer,
     (count(*) filter (where not s.done and s.disposition <> 'retry'))::integer
-  into v_done, v_failed, v_released
+  into v_done, v_done_ms, v_failed, v_released
   from settled as s;
 
   if cardinality(v_done) > 0 then
@@ -75,10 +89,12 @@ begin
     )
     insert into acontext_sessions.deletion_log (
       id, origin_id, reason, user_id, acontext_session_id, acontext_disk_id,
-      session_proof, session_gone_at, disk_proof, disk_gone_at, attempts, requested_at, finished_at
+      session_proof, session_gone_at, disk_proof, disk_gone_at, attempts, requested_at, finished_at,
+      messages, session_ms, repeated_deletes
     )
     select g.id, g.origin_id, g.reason, g.user_id, g.acontext_session_id, g.acontext_disk_id,
-      g.session_proof, g.session_gone_at, g.disk_proof, g.disk_gone_at, g.attempts + 1, g.requested_at, v_now
+      g.session_proof, g.session_gone_at, g.disk_proof, g.disk_gone_at, g.attempts + 1, g.requested_at, v_now,
+      g.messages, v_done_ms[array_position(v_done, g.id)], g.repeated_deletes
     from gone as g;
   end if;
 

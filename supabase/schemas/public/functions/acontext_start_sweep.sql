@@ -11,6 +11,7 @@ CREATE OR REPLACE FUNCTION public.acontext_start_sweep (
 declare
   v_now timestamptz := acontext_sessions.clock();
   v_settings acontext_sessions.settings;
+  v_slots integer;
 begin
   insert into acontext_sessions.runs as r (id, task, trigger, status, force, requested_at, started_at)
   values (p_run_id, 'sweep', 'manual', 'running', p_force, v_now, v_now)
@@ -28,11 +29,30 @@ begin
     where r.id = p_run_id;
     return jsonb_build_object('outcome', 'disabled');
   end if;
+
+  perform acontext_sessions.lock_slots();
+  v_slots := least(v_settings.concurrency, acontext_sessions.free_slots());
+  if v_slots < 1 then
+    update acontext_sessions.runs as r
+    set status = 'finished', finished_at = v_now, stop_reason = 'busy'
+    where r.id = p_run_id;
+    return jsonb_build_object('outcome', 'busy');
+  end if;
+  update acontext_sessions.runs as r set slots = v_slots where r.id = p_run_id;
   return jsonb_build_object(
     'outcome', 'started',
     'settings', jsonb_build_object(
       'maxPerRun', v_settings.max_per_run,
-      'concurrency', v_settings.concurrency
+      'concurrency', v_slots,
+      'msPerMessage', acontext_sessions.ms_per_message(),
+      'usualProbeMs', (
+        select percentile_disc(0.2) within group (order by r.probe_ms)
+        from (
+          select c.probe_ms from acontext_sessions.runs as c
+          where c.requested_at > v_now - interval '7 days' and c.probe_ms is not null
+          order by c.requested_at desc limit 50
+        ) as r
+      )
     )
   );
 end;
@@ -40,6 +60,6 @@ $function$;
 
 GRANT EXECUTE ON FUNCTION "public"."acontext_start_sweep"(uuid, boolean) TO "service_role";
 
-COMMENT ON FUNCTION "public"."acontext_start_sweep"(uuid, boolean) IS 'Starts a run once, however often its request is delivered. Outcomes: started, duplicate, disabled.';
+COMMENT ON FUNCTION "public"."acontext_start_sweep"(uuid, boolean) IS 'Starts a run once, however often its request is delivered, and grants it deletes at a time. Outcomes: started, duplicate, disabled, busy (others have all).';
 
 REVOKE ALL ON FUNCTION "public"."acontext_start_sweep"(uuid, boolean) FROM PUBLIC, "anon", "authenticated";

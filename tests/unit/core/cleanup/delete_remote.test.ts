@@ -1,5 +1,9 @@
 import { assertEquals } from "@std/assert/mod.js";
-import { deleteRemote } from "../../../../supabase/functions/_acontext_sessions/core/cleanup/delete_remote.ts";
+import type { Timeframe } from "../../../../supabase/functions/_acontext_sessions/core/cleanup/delete_limits.ts";
+import {
+  type Attempt,
+  deleteRemote,
+} from "../../../../supabase/functions/_acontext_sessions/core/cleanup/delete_remote.ts";
 import type {
   Deletion,
   Proof,
@@ -18,38 +22,119 @@ function deletion(row: SessionRow, changes: Partial<Deletion> = {}): Deletion {
     sessionGone: false,
     diskGone: false,
     attempts: 0,
+    messages: 0,
+    inDoubt: false,
     ...changes,
   };
 }
 
+function frame(startBy = 60_000): Timeframe {
+  const endBy = 400_000;
+  return { startBy, endBy, timeoutMs: 120_000, msPerMessage: null, lifeMs: 400_000 };
+}
+
+/** What became of the two resources. */
+async function removals(
+  world: World,
+  deletion: Deletion,
+  within: Timeframe = frame(),
+): Promise<Pick<Attempt, "session" | "disk">> {
+  const { session, disk } = await world.run(deleteRemote(world.deps, deletion, within));
+  return { session, disk };
+}
+
 const gone = (proof: Proof) => ({ kind: "gone" as const, proof });
 
-Deno.test("deleteRemote() asks the list about a 500 only when an earlier attempt failed", async () => {
+Deno.test("deleteRemote() that is in doubt looks before it sends another delete", async () => {
   const world = new World();
   const row = world.one();
-  world.acontext.sessions.clear();
   world.acontext.faults = [
-    { calls: ["deleteSession"], mishap: { kind: "answer", outcome: HTTP_500 } },
+    { calls: ["deleteSession"], times: 1, mishap: { kind: "answer", outcome: HTTP_500 } },
   ];
-  const attempt = (attempts: number) =>
-    world.run(deleteRemote(world.deps, deletion(row, { attempts, diskGone: true }), 60_000));
+  const attempt = (inDoubt: boolean) =>
+    world.run(deleteRemote(world.deps, deletion(row, { inDoubt, diskGone: true }), frame()));
 
-  assertEquals((await attempt(0)).session, {
-    kind: "unavailable",
-    error: "http_500",
-    underWay: false,
+  // Acontext may have counted references down before it failed.
+  const first = await attempt(false);
+  assertEquals(first.session, { kind: "unavailable", error: "http_500", underWay: false });
+  assertEquals([first.inDoubt, first.repeated], [true, 0]);
+  assertEquals(world.acontext.calls.findSessions, 0);
+
+  const second = await attempt(true);
+  assertEquals(second.session, gone("deleted"));
+  assertEquals([second.inDoubt, second.repeated], [false, 1]);
+  assertEquals(world.acontext.calls.findSessions, 1);
+
+  const third = await attempt(true);
+  assertEquals(third.session, gone("absent"));
+  assertEquals(third.repeated, 0);
+  assertEquals(world.acontext.calls.deleteSession, 2);
+});
+
+for (
+  const [outcome, inDoubt] of [
+    [{ kind: "unknown", detail: "broken" }, true],
+    [{ kind: "unknown", detail: "http_504" }, true],
+    [{ kind: "unavailable", detail: "http_503" }, false],
+    [{ kind: "throttled", retryAfterMs: 1 }, false],
+    [{ kind: "rejected", status: 403, detail: "http_403" }, false],
+  ] satisfies [Outcome<never>, boolean][]
+) {
+  Deno.test(`a delete that ends with ${JSON.stringify(outcome)} leaves ${inDoubt ? "a" : "no"} doubt`, async () => {
+    const world = new World();
+    world.acontext.faults = [{ calls: ["deleteSession"], mishap: { kind: "answer", outcome } }];
+    const attempt = await world.run(deleteRemote(world.deps, deletion(world.one()), frame()));
+    assertEquals(attempt.inDoubt, inDoubt);
   });
-  assertEquals((await attempt(1)).session, gone("absent"));
-  world.acontext.sessions.set(row.id, row.id);
-  assertEquals((await attempt(1)).session, { kind: "failed", error: "still_listed" });
+}
+
+Deno.test("deleteRemote() has one delete under way at a time, and stops when the service does not answer", async () => {
+  const world = new World({ latencyMs: 100 });
+  const row = world.one();
+  await removals(world, deletion(row));
+  assertEquals(world.acontext.maxInFlight, 1);
+
+  const other = world.one();
+  world.acontext.outage = "network";
+  assertEquals((await removals(world, deletion(other))).disk, { kind: "late" });
+  assertEquals(world.acontext.calls.deleteDisk, 1);
+});
+
+Deno.test("deleteRemote() gives a delete the time that its messages need, and no more than its worker has", async () => {
+  const world = new World();
+  for (
+    const [messages, msPerMessage, limitMs] of [
+      [0, null, 120_000],
+      [1_000, null, 140_000],
+      [2_000, 66, 264_000],
+      [5_000, 66, 400_000],
+    ] as const
+  ) {
+    const row = world.one();
+    await removals(world, deletion(row, { messages }), { ...frame(), msPerMessage });
+    assertEquals(world.acontext.deleteLimits.get(row.id), limitMs);
+  }
+  const tooLong = deletion(world.one(), { messages: 7_000 });
+  const within = { ...frame(), msPerMessage: 66 };
+  assertEquals((await removals(world, tooLong, within)).session, { kind: "late" });
+});
+
+Deno.test("a delete that is given up is slow, and always slow when it had a worker's whole life", async () => {
+  for (const [endBy, slow] of [[400_000, "always"], [200_000, "now"]] as const) {
+    const world = new World();
+    world.acontext.faults = [{ calls: ["deleteSession"], mishap: { kind: "slow", ms: 500_000 } }];
+    const attempt = await world.run(
+      deleteRemote(world.deps, deletion(world.one(), { messages: 5_000 }), { ...frame(), endBy }),
+    );
+    assertEquals([attempt.slow, attempt.inDoubt, attempt.sessionMs], [slow, true, null]);
+    assertEquals(world.clock.now(), endBy);
+  }
 });
 
 Deno.test("deleteRemote() leaves alone what is gone already", async () => {
   const world = new World();
   const row = world.one();
-  const attempt = await world.run(
-    deleteRemote(world.deps, deletion(row, { sessionGone: true, diskGone: true }), 60_000),
-  );
+  const attempt = await removals(world, deletion(row, { sessionGone: true, diskGone: true }));
   assertEquals(attempt, { session: null, disk: null });
   assertEquals([world.acontext.sessions.size, world.acontext.disks.size], [1, 1]);
 });
@@ -59,7 +144,7 @@ Deno.test("deleteRemote() deletes all that carries the mark, and nothing else, w
   const live = world.one();
   const row = world.halfMade({ session: true, disks: 3 });
   world.acontext.disks.set(uuid(0xf), null);
-  const attempt = await world.run(deleteRemote(world.deps, deletion(row), 60_000));
+  const attempt = await removals(world, deletion(row));
 
   assertEquals(attempt, { session: gone("deleted"), disk: gone("deleted") });
   assertEquals([...world.acontext.sessions.keys()], [live.id]);
@@ -69,7 +154,7 @@ Deno.test("deleteRemote() deletes all that carries the mark, and nothing else, w
 Deno.test("deleteRemote() proves by list that nothing was made when ids are unknown", async () => {
   const world = new World();
   const row = world.halfMade({ session: false, disks: 0 });
-  const attempt = await world.run(deleteRemote(world.deps, deletion(row), 60_000));
+  const attempt = await removals(world, deletion(row));
   assertEquals(attempt, { session: gone("absent"), disk: gone("absent") });
 });
 
@@ -78,7 +163,7 @@ Deno.test("deleteRemote() looks again when a marked resource answers 404", async
   const row = world.halfMade({ session: true, disks: 2 });
   const absent = { kind: "answer", outcome: { kind: "absent" } } as const;
   world.acontext.faults = [{ calls: ["deleteDisk"], times: 1, mishap: absent }];
-  const attempt = () => world.run(deleteRemote(world.deps, deletion(row), 60_000));
+  const attempt = () => removals(world, deletion(row));
 
   assertEquals((await attempt()).disk, { kind: "failed", error: "still_listed" });
   assertEquals(world.acontext.disks.size, 1);
@@ -89,7 +174,7 @@ Deno.test("deleteRemote() touches nothing and says unproven when the server igno
   const world = new World({ labels: false });
   const live = world.one();
   const row = world.halfMade({ session: true, disks: 0 });
-  const attempt = await world.run(deleteRemote(world.deps, deletion(row), 60_000));
+  const attempt = await removals(world, deletion(row));
   assertEquals(attempt.disk, gone("unproven"));
   assertEquals(world.acontext.disks.has(live.acontextDiskId ?? ""), true);
 });
@@ -97,7 +182,7 @@ Deno.test("deleteRemote() touches nothing and says unproven when the server igno
 Deno.test("deleteRemote() deletes a known disk when the server ignores labels", async () => {
   const world = new World({ labels: false });
   const row = world.one();
-  const attempt = () => world.run(deleteRemote(world.deps, deletion(row), 60_000));
+  const attempt = () => removals(world, deletion(row));
   assertEquals((await attempt()).disk, gone("deleted"));
   world.one();
   assertEquals((await attempt()).disk, gone("absent"));
@@ -107,7 +192,7 @@ Deno.test("deleteRemote() starts no delete when the deadline has passed", async 
   const world = new World();
   const row = world.one();
   await world.clock.advance(60_001);
-  const attempt = await world.run(deleteRemote(world.deps, deletion(row), 60_000));
+  const attempt = await removals(world, deletion(row));
   assertEquals(attempt, { session: { kind: "late" }, disk: { kind: "late" } });
   assertEquals([world.acontext.sessions.size, world.acontext.disks.size], [1, 1]);
 });
@@ -115,7 +200,7 @@ Deno.test("deleteRemote() starts no delete when the deadline has passed", async 
 Deno.test("deleteRemote() stops between marked disks when the deadline passes", async () => {
   const world = new World({ latencyMs: 1000 });
   const row = world.halfMade({ session: false, disks: 5 });
-  const attempt = await world.run(deleteRemote(world.deps, deletion(row), 2500));
+  const attempt = await removals(world, deletion(row), frame(2500));
   assertEquals(attempt, { session: gone("absent"), disk: { kind: "late" } });
   assertEquals(world.acontext.deleteStarts, [1000, 2000]);
   assertEquals(world.acontext.disks.size, 3);
@@ -139,20 +224,21 @@ const REMOVALS: [Outcome<never>, unknown][] = [
 for (const [outcome, removal] of REMOVALS) {
   Deno.test(`deleteRemote() proves nothing when a call is ${JSON.stringify(outcome)}`, async () => {
     const mishap = { kind: "answer", outcome } as const;
+    const second = outcome.kind === "rejected" ? removal : { kind: "late" };
     for (const calls of [["deleteSession", "deleteDisk"], ["findSessions", "findDisks"]] as const) {
       const world = new World();
       const row = world.one();
       world.acontext.faults = [{ calls: [...calls], mishap }];
-      const attempt = () => world.run(deleteRemote(world.deps, deletion(row), 60_000));
+      const attempt = () => removals(world, deletion(row));
       // Only what is gone already has to be looked for.
       if (calls[0] === "findSessions") {
         assertEquals(await attempt(), { session: gone("deleted"), disk: gone("deleted") });
       }
-      assertEquals(await attempt(), { session: removal, disk: removal });
+      assertEquals(await attempt(), { session: removal, disk: second });
 
       const half = world.halfMade({ session: true, disks: 1 });
-      const marked = await world.run(deleteRemote(world.deps, deletion(half), 60_000));
-      assertEquals(marked, { session: removal, disk: removal });
+      const marked = await removals(world, deletion(half));
+      assertEquals(marked, { session: removal, disk: second });
     }
   });
 }
@@ -163,7 +249,7 @@ Deno.test("deleteRemote() does not believe in an absent disk when the key is ano
   const outcome = { kind: "rejected", status: 403, detail: "http_403" } as const;
   world.acontext.faults = [{ calls: ["deleteSession"], mishap: { kind: "answer", outcome } }];
   world.acontext.disks.clear();
-  const attempt = await world.run(deleteRemote(world.deps, deletion(row), 60_000));
+  const attempt = await removals(world, deletion(row));
   assertEquals(attempt.session, { kind: "failed", error: "http_403" });
   assertEquals(attempt.disk, { kind: "failed", error: "wrong_project" });
 });

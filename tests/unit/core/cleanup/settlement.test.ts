@@ -16,7 +16,11 @@ const DELETION = {
   sessionGone: false,
   diskGone: false,
   attempts: 0,
+  messages: 3,
+  inDoubt: false,
 };
+
+const NOTES = { inDoubt: false, repeated: 0, slow: "no", sessionMs: null } as const;
 
 const gone: Removal = { kind: "gone", proof: "deleted" };
 const throttled: Removal = { kind: "throttled", retryAfterMs: 700 };
@@ -74,15 +78,34 @@ const CASES: [Removal | null, Removal | null, Blame, Omit<Settlement, "id">][] =
 for (const [session, disk, blame, expected] of CASES) {
   const kinds = `session ${session?.kind ?? "gone before"}, disk ${disk?.kind ?? "gone before"}`;
   Deno.test(`settlementOf() reports "${expected.disposition}" when ${kinds}, the ${blame} to blame`, () => {
-    assertEquals(settlementOf(DELETION, { session, disk }, { blame }), {
+    assertEquals(settlementOf(DELETION, { session, disk, ...NOTES }, { blame }), {
       id: DELETION.id,
       ...expected,
     });
   });
 }
 
+Deno.test("settlementOf() tells what the next attempt and the receipt have to know", () => {
+  const notes = { inDoubt: true, repeated: 2, slow: "now", sessionMs: null } as const;
+  const attempt = { session: unanswered, disk: late, ...notes };
+  assertEquals(settlementOf(DELETION, attempt, { blame: "service" }), {
+    id: DELETION.id,
+    disposition: "defer",
+    error: "session: timeout; disk: late",
+    underWay: true,
+    inDoubt: true,
+    repeated: 2,
+    slow: true,
+  });
+  // No worker lives long enough, whoever is to blame.
+  const hopeless = settlementOf(DELETION, { ...attempt, slow: "always" }, { blame: "service" });
+  assertEquals([hopeless.disposition, hopeless.stuck], ["retry", true]);
+  const done = { session: gone, disk: gone, ...NOTES, sessionMs: 40 };
+  assertEquals(settlementOf(DELETION, done, { blame: "entry" }).sessionMs, 40);
+});
+
 Deno.test("retryAfterOf() is the longer wait when both resources are throttled", () => {
   const longer: Removal = { kind: "throttled", retryAfterMs: 900 };
-  assertEquals(retryAfterOf({ session: throttled, disk: longer }), 900);
-  assertEquals(retryAfterOf({ session: gone, disk: null }), 0);
+  assertEquals(retryAfterOf({ session: throttled, disk: longer, ...NOTES }), 900);
+  assertEquals(retryAfterOf({ session: gone, disk: null, ...NOTES }), 0);
 });

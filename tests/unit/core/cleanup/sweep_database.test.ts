@@ -40,8 +40,10 @@ Deno.test("sweep() ends with reason error when the adapter breaks its promise an
   const rows = world.expired(100);
   const { acontext } = world;
   const deleteDisk = acontext.deleteDisk.bind(acontext);
-  acontext.deleteDisk = (id) =>
-    id === rows[20]?.acontextDiskId ? Promise.reject(new TypeError("broken")) : deleteDisk(id);
+  acontext.deleteDisk = (id, limitMs) =>
+    id === rows[20]?.acontextDiskId
+      ? Promise.reject(new TypeError("broken"))
+      : deleteDisk(id, limitMs);
   const report = await world.run(world.sweep());
   assertEquals(report.stopReason, "error");
   assertEquals(world.events, ["sweep_run_failed"]);

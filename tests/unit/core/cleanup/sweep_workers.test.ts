@@ -6,7 +6,8 @@ Deno.test("sweep() finishes what a dead worker left when the lease has ended", a
   world.expired(20);
   await world.store.startRun({ runId: uuid(0xf1), force: false });
   await world.store.queueDue({ runId: uuid(0xf1), limit: 20 });
-  await world.store.claimDeletions({ limit: 20 }, { leaseId: uuid(0xf2), leaseSeconds: 80 });
+  const claimed = { limit: 20, maxMessages: 100 };
+  await world.store.claimDeletions(claimed, { leaseId: uuid(0xf2), leaseSeconds: 80 });
   for (const id of [...world.acontext.sessions.keys()].slice(0, 10)) {
     world.acontext.sessions.delete(id);
   }

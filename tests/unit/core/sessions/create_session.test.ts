@@ -195,6 +195,11 @@ Deno.test("createSession() answers session_busy and frees the lease when what it
     sessionProof: "absent",
     diskProof: null,
     lastError: null,
+    messages: null,
+    inDoubt: false,
+    slow: false,
+    holdsSlot: false,
+    repeatedDeletes: 0,
   });
   const error = await refused(world, "session_busy", { id: row.id });
   assertEquals(error.retryAfterSeconds, 30);

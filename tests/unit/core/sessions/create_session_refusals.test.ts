@@ -84,7 +84,8 @@ Deno.test("createSession() maps each refusal of the database", async () => {
   if (row) row.status = "deleting";
   await refused(world, "session_deleting", { id: row?.id ?? "" });
   world.store.sessions.clear();
-  const receipt = { reason: "requested", sessionProof: "deleted", diskProof: "deleted" } as const;
+  const proofs = { sessionProof: "deleted", diskProof: "deleted" } as const;
+  const receipt = { reason: "requested", ...proofs, repeatedDeletes: 0, sessionMs: null } as const;
   world.store.log.push({ ...receipt, id: ID, originId: ID, userId: ALICE, attempts: 0 });
   await refused(world, "session_deleted");
   await refused(world, "session_not_found", { id: ID, userId: BOB });

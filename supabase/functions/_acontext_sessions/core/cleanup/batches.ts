@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { HeldLease } from "../lease.ts";
+import type { HeldDeletions } from "./delete_limits.ts";
 import type { Deletion, DeletionStore, Settlement } from "./ports.ts";
 import type { Tally } from "./tally.ts";
 
@@ -13,7 +13,7 @@ const SETTLE_SIZE = 64;
 
 /** What one claim took. */
 export interface Batch {
-  lease: HeldLease;
+  lease: HeldDeletions;
   /** Entries without a report. */
   open: number;
   /** Not sent yet. */

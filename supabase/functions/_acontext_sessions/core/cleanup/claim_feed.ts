@@ -11,9 +11,14 @@
  *
  * @module
  */
-import { newLease } from "../lease.ts";
 import type { Clock, Randomness } from "../ports.ts";
 import type { RemoteResources } from "../resources.ts";
+import {
+  type DeleteLimits,
+  deletionLease,
+  mostMessages,
+  type WorkerLife,
+} from "./delete_limits.ts";
 import type { Batch, Claimed } from "./batches.ts";
 import type { CleanupStore, StopReason } from "./ports.ts";
 import type { Tally } from "./tally.ts";
@@ -28,14 +33,18 @@ export interface FeedDeps {
   acontext: RemoteResources;
   clock: Clock;
   random: Randomness;
+  deletes: DeleteLimits;
 }
 
 export interface FeedLimits {
   runId: string;
   /** Sessions at most. */
   limit: number;
-  /** Sessions worked on at a time. */
+  /** Deletes under way at a time. */
   concurrency: number;
+  worker: WorkerLife;
+  /** Milliseconds that a message adds to a delete; null when not known. */
+  msPerMessage: number | null;
 }
 
 /** What the feed sees of the run. */
@@ -122,8 +131,10 @@ export class ClaimFeed {
     if (this.#queuedAhead < wanted) await this.#queueMore();
     if (this.#run.isStopping()) return;
     const ahead = this.#queuedAhead;
-    const lease = newLease(this.#deps);
-    const deletions = await store.claimDeletions({ limit: wanted }, lease);
+    const { worker, msPerMessage } = this.#limits;
+    const lease = deletionLease(this.#deps, { worker, msPerMessage });
+    const maxMessages = mostMessages(msPerMessage);
+    const deletions = await store.claimDeletions({ limit: wanted, maxMessages }, lease);
     // A claim that came back short has met all that was due before it.
     this.#queuedAhead -= deletions.length < wanted ? ahead : Math.min(ahead, deletions.length);
     if (deletions.length > 0) this.#firstClaimAt ??= clock.now();

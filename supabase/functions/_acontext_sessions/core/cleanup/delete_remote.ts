@@ -2,12 +2,14 @@
  * Deletes the two remote resources of one queue entry and says, for each, how it was proven gone.
  *
  * A 404 alone proves nothing: Acontext answers it for an outage too. The proof is a list that succeeds and does not
- * contain the resource.
+ * contain the resource. Nor does a delete without an answer prove that nothing happened, so before another is sent the
+ * list is looked at.
  *
  * @module
  */
 import type { Clock, Outcome } from "../ports.ts";
 import type { RemoteResources } from "../resources.ts";
+import { hadWholeLife, limitOf, type Timeframe } from "./delete_limits.ts";
 import type { Deletion, Proof } from "./ports.ts";
 
 /** The result of one attempt at a resource. */
@@ -18,65 +20,82 @@ export type Removal =
   | { kind: "unavailable"; error: string; underWay: boolean }
   /** This resource cannot be deleted now. */
   | { kind: "failed"; error: string }
-  /** The lease leaves no time for another remote delete. */
+  /** There is no time for another remote delete, or the attempt at the other resource ended it. */
   | { kind: "late" };
 
 /** The result of one attempt at an entry; null for a resource that was gone before. */
 export interface Attempt {
   session: Removal | null;
   disk: Removal | null;
+  /** A delete was sent whose effect is not known. */
+  inDoubt: boolean;
+  /** Deletes sent although an earlier one may have had an effect. */
+  repeated: number;
+  /** A delete did not end within its limit. `always`: nor would it with all the time that a worker has. */
+  slow: "no" | "now" | "always";
+  /** How long Acontext took to delete the session; null when that was not seen. */
+  sessionMs: number | null;
 }
 
 interface Resource {
   /** Null when it is not known: the resource, if there is one, is found by its mark. */
   id: string | null;
-  /** An earlier attempt failed. */
-  retried: boolean;
-  remove(id: string): Promise<Outcome<null>>;
+  messages: number;
+  remove(id: string, limitMs: number): Promise<Outcome<null>>;
   /** `complete: false`: the service cannot tell whose these are. */
   find(): Promise<Outcome<{ ids: string[]; complete: boolean }>>;
 }
 
 /**
- * Deletes what is left of one entry, both resources in parallel.
+ * Deletes what is left of one entry, one remote delete at a time: an entry that is worked on is one delete under way.
  *
- * @param deadline The moment on `clock` after which no remote delete may start, so that none is under way when the
- *   lease ends.
+ * Each has the time that `frame` gives it, and none begins that could not be waited for.
  */
 export async function deleteRemote(
   { acontext, clock }: { acontext: RemoteResources; clock: Clock },
   deletion: Deletion,
-  deadline: number,
+  frame: Timeframe,
 ): Promise<Attempt> {
-  const mayDelete = () => clock.now() <= deadline;
-  const retried = deletion.attempts > 0;
-  const [session, disk] = await Promise.all([
-    deletion.sessionGone ? null : removeResource({
-      id: deletion.acontextSessionId,
-      retried,
-      remove: (id) => acontext.deleteSession(id),
-      find: async () => {
-        const found = await acontext.findSessions(deletion.originId);
-        return found.kind === "done"
-          ? { kind: "done", value: { ids: found.value.ids, complete: true } }
-          : found;
-      },
-    }, mayDelete),
-    deletion.diskGone ? null : removeResource({
-      id: deletion.acontextDiskId,
-      retried,
-      remove: (id) => acontext.deleteDisk(id),
-      find: async () => {
-        const found = await acontext.findDisks(deletion.originId);
-        return found.kind === "done"
-          ? { kind: "done", value: { ids: found.value.ids, complete: found.value.filtered } }
-          : found;
-      },
-    }, mayDelete),
-  ]);
+  const removing = new Removing(clock, frame, deletion.inDoubt);
+  const session = deletion.sessionGone ? null : await removing.remove({
+    id: deletion.acontextSessionId,
+    messages: deletion.messages ?? 0,
+    remove: async (id, limitMs) => {
+      const from = clock.now();
+      const removed = await acontext.deleteSession(id, limitMs);
+      if (removed.kind === "done") removing.sessionMs = Math.round(clock.now() - from);
+      return removed;
+    },
+    find: async () => {
+      const found = await acontext.findSessions(deletion.originId);
+      return found.kind === "done"
+        ? { kind: "done", value: { ids: found.value.ids, complete: true } }
+        : found;
+    },
+  });
+  const disk = deletion.diskGone ? null : endsAttempt(session) ? LATE : await removing.remove({
+    id: deletion.acontextDiskId,
+    messages: 0,
+    remove: (id, limitMs) => acontext.deleteDisk(id, limitMs),
+    find: async () => {
+      const found = await acontext.findDisks(deletion.originId);
+      return found.kind === "done"
+        ? { kind: "done", value: { ids: found.value.ids, complete: found.value.filtered } }
+        : found;
+    },
+  });
+  const { inDoubt, repeated, slow, sessionMs } = removing;
+  const notes = { inDoubt, repeated, slow, sessionMs };
   return isForeign(session) && disk?.kind === "gone" && disk.proof === "absent"
-    ? { session, disk: { kind: "failed", error: "wrong_project" } }
-    : { session, disk };
+    ? { session, disk: { kind: "failed", error: "wrong_project" }, ...notes }
+    : { session, disk, ...notes };
+}
+
+const LATE: Removal = { kind: "late" };
+
+/** What stopped the first delete would stop the second, too. */
+function endsAttempt(session: Removal | null): boolean {
+  return session?.kind === "throttled" || session?.kind === "unavailable";
 }
 
 /** The key belongs to another Acontext project, in which a disk of ours neither exists nor is listed. */
@@ -84,51 +103,84 @@ function isForeign(session: Removal | null): boolean {
   return session?.kind === "failed" && session.error === "http_403";
 }
 
-function removeResource(resource: Resource, mayDelete: () => boolean): Promise<Removal> {
-  return resource.id === null
-    ? removeByMark(resource, mayDelete)
-    : removeById(resource, resource.id, mayDelete);
-}
+/** One attempt at an entry: what is done to its resources, and what has to be remembered of that. */
+class Removing {
+  inDoubt = false;
+  repeated = 0;
+  slow: Attempt["slow"] = "no";
+  sessionMs: number | null = null;
+  readonly #clock: Clock;
+  readonly #frame: Timeframe;
+  readonly #wasInDoubt: boolean;
 
-async function removeById(
-  resource: Resource,
-  id: string,
-  mayDelete: () => boolean,
-): Promise<Removal> {
-  if (!mayDelete()) return { kind: "late" };
-  const removed = await resource.remove(id);
-  if (removed.kind === "done") return { kind: "gone", proof: "deleted" };
-  // Old servers answer 500 for a missing session, so a repeated 500 is worth a look at the list too.
-  const maybeAbsent = removed.kind === "absent" ||
-    (removed.kind === "unknown" && removed.detail === "http_500" && resource.retried);
-  if (!maybeAbsent) return failure(removed);
-  const found = await resource.find();
-  if (found.kind !== "done") return failure(found);
-  return found.value.ids.includes(id)
-    ? { kind: "failed", error: "still_listed" }
-    : { kind: "gone", proof: "absent" };
-}
-
-async function removeByMark(resource: Resource, mayDelete: () => boolean): Promise<Removal> {
-  const found = await resource.find();
-  if (found.kind !== "done") return failure(found);
-  const { ids, complete } = found.value;
-  if (ids.length === 0) return { kind: "gone", proof: "absent" };
-  // A server that ignores labels cannot say whether a lost disk exists: record that, touch nothing.
-  if (!complete) return { kind: "gone", proof: "unproven" };
-  let claimedAbsent = false;
-  for (const id of ids) {
-    if (!mayDelete()) return { kind: "late" };
-    const removed = await resource.remove(id);
-    if (removed.kind === "absent") claimedAbsent = true;
-    else if (removed.kind !== "done") return failure(removed);
+  constructor(clock: Clock, frame: Timeframe, wasInDoubt: boolean) {
+    this.#clock = clock;
+    this.#frame = frame;
+    this.#wasInDoubt = wasInDoubt;
   }
-  if (!claimedAbsent) return { kind: "gone", proof: "deleted" };
-  const left = await resource.find();
-  if (left.kind !== "done") return failure(left);
-  return left.value.ids.length > 0
-    ? { kind: "failed", error: "still_listed" }
-    : { kind: "gone", proof: "absent" };
+
+  remove(resource: Resource): Promise<Removal> {
+    return resource.id === null ? this.#byMark(resource) : this.#byId(resource, resource.id);
+  }
+
+  async #byId(resource: Resource, id: string): Promise<Removal> {
+    if (this.#limit(resource) === null) return LATE;
+    if (this.#wasInDoubt) {
+      const found = await resource.find();
+      if (found.kind !== "done") return failure(found);
+      if (!found.value.ids.includes(id)) return { kind: "gone", proof: "absent" };
+    }
+    const removed = await this.#send(resource, id);
+    if (removed === null) return LATE;
+    if (removed.kind === "done") return { kind: "gone", proof: "deleted" };
+    if (removed.kind !== "absent") return failure(removed);
+    const found = await resource.find();
+    if (found.kind !== "done") return failure(found);
+    return found.value.ids.includes(id)
+      ? { kind: "failed", error: "still_listed" }
+      : { kind: "gone", proof: "absent" };
+  }
+
+  async #byMark(resource: Resource): Promise<Removal> {
+    const found = await resource.find();
+    if (found.kind !== "done") return failure(found);
+    const { ids, complete } = found.value;
+    if (ids.length === 0) return { kind: "gone", proof: "absent" };
+    // A server that ignores labels cannot say whether a lost disk exists: record that, touch nothing.
+    if (!complete) return { kind: "gone", proof: "unproven" };
+    let claimedAbsent = false;
+    for (const id of ids) {
+      const removed = await this.#send(resource, id);
+      if (removed === null) return LATE;
+      if (removed.kind === "absent") claimedAbsent = true;
+      else if (removed.kind !== "done") return failure(removed);
+    }
+    if (!claimedAbsent) return { kind: "gone", proof: "deleted" };
+    const left = await resource.find();
+    if (left.kind !== "done") return failure(left);
+    return left.value.ids.length > 0
+      ? { kind: "failed", error: "still_listed" }
+      : { kind: "gone", proof: "absent" };
+  }
+
+  /** Null when there is no time for it. */
+  async #send(resource: Resource, id: string): Promise<Outcome<null> | null> {
+    const limitMs = this.#limit(resource);
+    if (limitMs === null) return null;
+    if (this.#wasInDoubt) this.repeated += 1;
+    const removed = await resource.remove(id, limitMs);
+    if (removed.kind === "unknown") {
+      this.inDoubt = true;
+      if (removed.detail === "timeout") {
+        this.slow = hadWholeLife(limitMs, this.#frame) ? "always" : "now";
+      }
+    }
+    return removed;
+  }
+
+  #limit({ messages }: Resource): number | null {
+    return limitOf(this.#frame, { messages, now: this.#clock.now() });
+  }
 }
 
 /** An error of Acontext's own; 502 and 504 come from a gateway that stopped waiting for it. */

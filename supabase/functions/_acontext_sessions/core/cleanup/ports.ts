@@ -19,6 +19,10 @@ export interface Deletion {
   sessionGone: boolean;
   diskGone: boolean;
   attempts: number;
+  /** Messages that the session had; null when not known. */
+  messages: number | null;
+  /** A delete was sent by an earlier attempt, and its effect is not known. */
+  inDoubt: boolean;
 }
 
 /** What happened to one claimed deletion. A resource without a proof still has to be deleted. */
@@ -35,11 +39,26 @@ export type Settlement = {
   error?: string;
   /** Acontext may still be working on a request that was given up: nothing is tried again within a minute. */
   underWay?: boolean;
+  /** A delete was sent whose effect is not known: the next attempt looks before it sends another. */
+  inDoubt?: boolean;
+  /** Deletes sent although an earlier one may have had an effect. */
+  repeated?: number;
+  /** A delete did not end within its limit: only a worker with most of its life before it tries again. */
+  slow?: boolean;
+  /** Nor would it with all the time that a worker has: an operator should look. */
+  stuck?: boolean;
+  /** Milliseconds that the session's delete took. */
+  sessionMs?: number;
 };
 
 export interface RunSettings {
   maxPerRun: number;
+  /** Deletes at a time that this run was granted. */
   concurrency: number;
+  /** Milliseconds that a message adds to a delete, by what was seen of late; null without experience. */
+  msPerMessage: number | null;
+  /** Milliseconds that Acontext takes for a small question at rest; null without experience. */
+  usualProbeMs: number | null;
 }
 
 export interface RunRequest {
@@ -50,7 +69,9 @@ export interface RunRequest {
 export type StartRunOutcome =
   | { outcome: "started"; settings: RunSettings }
   | { outcome: "duplicate" }
-  | { outcome: "disabled" };
+  | { outcome: "disabled" }
+  /** Other runs and calls have all the deletes that may be under way at a time. */
+  | { outcome: "busy" };
 
 export interface QueuedDue {
   expired: number;
@@ -76,6 +97,8 @@ export type RunResult = {
   deferred: number;
   stopReason: StopReason;
   errors: RunError[];
+  /** Milliseconds that Acontext took for a small question when the run began; null when it did not answer. */
+  probeMs: number | null;
 };
 
 export type RunError = { id: string; error: string };
@@ -91,6 +114,7 @@ export const STOP_REASONS = [
   "disabled",
   "dry_run",
   "duplicate",
+  "busy",
   "error",
 ] as const;
 export type StopReason = typeof STOP_REASONS[number];
@@ -105,14 +129,27 @@ export interface Settled {
 
 /** The deletion queue. Throws `AppError` `database_unavailable` when the database cannot be asked. */
 export interface DeletionStore {
-  claimDeletions(input: { limit: number }, lease: Lease): Promise<Deletion[]>;
   settleDeletions(leaseId: string, settlements: Settlement[]): Promise<Settled>;
+}
+
+/** Which deletions need long, by the messages of their sessions. */
+export interface LongDeletions {
+  /** Those with more. */
+  over: number;
+  /** That fit into what the worker has left: those with no more. */
+  fits: number;
+  /** Those with more fit into no worker's life. */
+  never: number;
 }
 
 /** The queue, and the runs that work through it. Throws as {@link DeletionStore} does. */
 export interface CleanupStore extends DeletionStore {
   startRun(request: RunRequest): Promise<StartRunOutcome>;
   previewSweep(input: { limit: number; force: boolean }): Promise<Preview>;
+  /** Without those whose sessions have more than `maxMessages`, and those that were slow. */
+  claimDeletions(input: { limit: number; maxMessages: number }, lease: Lease): Promise<Deletion[]>;
+  /** One deletion that needs long, with a slot of its own; null when there is none that fits, or no slot. */
+  claimLongDeletion(input: LongDeletions, lease: Lease): Promise<Deletion | null>;
   queueDue(input: { runId: string; limit: number }): Promise<QueuedDue>;
   finishRun(runId: string, result: RunResult): Promise<{ remaining: number; dispatched: number }>;
 }

@@ -1,6 +1,6 @@
 /**
- * The working part of a sweep: a fixed number of slots, each deleting one entry at a time, fed by claims and drained by
- * settlements. Claiming and settling go on beside the work.
+ * The working part of a sweep: slots, as many as the database granted, each deleting one entry at a time, fed by claims
+ * and drained by settlements. Claiming and settling go on beside the work. While Acontext is slow, some slots wait.
  *
  * A run is
  *
@@ -16,11 +16,13 @@
  */
 import { describeError } from "../errors.ts";
 import type { Log } from "../ports.ts";
+import { AdaptiveLimit } from "./adaptive_limit.ts";
 import { Batches, type Claimed } from "./batches.ts";
 import { CircuitBreaker } from "./circuit_breaker.ts";
 import { ClaimFeed, type FeedDeps, type FeedLimits } from "./claim_feed.ts";
 import { deleteRemote } from "./delete_remote.ts";
 import type { RunResult, StopReason } from "./ports.ts";
+import { Pulse } from "./pulse.ts";
 import { type Blame, retryAfterOf, settlementOf, verdictOf } from "./settlement.ts";
 import { Tally } from "./tally.ts";
 
@@ -33,6 +35,8 @@ export interface RunLimits extends FeedLimits {
   endsAt: number;
   /** Aborted when the worker is about to be shut down. */
   signal: AbortSignal;
+  /** Milliseconds that Acontext takes for a small question at rest; null when not known. */
+  usualProbeMs: number | null;
 }
 
 type State =
@@ -48,6 +52,8 @@ export class SweepRun {
   readonly #feed: ClaimFeed;
   readonly #batches: Batches;
   readonly #breaker: CircuitBreaker<{ report(blame: Blame): void }>;
+  readonly #atATime: AdaptiveLimit;
+  readonly #pulse: Pulse;
 
   constructor(deps: SweepDeps, limits: RunLimits) {
     this.#deps = deps;
@@ -61,6 +67,12 @@ export class SweepRun {
       probe: () => deps.acontext.probe(),
       decide: (failure, blame) => failure.report(blame),
     });
+    const { concurrency, usualProbeMs } = limits;
+    this.#atATime = new AdaptiveLimit(concurrency);
+    this.#pulse = new Pulse({ clock: deps.clock, probe: () => deps.acontext.probe() }, {
+      limit: this.#atATime,
+      usualMs: usualProbeMs,
+    });
   }
 
   /** Never throws: whatever goes wrong ends the run with a reason, and leases end by themselves. */
@@ -73,12 +85,15 @@ export class SweepRun {
     };
     signal.addEventListener("abort", shutDown, { once: true });
     if (signal.aborted) shutDown();
+    // While nothing is under way; the first claim goes on beside it.
+    else await Promise.all([this.#pulse.start(), this.#feed.refill()]);
     do {
       await this.#round();
       // What was given back for a moment, because of a 429 or a short lease, is due again.
     } while (this.#stopReason() === null && this.#tally.released > 0);
     signal.removeEventListener("abort", shutDown);
-    return this.#tally.result(this.#stopReason() ?? this.#feed.endReason);
+    await this.#pulse.settled();
+    return this.#tally.result(this.#stopReason() ?? this.#feed.endReason, this.#pulse.restMs);
   }
 
   async #round(): Promise<void> {
@@ -94,11 +109,24 @@ export class SweepRun {
 
   async #slot(): Promise<void> {
     try {
-      for (let next = await this.#next(); next !== null; next = await this.#next()) {
-        await this.#handle(next);
-      }
+      while (await this.#takeOne());
     } catch (error) {
       this.#fail(error);
+    }
+  }
+
+  /** Works on one entry. Resolves to false when there is none left in this round. */
+  async #takeOne(): Promise<boolean> {
+    await this.#atATime.enter();
+    try {
+      const next = await this.#next();
+      if (next === null) return false;
+      this.#pulse.beat();
+      await this.#handle(next);
+      this.#pulse.beat();
+      return true;
+    } finally {
+      this.#atATime.leave();
     }
   }
 
@@ -124,7 +152,7 @@ export class SweepRun {
 
   async #handle(claimed: Claimed): Promise<void> {
     const { deletion, batch } = claimed;
-    const attempt = await deleteRemote(this.#deps, deletion, batch.lease.deadline);
+    const attempt = await deleteRemote(this.#deps, deletion, batch.lease.frame);
     const report = (blame: Blame) =>
       this.#batches.report(claimed, settlementOf(deletion, attempt, { blame }));
     switch (verdictOf(attempt)) {
@@ -134,6 +162,7 @@ export class SweepRun {
         this.#breaker.recordSuccess();
         break;
       case "throttled":
+        this.#atATime.slower();
         this.#pause(retryAfterOf(attempt));
         report("service");
         break;
@@ -141,6 +170,7 @@ export class SweepRun {
         report("service");
         break;
       case "unavailable":
+        this.#atATime.slower();
         if (await this.#breaker.recordFailure({ report })) this.#stop("outage");
     }
   }

@@ -40,10 +40,16 @@ export function settlementOf(
     id: deletion.id,
     ...(session && { session }),
     ...(disk && { disk }),
-    disposition: dispositionOf(verdictOf(attempt), blame),
+    // What takes longer than a worker lives is no fault of the service as a whole.
+    disposition: dispositionOf(verdictOf(attempt), attempt.slow === "always" ? "entry" : blame),
     ...(error && { error }),
     ...(removals(attempt).some((removal) => removal.kind === "unavailable" && removal.underWay) &&
       { underWay: true }),
+    ...(attempt.inDoubt && { inDoubt: true }),
+    ...(attempt.repeated > 0 && { repeated: attempt.repeated }),
+    ...(attempt.slow !== "no" && { slow: true }),
+    ...(attempt.slow === "always" && { stuck: true }),
+    ...(attempt.sessionMs !== null && { sessionMs: attempt.sessionMs }),
   };
 }
 

@@ -5,7 +5,9 @@
  * @module
  */
 import type { CleanupStore, RunError, RunResult, StopReason } from "./ports.ts";
-import { type SweepDeps, SweepRun } from "./run.ts";
+import { lastStart } from "./delete_limits.ts";
+import { beginLongDeletion, type LongDeletionDeps } from "./long_deletion.ts";
+import { SweepRun } from "./run.ts";
 
 export interface SweepOptions {
   runId: string;
@@ -36,6 +38,8 @@ export interface SweepReport {
   stopReason: StopReason;
 }
 
+export type SweepDeps = LongDeletionDeps;
+
 const DRY_RUN_LIMIT = 100_000;
 
 /** @throws {AppError} `database_unavailable` when the run cannot be started or ended; leases end by themselves. */
@@ -45,21 +49,28 @@ export async function sweep(deps: SweepDeps, options: SweepOptions): Promise<Swe
   if (options.dryRun) return await preview(store, options);
 
   const startedAt = clock.now();
-  const endsAt = startedAt + options.timeBudgetMs;
+  const worker = deps.deletes.worker();
+  const endsAt = Math.min(
+    startedAt + options.timeBudgetMs,
+    lastStart(worker, deps.deletes.timeoutMs),
+  );
   const started = await store.startRun({ runId, force });
   if (started.outcome !== "started") {
-    return { ...emptyResult(started.outcome), runId, remaining: 0 };
+    return { ...emptyReport(started.outcome), runId, remaining: 0 };
   }
+  const { maxPerRun, ...settings } = started.settings;
+  await beginLongDeletion(deps, { runId, worker, msPerMessage: settings.msPerMessage });
   const run = new SweepRun(deps, {
     runId,
-    limit: options.limit ?? started.settings.maxPerRun,
-    concurrency: started.settings.concurrency,
+    limit: options.limit ?? maxPerRun,
+    ...settings,
+    worker,
     endsAt,
     signal: options.signal,
   });
   const result = await run.work();
   const { remaining, dispatched } = await store.finishRun(runId, result);
-  const { errors: _errors, ...counts } = result;
+  const { errors: _errors, probeMs: _probeMs, ...counts } = result;
   deps.log.info("run", {
     runId,
     task: "sweep",
@@ -68,7 +79,7 @@ export async function sweep(deps: SweepDeps, options: SweepOptions): Promise<Swe
     dispatched,
     ms: Math.round(clock.now() - startedAt),
   });
-  return { ...result, runId, remaining };
+  return { ...counts, errors: result.errors, runId, remaining };
 }
 
 async function preview(store: CleanupStore, options: SweepOptions): Promise<SweepReport> {
@@ -79,18 +90,18 @@ async function preview(store: CleanupStore, options: SweepOptions): Promise<Swee
   });
   const due = queued + stale + (tooManyExpiring ? 0 : expired);
   return {
-    ...emptyResult(tooManyExpiring ? "too_many_expiring" : "dry_run"),
+    ...emptyReport(tooManyExpiring ? "too_many_expiring" : "dry_run"),
     runId: options.runId,
     total: Math.min(due, limit),
     remaining: due,
   };
 }
 
-function emptyResult(stopReason: StopReason): RunResult {
+function emptyReport(stopReason: StopReason): Omit<RunResult, "probeMs"> {
   return { total: 0, deleted: 0, failed: 0, deferred: 0, errors: [], stopReason };
 }
 
 /** What is recorded of a run that threw; what it did before that is in the queue and the receipts. */
 export function failedSweep(runId: string, error: string): RunResult {
-  return { ...emptyResult("error"), errors: [{ id: runId, error }] };
+  return { ...emptyReport("error"), probeMs: null, errors: [{ id: runId, error }] };
 }

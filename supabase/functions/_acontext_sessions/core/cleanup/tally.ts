@@ -57,7 +57,7 @@ export class Tally {
     for (const { id } of kept) this.#failed.add(id);
   }
 
-  result(stopReason: StopReason): RunResult {
+  result(stopReason: StopReason, probeMs: number | null): RunResult {
     const total = this.#claimed.size;
     const failed = this.#failed.size;
     return {
@@ -67,6 +67,7 @@ export class Tally {
       deferred: Math.max(0, total - this.#deleted - failed),
       stopReason,
       errors: this.#errors,
+      probeMs,
     };
   }
 }

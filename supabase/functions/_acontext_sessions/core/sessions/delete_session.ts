@@ -3,11 +3,12 @@
  *
  * @module
  */
+import { type DeleteLimits, deletionLease, type HeldDeletions } from "../cleanup/delete_limits.ts";
 import { deleteRemote } from "../cleanup/delete_remote.ts";
+import type { Deletion } from "../cleanup/ports.ts";
 import { settlementOf } from "../cleanup/settlement.ts";
-import { AppError } from "../errors.ts";
-import { newLease } from "../lease.ts";
-import type { Clock, Log, Randomness } from "../ports.ts";
+import { AppError, describeError } from "../errors.ts";
+import type { Background, Clock, Log, Randomness } from "../ports.ts";
 import type { RemoteResources } from "../resources.ts";
 import type { SessionKey, SessionStore } from "./ports.ts";
 
@@ -17,11 +18,13 @@ export interface DeleteDeps {
   clock: Clock;
   random: Randomness;
   log: Log;
+  deletes: DeleteLimits;
+  background: Background;
 }
 
 /**
- * Hides the session at once and tries to delete its remote resources. `deleted` tells whether they are proven gone;
- * if not, the sweep does the rest.
+ * Hides the session at once and tries to delete its remote resources. `deleted` tells whether they are proven gone in
+ * the time of one request to Acontext; if not, the delete goes on after the answer, or the sweep does the rest.
  *
  * @throws {AppError} `session_not_found`, `database_unavailable`
  */
@@ -29,8 +32,9 @@ export async function deleteSession(
   deps: DeleteDeps,
   key: SessionKey,
 ): Promise<{ deleted: boolean }> {
-  const lease = newLease(deps);
-  const requested = await deps.store.requestDeletion(key, lease);
+  const { store, acontext, clock, deletes } = deps;
+  const lease = deletionLease(deps, { worker: deletes.worker(), msPerMessage: null });
+  const requested = await store.requestDeletion(key, lease);
   switch (requested.outcome) {
     case "not_found":
       throw new AppError("session_not_found");
@@ -39,15 +43,30 @@ export async function deleteSession(
     case "claimed":
       break;
   }
-  const attempt = await deleteRemote(deps, requested.deletion, lease.deadline);
+  const deleting = carryOut(deps, requested.deletion, lease);
+  // A caller that goes away must not end it.
+  deps.background(deleting.then(() => {}));
+  const waiting = new AbortController();
+  const tooLong = clock.sleep(acontext.timeoutMs, waiting.signal).then(() => false);
+  const deleted = await Promise.race([deleting, tooLong]);
+  waiting.abort();
+  return { deleted };
+}
+
+/** Never throws: the deletion is queued and its lease ends by itself, so for the owner the session is gone either way. */
+async function carryOut(
+  deps: DeleteDeps,
+  deletion: Deletion,
+  lease: HeldDeletions,
+): Promise<boolean> {
   try {
+    const attempt = await deleteRemote(deps, deletion, lease.frame);
     const settled = await deps.store.settleDeletions(lease.leaseId, [
-      settlementOf(requested.deletion, attempt, { blame: "service" }),
+      settlementOf(deletion, attempt, { blame: "service" }),
     ]);
-    return { deleted: settled.deleted === 1 };
-  } catch {
-    // The deletion is queued and its lease ends by itself: for the owner the session is gone either way.
-    deps.log.warn("settle_failed", { sessionId: key.sessionId });
-    return { deleted: false };
+    return settled.deleted === 1;
+  } catch (error) {
+    deps.log.warn("settle_failed", { sessionId: deletion.id, ...describeError(error) });
+    return false;
   }
 }

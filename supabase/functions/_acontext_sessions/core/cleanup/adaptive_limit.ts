@@ -1,0 +1,56 @@
+/**
+ * How many deletes a run has under way at a time: at most what it was granted, fewer while Acontext is slow, so that
+ * who else uses it hardly notices.
+ *
+ * Additive increase, multiplicative decrease, as congestion control does it.
+ *
+ * @module
+ */
+
+const DECREASE = 0.7;
+
+export class AdaptiveLimit {
+  #limit: number;
+  #underWay = 0;
+  #waiting: (() => void)[] = [];
+  #ended = false;
+  readonly #most: number;
+
+  /** Begins half-way. */
+  constructor(most: number) {
+    this.#most = most;
+    this.#limit = Math.ceil(most / 2);
+  }
+
+  get limit(): number {
+    return Math.max(1, Math.floor(this.#limit));
+  }
+
+  /** Resolves when one more may be under way. Each call is followed by one of {@link leave}. */
+  async enter(): Promise<void> {
+    while (!this.#ended && this.#underWay >= this.limit) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+    this.#underWay += 1;
+  }
+
+  leave(): void {
+    this.#underWay -= 1;
+    this.#waiting.shift()?.();
+  }
+
+  faster(): void {
+    this.#limit = Math.min(this.#most, this.#limit + 1);
+    this.#waiting.shift()?.();
+  }
+
+  slower(): void {
+    this.#limit = Math.max(1, this.#limit * DECREASE);
+  }
+
+  /** Nobody waits any longer: what is left to do is to see that there is nothing left. */
+  end(): void {
+    this.#ended = true;
+    for (const go of this.#waiting.splice(0)) go();
+  }
+}
