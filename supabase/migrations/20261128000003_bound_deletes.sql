@@ -4,15 +4,17 @@
 
 alter table acontext_sessions.deletion_queue
   add column messages integer,
-  add column in_doubt boolean not null default false,
+  add column session_in_doubt boolean not null default false,
+  add column disk_in_doubt boolean not null default false,
   add column slow boolean not null default false,
   add column holds_slot boolean not null default false,
   add column repeated_deletes integer not null default 0;
 
 comment on column acontext_sessions.deletion_queue.messages is
   'Messages that the session had when it was queued; null when not known. The time that its delete takes grows with them.';
-comment on column acontext_sessions.deletion_queue.in_doubt is
-  'A delete was sent whose effect is not known: the list is looked at before another is sent.';
+comment on column acontext_sessions.deletion_queue.session_in_doubt is
+  'A delete of the session was sent whose effect is not known: the list is looked at before another is sent.';
+comment on column acontext_sessions.deletion_queue.disk_in_doubt is 'As session_in_doubt, of the disk.';
 comment on column acontext_sessions.deletion_queue.slow is
   'A delete did not end within its limit: only a worker with most of its life before it tries again.';
 comment on column acontext_sessions.deletion_queue.holds_slot is
@@ -272,7 +274,8 @@ begin
     return jsonb_build_object('outcome', 'queued');
   end if;
   update acontext_sessions.deletion_queue as q
-  set in_doubt = q.in_doubt or q.lease_id is not null,
+  set session_in_doubt = q.session_in_doubt or q.lease_id is not null,
+    disk_in_doubt = q.disk_in_doubt or q.lease_id is not null,
     lease_id = p_lease_id,
     leased_until = v_now + make_interval(secs => p_lease_seconds),
     holds_slot = true,
@@ -306,7 +309,8 @@ as $$
     'diskGone', p_entry.disk_gone_at is not null,
     'attempts', p_entry.attempts,
     'messages', p_entry.messages,
-    'inDoubt', p_entry.in_doubt
+    'sessionInDoubt', p_entry.session_in_doubt,
+    'diskInDoubt', p_entry.disk_in_doubt
   );
 $$;
 
@@ -348,7 +352,8 @@ begin
   with claimed as (
     update acontext_sessions.deletion_queue as q
     -- A lease that ended without a report: what its holder did is not known.
-    set in_doubt = q.in_doubt or q.lease_id is not null,
+    set session_in_doubt = q.session_in_doubt or q.lease_id is not null,
+      disk_in_doubt = q.disk_in_doubt or q.lease_id is not null,
       lease_id = p_lease_id,
       leased_until = v_now + make_interval(secs => p_lease_seconds),
       holds_slot = false,
@@ -406,7 +411,8 @@ begin
     return null;
   end if;
   update acontext_sessions.deletion_queue as q
-  set in_doubt = q.in_doubt or q.lease_id is not null,
+  set session_in_doubt = q.session_in_doubt or q.lease_id is not null,
+    disk_in_doubt = q.disk_in_doubt or q.lease_id is not null,
     lease_id = p_lease_id,
     leased_until = v_now + make_interval(secs => p_lease_seconds),
     holds_slot = true,
@@ -452,7 +458,7 @@ begin
   with reported as materialized (
     select r.*
     from jsonb_to_recordset(p_settlements)
-      as r (id uuid, session acontext_sessions.deletion_proof, disk acontext_sessions.deletion_proof, disposition text, error text, "underWay" boolean, "inDoubt" boolean, repeated integer, slow boolean, stuck boolean, "sessionMs" integer)
+      as r (id uuid, session acontext_sessions.deletion_proof, disk acontext_sessions.deletion_proof, disposition text, error text, "underWay" boolean, "inDoubt" jsonb, repeated integer, slow boolean, stuck boolean, "sessionMs" integer)
   ),
   settled as (
     update acontext_sessions.deletion_queue as q
@@ -463,7 +469,8 @@ begin
       lease_id = null,
       leased_until = null,
       holds_slot = false,
-      in_doubt = q.in_doubt or coalesce(r."inDoubt", false),
+      session_in_doubt = q.session_in_doubt or coalesce(r."inDoubt" ? 'session', false),
+      disk_in_doubt = q.disk_in_doubt or coalesce(r."inDoubt" ? 'disk', false),
       slow = q.slow or coalesce(r.slow, false),
       repeated_deletes = q.repeated_deletes + coalesce(r.repeated, 0),
       last_error = coalesce(r.error, q.last_error),

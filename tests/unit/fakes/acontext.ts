@@ -71,14 +71,14 @@ export class FakeAcontext implements RemoteResources {
     findSessions: 0,
     findDisks: 0,
   };
-  maxInFlight = 0;
+  maxDeletesUnderWay = 0;
   overlappingDeletes = 0;
   /** When each delete began and took effect, on the fake clock. */
   readonly deletedAt = new Map<string, number>();
   readonly deleteStarts: number[] = [];
   /** How long each delete was given. */
   readonly deleteLimits = new Map<string, number>();
-  #inFlight = 0;
+  #deletes = 0;
   #deletesUnderWay = new Map<string, number>();
   readonly #clock: Clock;
   readonly #random: Randomness;
@@ -150,6 +150,7 @@ export class FakeAcontext implements RemoteResources {
     { remoteId: id, limitMs }: { remoteId: string; limitMs: number },
   ): Promise<Outcome<null>> {
     this.deleteLimits.set(id, limitMs);
+    this.maxDeletesUnderWay = Math.max(this.maxDeletesUnderWay, ++this.#deletes);
     const underWay = this.#deletesUnderWay.get(id) ?? 0;
     if (underWay > 0) this.overlappingDeletes++;
     this.#deletesUnderWay.set(id, underWay + 1);
@@ -161,6 +162,7 @@ export class FakeAcontext implements RemoteResources {
         return done(null);
       }, limitMs);
     } finally {
+      this.#deletes -= 1;
       this.#deletesUnderWay.set(id, (this.#deletesUnderWay.get(id) ?? 1) - 1);
     }
   }
@@ -170,39 +172,34 @@ export class FakeAcontext implements RemoteResources {
     id: string,
     whenDown: Outcome<never>,
     effect: () => Outcome<Value>,
-    limitMs = this.timeoutMs,
+    limitMs?: number,
   ): Promise<Outcome<Value>> {
     if (++this.calls[name] > 20_000) throw new Error(`Cannot call "${name}": a hot loop`);
     const mishap = this.#mishap(name, id);
-    this.#inFlight++;
-    this.maxInFlight = Math.max(this.maxInFlight, this.#inFlight);
-    try {
-      if (mishap?.kind === "late") {
-        void this.#clock.sleep(limitMs + mishap.ms).then(effect);
-        await this.#clock.sleep(limitMs);
-        return TIMEOUT;
-      }
-      const takesMs = this.#latencyMs / 2 + (mishap?.kind === "slow" ? mishap.ms : 0);
-      if (takesMs > limitMs) {
-        // Given up, and broken off for it.
-        await this.#clock.sleep(limitMs);
-        return TIMEOUT;
-      }
-      await this.#wait(takesMs);
-      const outcome = this.outage === "network"
-        ? { kind: "unavailable" as const, detail: "refused" }
-        : mishap?.kind === "answer"
-        ? mishap.outcome
-        : this.outage === "database"
-        ? whenDown
-        : effect();
-      await this.#wait(this.#latencyMs / 2);
-      if (mishap?.kind !== "lost") return outcome;
-      await this.#clock.sleep(limitMs - this.#latencyMs);
+    const givenUpMs = limitMs ?? this.timeoutMs;
+    if (mishap?.kind === "late") {
+      void this.#clock.sleep(givenUpMs + mishap.ms).then(effect);
+      await this.#clock.sleep(givenUpMs);
       return TIMEOUT;
-    } finally {
-      this.#inFlight--;
     }
+    const takesMs = this.#latencyMs / 2 + (mishap?.kind === "slow" ? mishap.ms : 0);
+    if (limitMs !== undefined && takesMs > limitMs) {
+      // Given up, and broken off for it.
+      await this.#clock.sleep(limitMs);
+      return TIMEOUT;
+    }
+    await this.#wait(takesMs);
+    const outcome = this.outage === "network"
+      ? { kind: "unavailable" as const, detail: "refused" }
+      : mishap?.kind === "answer"
+      ? mishap.outcome
+      : this.outage === "database"
+      ? whenDown
+      : effect();
+    await this.#wait(this.#latencyMs / 2);
+    if (mishap?.kind !== "lost") return outcome;
+    await this.#clock.sleep(givenUpMs - this.#latencyMs);
+    return TIMEOUT;
   }
 
   async #wait(ms: number): Promise<void> {

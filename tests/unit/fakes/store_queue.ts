@@ -28,7 +28,8 @@ function newEntry(id: string, reason: Reason, nextAttemptAt: number): QueueEntry
     diskProof: null,
     lastError: null,
     messages: null,
-    inDoubt: false,
+    sessionInDoubt: false,
+    diskInDoubt: false,
     slow: false,
     holdsSlot: false,
     repeatedDeletes: 0,
@@ -56,15 +57,16 @@ export function claim(
   { now, holdsSlot }: { now: number; holdsSlot: boolean },
 ): Deletion {
   // A lease that ended without a report.
-  if (entry.leaseId !== null) entry.inDoubt = true;
+  if (entry.leaseId !== null) entry.sessionInDoubt = entry.diskInDoubt = true;
   entry.holdsSlot = holdsSlot;
   entry.leaseId = leaseId;
   entry.leasedUntil = entry.nextAttemptAt = now + leaseSeconds * 1000;
   entry.claimed = true;
-  const { id, originId, acontextSessionId, acontextDiskId, attempts, messages, inDoubt } = entry;
+  const { id, originId, acontextSessionId, acontextDiskId, attempts, messages } = entry;
   return {
     messages,
-    inDoubt,
+    sessionInDoubt: entry.sessionInDoubt,
+    diskInDoubt: entry.diskInDoubt,
     id,
     originId,
     acontextSessionId,
@@ -151,7 +153,8 @@ export function settle(
   entry.leaseId = null;
   entry.leasedUntil = 0;
   entry.holdsSlot = false;
-  entry.inDoubt ||= settlement.inDoubt ?? false;
+  entry.sessionInDoubt ||= settlement.inDoubt?.includes("session") ?? false;
+  entry.diskInDoubt ||= settlement.inDoubt?.includes("disk") ?? false;
   entry.slow ||= settlement.slow ?? false;
   entry.repeatedDeletes += settlement.repeated ?? 0;
   entry.lastError = error ?? entry.lastError;

@@ -41,7 +41,8 @@ export interface QueueEntry {
   diskProof: Proof | null;
   lastError: string | null;
   messages: number | null;
-  inDoubt: boolean;
+  sessionInDoubt: boolean;
+  diskInDoubt: boolean;
   slow: boolean;
   holdsSlot: boolean;
   repeatedDeletes: number;

@@ -33,7 +33,8 @@ const deletionSchema = z.object({
   diskGone: z.boolean(),
   attempts: count,
   messages: count.nullable(),
-  inDoubt: z.boolean(),
+  sessionInDoubt: z.boolean(),
+  diskInDoubt: z.boolean(),
 });
 
 export const beginSchema = z.discriminatedUnion("outcome", [

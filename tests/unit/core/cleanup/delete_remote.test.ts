@@ -23,7 +23,8 @@ function deletion(row: SessionRow, changes: Partial<Deletion> = {}): Deletion {
     diskGone: false,
     attempts: 0,
     messages: 0,
-    inDoubt: false,
+    sessionInDoubt: false,
+    diskInDoubt: false,
     ...changes,
   };
 }
@@ -51,18 +52,18 @@ Deno.test("deleteRemote() that is in doubt looks before it sends another delete"
   world.acontext.faults = [
     { calls: ["deleteSession"], times: 1, mishap: { kind: "answer", outcome: HTTP_500 } },
   ];
-  const attempt = (inDoubt: boolean) =>
-    world.run(deleteRemote(world.deps, deletion(row, { inDoubt, diskGone: true }), frame()));
+  const attempt = (sessionInDoubt: boolean) =>
+    world.run(deleteRemote(world.deps, deletion(row, { sessionInDoubt, diskGone: true }), frame()));
 
   // Acontext may have counted references down before it failed.
   const first = await attempt(false);
   assertEquals(first.session, { kind: "unavailable", error: "http_500", underWay: false });
-  assertEquals([first.inDoubt, first.repeated], [true, 0]);
+  assertEquals([first.inDoubt, first.repeated], [["session"], 0]);
   assertEquals(world.acontext.calls.findSessions, 0);
 
   const second = await attempt(true);
   assertEquals(second.session, gone("deleted"));
-  assertEquals([second.inDoubt, second.repeated], [false, 1]);
+  assertEquals([second.inDoubt, second.repeated], [[], 1]);
   assertEquals(world.acontext.calls.findSessions, 1);
 
   const third = await attempt(true);
@@ -84,7 +85,7 @@ for (
     const world = new World();
     world.acontext.faults = [{ calls: ["deleteSession"], mishap: { kind: "answer", outcome } }];
     const attempt = await world.run(deleteRemote(world.deps, deletion(world.one()), frame()));
-    assertEquals(attempt.inDoubt, inDoubt);
+    assertEquals(attempt.inDoubt, inDoubt ? ["session"] : []);
   });
 }
 
@@ -92,7 +93,7 @@ Deno.test("deleteRemote() has one delete under way at a time, and stops when the
   const world = new World({ latencyMs: 100 });
   const row = world.one();
   await removals(world, deletion(row));
-  assertEquals(world.acontext.maxInFlight, 1);
+  assertEquals(world.acontext.maxDeletesUnderWay, 1);
 
   const other = world.one();
   world.acontext.outage = "network";
@@ -126,7 +127,7 @@ Deno.test("a delete that is given up is slow, and always slow when it had a work
     const attempt = await world.run(
       deleteRemote(world.deps, deletion(world.one(), { messages: 5_000 }), { ...frame(), endBy }),
     );
-    assertEquals([attempt.slow, attempt.inDoubt, attempt.sessionMs], [slow, true, null]);
+    assertEquals([attempt.slow, attempt.inDoubt, attempt.sessionMs], [slow, ["session"], null]);
     assertEquals(world.clock.now(), endBy);
   }
 });
@@ -202,8 +203,8 @@ Deno.test("deleteRemote() stops between marked disks when the deadline passes", 
   const row = world.halfMade({ session: false, disks: 5 });
   const attempt = await removals(world, deletion(row), frame(2500));
   assertEquals(attempt, { session: gone("absent"), disk: { kind: "late" } });
-  assertEquals(world.acontext.deleteStarts, [1000, 2000]);
-  assertEquals(world.acontext.disks.size, 3);
+  assertEquals(world.acontext.deleteStarts, [2000]);
+  assertEquals(world.acontext.disks.size, 4);
 });
 
 const REMOVALS: [Outcome<never>, unknown][] = [

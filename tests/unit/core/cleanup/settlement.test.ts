@@ -1,5 +1,8 @@
 import { assertEquals } from "@std/assert/mod.js";
-import type { Removal } from "../../../../supabase/functions/_acontext_sessions/core/cleanup/delete_remote.ts";
+import type {
+  Attempt,
+  Removal,
+} from "../../../../supabase/functions/_acontext_sessions/core/cleanup/delete_remote.ts";
 import type { Settlement } from "../../../../supabase/functions/_acontext_sessions/core/cleanup/ports.ts";
 import {
   type Blame,
@@ -17,10 +20,16 @@ const DELETION = {
   diskGone: false,
   attempts: 0,
   messages: 3,
-  inDoubt: false,
+  sessionInDoubt: false,
+  diskInDoubt: false,
 };
 
-const NOTES = { inDoubt: false, repeated: 0, slow: "no", sessionMs: null } as const;
+const NOTES: Omit<Attempt, "session" | "disk"> = {
+  inDoubt: [],
+  repeated: 0,
+  slow: "no",
+  sessionMs: null,
+};
 
 const gone: Removal = { kind: "gone", proof: "deleted" };
 const throttled: Removal = { kind: "throttled", retryAfterMs: 700 };
@@ -86,14 +95,20 @@ for (const [session, disk, blame, expected] of CASES) {
 }
 
 Deno.test("settlementOf() tells what the next attempt and the receipt have to know", () => {
-  const notes = { inDoubt: true, repeated: 2, slow: "now", sessionMs: null } as const;
-  const attempt = { session: unanswered, disk: late, ...notes };
+  const attempt: Attempt = {
+    session: unanswered,
+    disk: late,
+    inDoubt: ["session"],
+    repeated: 2,
+    slow: "now",
+    sessionMs: null,
+  };
   assertEquals(settlementOf(DELETION, attempt, { blame: "service" }), {
     id: DELETION.id,
     disposition: "defer",
     error: "session: timeout; disk: late",
     underWay: true,
-    inDoubt: true,
+    inDoubt: ["session"],
     repeated: 2,
     slow: true,
   });

@@ -27,7 +27,7 @@ for (
       assert([...world.store.queue.values()].every(({ attempts }) => attempts === 0));
 
       world.store.failure = () => null;
-      await world.clock.advance(80_000);
+      await world.clock.advance(310_000);
       await world.run(world.sweep());
       assertEquals(world.left(), NOTHING_LEFT);
       assertEquals(world.acontext.overlappingDeletes, 0);

@@ -46,8 +46,9 @@ for (const workers of [2, 4]) {
 
 Deno.test("sweep() never deletes one id twice at a time when the work is slow", async () => {
   const world = new World({ latencyMs: 9000, settings: { concurrency: 4 } });
+  world.lifetimeMs = 1_000_000;
   world.expired(150);
-  const workers = [world.sweep({ timeBudgetMs: 400_000 }), world.sweep({ timeBudgetMs: 400_000 })];
+  const workers = [world.sweep({ timeBudgetMs: 900_000 }), world.sweep({ timeBudgetMs: 900_000 })];
   const reports = await world.run(Promise.all(workers));
   assertEquals(reports.map(({ failed }) => failed), [0, 0]);
   assertEquals(world.left(), NOTHING_LEFT);

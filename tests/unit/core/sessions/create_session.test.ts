@@ -125,6 +125,7 @@ Deno.test("createSession() binds one disk and queues the others when several car
   assertEquals(world.acontext.disks.size, 3);
   assertEquals(world.leaked(), []);
 
+  await world.clock.advance(3_000);
   await world.run(world.sweep());
   assertEquals([...world.acontext.disks.keys()], [session.acontextDiskId ?? ""]);
   assertEquals(world.store.sessions.get(row.id)?.status, "active");
@@ -156,6 +157,7 @@ Deno.test("createSession() queues what it made when the session was deleted and 
 
   assertEquals(error instanceof AppError && error.code, "session_deleting");
   assertEquals(world.leaked(), []);
+  await world.clock.advance(3_000);
   await world.run(world.sweep());
   assertEquals(world.left(), NOTHING_LEFT);
 });
@@ -172,6 +174,7 @@ Deno.test("createSession() queues the half that it made when the session was del
 
   assertEquals(error instanceof AppError && error.code, "acontext_unavailable");
   assertEquals(world.leaked(), []);
+  await world.clock.advance(3_000);
   await world.run(world.sweep());
   assertEquals(world.left(), NOTHING_LEFT);
 });
@@ -196,7 +199,8 @@ Deno.test("createSession() answers session_busy and frees the lease when what it
     diskProof: null,
     lastError: null,
     messages: null,
-    inDoubt: false,
+    sessionInDoubt: false,
+    diskInDoubt: false,
     slow: false,
     holdsSlot: false,
     repeatedDeletes: 0,

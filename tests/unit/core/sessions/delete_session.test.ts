@@ -14,11 +14,12 @@ function proofs(world: World): [Proof, Proof][] {
   return world.store.log.map(({ sessionProof, diskProof }) => [sessionProof, diskProof]);
 }
 
-Deno.test("deleteSession() deletes both resources side by side and leaves a receipt", async () => {
+Deno.test("deleteSession() deletes both resources, one after the other, and leaves a receipt", async () => {
   const world = new World({ latencyMs: 1000 });
   const row = world.one();
   assertEquals(await remove(world, row), { deleted: true });
-  assertEquals(world.clock.now(), 1000);
+  assertEquals(world.clock.now(), 2000);
+  assertEquals(world.acontext.maxDeletesUnderWay, 1);
   assertEquals(world.left(), NOTHING_LEFT);
   assertEquals(proofs(world), [["deleted", "deleted"]]);
 });
@@ -53,7 +54,7 @@ Deno.test("deleteSession() does not believe a 404 when the list fails", async ()
 
   const { sessionProof, diskProof, attempts, nextAttemptAt, lastError } = world.entry(row.id);
   assertEquals([sessionProof, diskProof, attempts, nextAttemptAt], [null, null, 0, 60_000]);
-  assertEquals(lastError, "session: http_500; disk: http_500");
+  assertEquals(lastError, "session: http_500; disk: late");
   assertEquals(row.status, "deleting");
 });
 
@@ -93,6 +94,10 @@ Deno.test("deleteSession() is proven by the list when the answer was lost", asyn
     { calls: ["deleteSession"], times: 1, mishap: { kind: "lost" } },
   ];
   assertEquals(await remove(world, row), { deleted: false });
+  // Whoever asked has an answer in the time of one request; the delete is still waited for.
+  assertEquals(world.clock.now(), 10_000);
+  await world.run(world.settled());
+  assertEquals([world.clock.now(), world.entry(row.id).sessionInDoubt], [120_000, true]);
   await world.clock.advance(60_000);
   await world.run(world.sweep());
   assertEquals(proofs(world), [["absent", "deleted"]]);
@@ -131,10 +136,12 @@ Deno.test("deleteSession() answers not yet when the database fails at the report
   world.store.failure = () => null;
   assertEquals((await world.run(world.sweep())).total, 0);
 
-  await world.clock.advance(80_000);
+  await world.clock.advance(310_000);
   await world.run(world.sweep());
   assertEquals(world.left(), NOTHING_LEFT);
   assertEquals(proofs(world), [["absent", "absent"]]);
+  // The lease ended without a report, so the list was looked at before another delete would have been sent.
+  assertEquals(world.acontext.calls.deleteSession, 1);
 });
 
 Deno.test("deleteSession() counts no attempt when Acontext throttles", async () => {

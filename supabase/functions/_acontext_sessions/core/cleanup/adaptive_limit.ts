@@ -13,13 +13,11 @@ export class AdaptiveLimit {
   #limit: number;
   #underWay = 0;
   #waiting: (() => void)[] = [];
-  #ended = false;
   readonly #most: number;
 
-  /** Begins half-way. */
   constructor(most: number) {
     this.#most = most;
-    this.#limit = Math.ceil(most / 2);
+    this.#limit = most;
   }
 
   get limit(): number {
@@ -28,7 +26,7 @@ export class AdaptiveLimit {
 
   /** Resolves when one more may be under way. Each call is followed by one of {@link leave}. */
   async enter(): Promise<void> {
-    while (!this.#ended && this.#underWay >= this.limit) {
+    while (this.#underWay >= this.limit) {
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
     this.#underWay += 1;
@@ -46,11 +44,5 @@ export class AdaptiveLimit {
 
   slower(): void {
     this.#limit = Math.max(1, this.#limit * DECREASE);
-  }
-
-  /** Nobody waits any longer: what is left to do is to see that there is nothing left. */
-  end(): void {
-    this.#ended = true;
-    for (const go of this.#waiting.splice(0)) go();
   }
 }

@@ -76,8 +76,15 @@ export function limitOf(
   const left = endBy - now;
   const expected = messages * (msPerMessage ?? 0);
   if (now > startBy || left < Math.max(Math.min(LEAST_MS, timeoutMs), expected)) return null;
-  const wanted = Math.max(timeoutMs, 2 * messages * (msPerMessage ?? ASSUMED_MS_PER_MESSAGE));
-  return Math.min(wanted, left);
+  return Math.min(Math.max(timeoutMs, 2 * expectedMs({ msPerMessage }, messages)), left);
+}
+
+/** Milliseconds that the delete of a session with so many messages should take. */
+export function expectedMs(
+  { msPerMessage }: Pick<Timeframe, "msPerMessage">,
+  messages: number,
+): number {
+  return messages * (msPerMessage ?? ASSUMED_MS_PER_MESSAGE);
 }
 
 /** Whether a delete had about all the time that a worker can ever give it. */

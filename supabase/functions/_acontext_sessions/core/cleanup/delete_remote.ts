@@ -9,7 +9,7 @@
  */
 import type { Clock, Outcome } from "../ports.ts";
 import type { RemoteResources } from "../resources.ts";
-import { hadWholeLife, limitOf, type Timeframe } from "./delete_limits.ts";
+import { expectedMs, hadWholeLife, limitOf, type Timeframe } from "./delete_limits.ts";
 import type { Deletion, Proof } from "./ports.ts";
 
 /** The result of one attempt at a resource. */
@@ -27,8 +27,8 @@ export type Removal =
 export interface Attempt {
   session: Removal | null;
   disk: Removal | null;
-  /** A delete was sent whose effect is not known. */
-  inDoubt: boolean;
+  /** Whose delete was sent, with an effect that is not known. */
+  inDoubt: ("session" | "disk")[];
   /** Deletes sent although an earlier one may have had an effect. */
   repeated: number;
   /** A delete did not end within its limit. `always`: nor would it with all the time that a worker has. */
@@ -38,9 +38,13 @@ export interface Attempt {
 }
 
 interface Resource {
+  kind: "session" | "disk";
   /** Null when it is not known: the resource, if there is one, is found by its mark. */
   id: string | null;
-  messages: number;
+  /** Null when it is not known how much there is to delete. */
+  messages: number | null;
+  /** An earlier delete was sent, and its effect is not known. */
+  inDoubt: boolean;
   remove(id: string, limitMs: number): Promise<Outcome<null>>;
   /** `complete: false`: the service cannot tell whose these are. */
   find(): Promise<Outcome<{ ids: string[]; complete: boolean }>>;
@@ -56,10 +60,12 @@ export async function deleteRemote(
   deletion: Deletion,
   frame: Timeframe,
 ): Promise<Attempt> {
-  const removing = new Removing(clock, frame, deletion.inDoubt);
+  const removing = new Removing(clock, frame);
   const session = deletion.sessionGone ? null : await removing.remove({
+    kind: "session",
     id: deletion.acontextSessionId,
-    messages: deletion.messages ?? 0,
+    inDoubt: deletion.sessionInDoubt,
+    messages: deletion.messages,
     remove: async (id, limitMs) => {
       const from = clock.now();
       const removed = await acontext.deleteSession(id, limitMs);
@@ -74,8 +80,10 @@ export async function deleteRemote(
     },
   });
   const disk = deletion.diskGone ? null : endsAttempt(session) ? LATE : await removing.remove({
+    kind: "disk",
     id: deletion.acontextDiskId,
-    messages: 0,
+    inDoubt: deletion.diskInDoubt,
+    messages: null,
     remove: (id, limitMs) => acontext.deleteDisk(id, limitMs),
     find: async () => {
       const found = await acontext.findDisks(deletion.originId);
@@ -105,18 +113,16 @@ function isForeign(session: Removal | null): boolean {
 
 /** One attempt at an entry: what is done to its resources, and what has to be remembered of that. */
 class Removing {
-  inDoubt = false;
+  readonly inDoubt: ("session" | "disk")[] = [];
   repeated = 0;
   slow: Attempt["slow"] = "no";
   sessionMs: number | null = null;
   readonly #clock: Clock;
   readonly #frame: Timeframe;
-  readonly #wasInDoubt: boolean;
 
-  constructor(clock: Clock, frame: Timeframe, wasInDoubt: boolean) {
+  constructor(clock: Clock, frame: Timeframe) {
     this.#clock = clock;
     this.#frame = frame;
-    this.#wasInDoubt = wasInDoubt;
   }
 
   remove(resource: Resource): Promise<Removal> {
@@ -125,7 +131,7 @@ class Removing {
 
   async #byId(resource: Resource, id: string): Promise<Removal> {
     if (this.#limit(resource) === null) return LATE;
-    if (this.#wasInDoubt) {
+    if (resource.inDoubt) {
       const found = await resource.find();
       if (found.kind !== "done") return failure(found);
       if (!found.value.ids.includes(id)) return { kind: "gone", proof: "absent" };
@@ -167,11 +173,11 @@ class Removing {
   async #send(resource: Resource, id: string): Promise<Outcome<null> | null> {
     const limitMs = this.#limit(resource);
     if (limitMs === null) return null;
-    if (this.#wasInDoubt) this.repeated += 1;
+    if (resource.inDoubt) this.repeated += 1;
     const removed = await resource.remove(id, limitMs);
     if (removed.kind === "unknown") {
-      this.inDoubt = true;
-      if (removed.detail === "timeout") {
+      this.inDoubt.push(resource.kind);
+      if (removed.detail === "timeout" && this.#mayNeedLonger(resource, limitMs)) {
         this.slow = hadWholeLife(limitMs, this.#frame) ? "always" : "now";
       }
     }
@@ -179,7 +185,13 @@ class Removing {
   }
 
   #limit({ messages }: Resource): number | null {
-    return limitOf(this.#frame, { messages, now: this.#clock.now() });
+    return limitOf(this.#frame, { messages: messages ?? 0, now: this.#clock.now() });
+  }
+
+  /** Not the delete of a few messages: there, an answer was lost. Of unknown size, twice is no accident. */
+  #mayNeedLonger({ messages, inDoubt }: Resource, limitMs: number): boolean {
+    if (messages === null) return inDoubt;
+    return expectedMs(this.#frame, messages) >= limitMs / 4;
   }
 }
 

@@ -21,8 +21,9 @@ export interface Deletion {
   attempts: number;
   /** Messages that the session had; null when not known. */
   messages: number | null;
-  /** A delete was sent by an earlier attempt, and its effect is not known. */
-  inDoubt: boolean;
+  /** A delete of it was sent by an earlier attempt, and its effect is not known. */
+  sessionInDoubt: boolean;
+  diskInDoubt: boolean;
 }
 
 /** What happened to one claimed deletion. A resource without a proof still has to be deleted. */
@@ -39,8 +40,8 @@ export type Settlement = {
   error?: string;
   /** Acontext may still be working on a request that was given up: nothing is tried again within a minute. */
   underWay?: boolean;
-  /** A delete was sent whose effect is not known: the next attempt looks before it sends another. */
-  inDoubt?: boolean;
+  /** Whose delete was sent, with an effect that is not known: the next attempt looks before it sends another. */
+  inDoubt?: ("session" | "disk")[];
   /** Deletes sent although an earlier one may have had an effect. */
   repeated?: number;
   /** A delete did not end within its limit: only a worker with most of its life before it tries again. */

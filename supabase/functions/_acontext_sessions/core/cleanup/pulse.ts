@@ -1,8 +1,9 @@
 /**
- * Feels, from time to time, how fast Acontext answers a small question, as any other client's may be, and lets a run
- * delete more or fewer at a time for it.
+ * Feels, twice a second, how fast Acontext answers a small question, as any other client's may be, and lets a run delete
+ * more or fewer at a time for it.
  *
- * Not by how long the deletes take: that depends on what they delete.
+ * Not by how long the deletes take: that depends on what they delete. For the same reason it notices first that
+ * Acontext no longer answers at all, while deletes are still waited for.
  *
  * @module
  */
@@ -15,62 +16,58 @@ const WINDOW = 3;
 /** Slower than so many times the usual, and more than noise, is too slow. */
 const FACTOR = 1.5;
 const NOISE_MS = 5;
+/** Beats without an answer, one after the other, after which nothing new is begun. */
+const SILENT_BEATS = 2;
 
 export interface PulseDeps {
   clock: Clock;
   probe: () => Promise<Outcome<null>>;
+  limit: AdaptiveLimit;
+  /** Called once it has been silent for too long. */
+  onSilence: () => void;
 }
 
 export class Pulse {
-  #usualMs: number | null;
-  #beatAt: number;
-  #beating: Promise<void> | null = null;
-  #last: number[] = [];
-  /** What the first answer took, before this run had deletes under way. */
+  /** Milliseconds that the first answer took; null as long as there was none. */
   restMs: number | null = null;
+  #usualMs: number | null;
+  #last: number[] = [];
+  #silent = 0;
   readonly #deps: PulseDeps;
-  readonly #limit: AdaptiveLimit;
 
-  /** @param options.usualMs By earlier runs, at rest. */
-  constructor(
-    deps: PulseDeps,
-    { limit, usualMs }: { limit: AdaptiveLimit; usualMs: number | null },
-  ) {
+  /** @param usualMs As earlier runs have seen it at rest; null when not known. */
+  constructor(deps: PulseDeps, usualMs: number | null) {
     this.#deps = deps;
-    this.#limit = limit;
     this.#usualMs = usualMs;
-    this.#beatAt = deps.clock.now();
   }
 
-  /** The first beat, at rest. Never throws. */
-  async start(): Promise<void> {
-    const ms = await this.#ask();
-    if (ms === null) return;
-    this.restMs = Math.round(ms);
-    this.#usualMs = Math.min(ms, this.#usualMs ?? ms);
-  }
-
-  /** To be called often; asks no more than every half second, and once at a time. */
-  beat(): void {
+  /** Goes on until `signal` is aborted. Begin it before anything is under way. Never throws. */
+  async run(signal: AbortSignal): Promise<void> {
     const { clock } = this.#deps;
-    if (this.#beating !== null || clock.now() < this.#beatAt + INTERVAL_MS) return;
-    this.#beatAt = clock.now();
-    this.#beating = this.#feel().finally(() => this.#beating = null);
+    while (!signal.aborted) {
+      this.#judge(await this.#ask());
+      await clock.sleep(INTERVAL_MS, signal);
+    }
   }
 
-  /** Resolves when no question is under way. */
-  async settled(): Promise<void> {
-    await this.#beating;
-  }
-
-  async #feel(): Promise<void> {
-    const ms = await this.#ask();
-    if (ms === null) return this.#limit.slower();
-    this.#usualMs ??= ms;
+  #judge(ms: number | null): void {
+    const { limit, onSilence } = this.#deps;
+    if (ms === null) {
+      limit.slower();
+      this.#silent += 1;
+      if (this.#silent === SILENT_BEATS) onSilence();
+      return;
+    }
+    this.#silent = 0;
+    if (this.restMs === null) {
+      this.restMs = Math.round(ms);
+      this.#usualMs = Math.min(ms, this.#usualMs ?? ms);
+      return;
+    }
     this.#last = [...this.#last, ms].slice(-WINDOW);
     const typical = this.#last.toSorted((a, b) => a - b)[this.#last.length >> 1] ?? ms;
-    if (typical > FACTOR * this.#usualMs + NOISE_MS) this.#limit.slower();
-    else this.#limit.faster();
+    if (typical > FACTOR * (this.#usualMs ?? ms) + NOISE_MS) limit.slower();
+    else limit.faster();
   }
 
   /** Milliseconds; null when there was no proper answer. */

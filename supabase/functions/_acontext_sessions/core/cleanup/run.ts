@@ -69,10 +69,12 @@ export class SweepRun {
     });
     const { concurrency, usualProbeMs } = limits;
     this.#atATime = new AdaptiveLimit(concurrency);
-    this.#pulse = new Pulse({ clock: deps.clock, probe: () => deps.acontext.probe() }, {
+    this.#pulse = new Pulse({
+      clock: deps.clock,
+      probe: () => deps.acontext.probe(),
       limit: this.#atATime,
-      usualMs: usualProbeMs,
-    });
+      onSilence: () => this.#stop("outage"),
+    }, usualProbeMs);
   }
 
   /** Never throws: whatever goes wrong ends the run with a reason, and leases end by themselves. */
@@ -85,14 +87,14 @@ export class SweepRun {
     };
     signal.addEventListener("abort", shutDown, { once: true });
     if (signal.aborted) shutDown();
-    // While nothing is under way; the first claim goes on beside it.
-    else await Promise.all([this.#pulse.start(), this.#feed.refill()]);
+    const ended = new AbortController();
+    if (!signal.aborted) void this.#pulse.run(ended.signal);
     do {
       await this.#round();
       // What was given back for a moment, because of a 429 or a short lease, is due again.
     } while (this.#stopReason() === null && this.#tally.released > 0);
     signal.removeEventListener("abort", shutDown);
-    await this.#pulse.settled();
+    ended.abort();
     return this.#tally.result(this.#stopReason() ?? this.#feed.endReason, this.#pulse.restMs);
   }
 
@@ -121,9 +123,7 @@ export class SweepRun {
     try {
       const next = await this.#next();
       if (next === null) return false;
-      this.#pulse.beat();
       await this.#handle(next);
-      this.#pulse.beat();
       return true;
     } finally {
       this.#atATime.leave();

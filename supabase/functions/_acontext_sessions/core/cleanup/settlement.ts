@@ -45,7 +45,7 @@ export function settlementOf(
     ...(error && { error }),
     ...(removals(attempt).some((removal) => removal.kind === "unavailable" && removal.underWay) &&
       { underWay: true }),
-    ...(attempt.inDoubt && { inDoubt: true }),
+    ...(attempt.inDoubt.length > 0 && { inDoubt: attempt.inDoubt }),
     ...(attempt.repeated > 0 && { repeated: attempt.repeated }),
     ...(attempt.slow !== "no" && { slow: true }),
     ...(attempt.slow === "always" && { stuck: true }),
