@@ -32,6 +32,10 @@ set max_workers = least(s.max_workers, 28),
   concurrency = least(s.concurrency, 28 / least(s.max_workers, 28))
 where s.only_row;
 
+-- A new project has changed nothing.
+delete from acontext_sessions.settings_log as l
+where l.changed_at = acontext_sessions.clock() and not exists (select 1 from public.session_mappings);
+
 alter table acontext_sessions.settings
   alter column concurrency set default 7,
   add constraint deletes_of_workers_within_limit check (max_workers * concurrency <= max_remote_deletes);
@@ -115,7 +119,9 @@ begin
     'outcome', 'ok',
     'acontextSessionId', v_session.acontext_session_id,
     'acontextDiskId', v_session.acontext_disk_id,
-    'writtenMsAgo', greatest(0, ceil(extract(epoch from v_now - v_session.last_write_at) * 1000))::bigint,
+    'writtenMsAgo', case when v_session.last_write_at is not null then
+      greatest(0, ceil(extract(epoch from v_now - v_session.last_write_at) * 1000))::bigint
+    end,
     'storedMessages', case when v_session.message_count_is_exact then
       v_session.message_count - (
         select count(*) from acontext_sessions.message_keys as k

@@ -674,4 +674,8 @@ alter table acontext_sessions.settings alter column retry_schedule set default '
 
 update acontext_sessions.settings as s set retry_schedule = '* * * * *' where s.retry_schedule = '*/5 * * * *';
 
+-- A new project has changed nothing.
+delete from acontext_sessions.settings_log as l
+where l.changed_at = acontext_sessions.clock() and not exists (select 1 from public.session_mappings);
+
 select acontext_sessions.schedule_jobs();

@@ -24,6 +24,7 @@ as $$
   )
   select gen_random_uuid(), gen_random_uuid(), 'orphan', acontext_sessions.clock(), 'absent', acontext_sessions.clock(), 'absent'
   from generate_series(1, p_count) as n;
+  update acontext_sessions.deletion_queue set next_attempt_at = acontext_sessions.clock() where lease_id is null;
 $$;
 
 -- Vault not configured

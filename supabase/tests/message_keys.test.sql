@@ -38,7 +38,10 @@ as $$ select s.message_count from public.session_mappings as s where s.id = test
 -- A life without accidents
 select is(
   pg_temp.begin(1) - 'mark',
-  jsonb_build_object('outcome', 'started', 'acontextSessionId', tests.session(1), 'acontextDiskId', tests.disk(1)),
+  jsonb_build_object(
+    'outcome', 'started', 'acontextSessionId', tests.session(1), 'acontextDiskId', tests.disk(1),
+    'writtenMsAgo', null, 'storedMessages', 0
+  ),
   'the first call with a key stores'
 );
 select is(pg_temp.count(1), 1, 'its message is counted');

@@ -42,7 +42,8 @@ select is(
   public.acontext_list_stuck(10),
   jsonb_build_array(jsonb_build_object(
     'id', tests.session(1), 'reason', 'requested', 'attempts', 10, 'requestedAt', acontext_sessions.clock(),
-    'nextAttemptAt', acontext_sessions.clock() + interval '6 hours', 'lastError', 'http_500', 'sessionGone', false,
+    'nextAttemptAt', acontext_sessions.clock() + interval '6 hours', 'lastError', 'http_500',
+    'messages', 0, 'repeatedDeletes', 0, 'sessionGone', false,
     'diskGone', false, 'acontextSessionId', tests.session(1), 'acontextDiskId', tests.disk(1)
   )),
   'from ten attempts on a deletion is stuck'

@@ -14,12 +14,13 @@ create function tests.calls_before() returns integer language sql
 as $$ select current_setting('tests.calls')::integer $$;
 select set_config('tests.calls', tests.calls()::text, true);
 grant execute on all functions in schema tests to service_role;
+update acontext_sessions.settings set concurrency = 2;
 
 -- Starting
 set local role service_role;
 select is(
   public.acontext_start_sweep(tests.run(1), false),
-  '{"outcome": "started", "settings": {"maxPerRun": 2000, "concurrency": 16}}'::jsonb,
+  '{"outcome": "started", "settings": {"maxPerRun": 2000, "concurrency": 2, "msPerMessage": null, "usualProbeMs": null}}'::jsonb,
   'a run that nobody requested is a manual one'
 );
 select results_eq(

@@ -8,7 +8,7 @@ select bag_eq(
     where jobname like 'acontext-sessions-%'$$,
   $$values
     ('acontext-sessions-cleanup', '0 0 * * *', 'select acontext_sessions.dispatch_sweep(''schedule'', true, false)', 'postgres', true),
-    ('acontext-sessions-retry', '*/5 * * * *', 'select acontext_sessions.dispatch_sweep(''retry'', false, false)', 'postgres', true),
+    ('acontext-sessions-retry', '* * * * *', 'select acontext_sessions.dispatch_sweep(''retry'', false, false)', 'postgres', true),
     ('acontext-sessions-reconcile', '0 4 * * 0', 'select acontext_sessions.dispatch_reconcile(''schedule'')', 'postgres', true),
     ('acontext-sessions-purge', '17 3 * * *', 'select acontext_sessions.purge_history()', 'postgres', true)$$,
   'the cron jobs are there'

@@ -13,7 +13,8 @@ select is(
   tests.request_deletion(1),
   jsonb_build_object('outcome', 'claimed', 'deletion', jsonb_build_object(
     'id', tests.session(1), 'originId', tests.session(1), 'acontextSessionId', tests.session(1),
-    'acontextDiskId', tests.disk(1), 'sessionGone', false, 'diskGone', false, 'attempts', 0
+    'acontextDiskId', tests.disk(1), 'sessionGone', false, 'diskGone', false, 'attempts', 0,
+    'messages', 0, 'sessionInDoubt', false, 'diskInDoubt', false
   )),
   'the owner''s call takes the deletion at once'
 );

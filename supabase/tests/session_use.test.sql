@@ -30,7 +30,10 @@ as $$ select (s.ctid, s.xmin, s.cmin)::text from public.session_mappings as s wh
 
 select is(
   pg_temp.use(1),
-  jsonb_build_object('outcome', 'ok', 'acontextSessionId', tests.session(1), 'acontextDiskId', tests.disk(1)),
+  jsonb_build_object(
+    'outcome', 'ok', 'acontextSessionId', tests.session(1), 'acontextDiskId', tests.disk(1),
+    'writtenMsAgo', null, 'storedMessages', 0
+  ),
   'the owner may use an active session, and learns where it is in Acontext'
 );
 select is(pg_temp.use(1, p_user_id => tests.bob()), '{"outcome": "not_found"}'::jsonb, 'another user may not');

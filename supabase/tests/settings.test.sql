@@ -44,7 +44,14 @@ from (values
   ('{"max_workers": 0}', 'new row for relation "settings" violates check constraint "max_workers_in_range"'),
   ('{"max_workers": 1.5}', 'invalid input syntax for type integer: "1.5"'),
   ('{"max_per_run": 100001}', 'new row for relation "settings" violates check constraint "max_per_run_in_range"'),
-  ('{"concurrency": 129}', 'new row for relation "settings" violates check constraint "concurrency_in_range"'),
+  ('{"concurrency": 129, "max_workers": 1, "max_remote_deletes": 256}',
+    'new row for relation "settings" violates check constraint "concurrency_in_range"'),
+  ('{"concurrency": 16}', '4 workers that each delete 16 at a time would exceed max_remote_deletes, which is 32'),
+  ('{"max_workers": 5}', '5 workers that each delete 7 at a time would exceed max_remote_deletes, which is 32'),
+  ('{"max_remote_deletes": 27}', '4 workers that each delete 7 at a time would exceed max_remote_deletes, which is 27'),
+  ('{"max_remote_deletes": 257}', 'new row for relation "settings" violates check constraint "max_remote_deletes_in_range"'),
+  ('{"max_messages_per_session": 0}',
+    'new row for relation "settings" violates check constraint "max_messages_per_session_positive"'),
   ('{"max_sessions_per_user": 0}',
     'new row for relation "settings" violates check constraint "max_sessions_per_user_positive"'),
   ('{"max_expiry_fraction": 0}',
@@ -72,7 +79,7 @@ cross join unnest(array['', 'every night', '61 * * * *', '* * * *']) as t (text)
 select ok(tests.unchanged(), 'what is refused changes no setting');
 select is(
   array[tests.schedule('cleanup'), tests.schedule('retry'), tests.schedule('reconcile')],
-  array['0 0 * * *', '*/5 * * * *', '0 4 * * 0'], 'and no schedule'
+  array['0 0 * * *', '* * * * *', '0 4 * * 0'], 'and no schedule'
 );
 reset role;
 select is((select count(*)::integer from cron.job where jobname like 'acontext-sessions-%'), 4, 'and removes no job');
@@ -84,14 +91,14 @@ select is(
   public.acontext_configure_cleanup('{}') ->> 'session_ttl', '30 days', 'no change answers all settings'
 );
 select is(
-  public.acontext_configure_cleanup('{"max_workers": 8, "max_sessions_per_user": 50}') - 'updated_at',
-  (select to_jsonb(b) - array['only_row', 'updated_at'] || '{"max_workers": 8, "max_sessions_per_user": 50}'
+  public.acontext_configure_cleanup('{"max_workers": 3, "max_sessions_per_user": 50}') - 'updated_at',
+  (select to_jsonb(b) - array['only_row', 'updated_at'] || '{"max_workers": 3, "max_sessions_per_user": 50}'
    from before as b),
   'a change answers all settings'
 );
 select is(
   (select (max_workers, max_sessions_per_user, concurrency, updated_at)::text from acontext_sessions.settings),
-  (8, 50, 16, acontext_sessions.clock())::text, 'it is stored, the others are kept'
+  (3, 50, 7, acontext_sessions.clock())::text, 'it is stored, the others are kept'
 );
 select is(
   public.acontext_configure_cleanup('{"max_sessions_per_user": null}') -> 'max_sessions_per_user', 'null'::jsonb,

@@ -9,11 +9,11 @@ select public.acontext_configure_cleanup('{}');
 select public.acontext_configure_cleanup('{"max_workers": 4}');
 select is((select count(*)::integer from acontext_sessions.settings_log), 0, 'what changes nothing is not logged');
 
-select public.acontext_configure_cleanup('{"max_workers": 8, "session_ttl": "7 days", "concurrency": 16}');
+select public.acontext_configure_cleanup('{"max_workers": 3, "session_ttl": "7 days", "concurrency": 7}');
 select results_eq(
   'select changed_at, changed_by, old, new from acontext_sessions.settings_log',
   $$values (acontext_sessions.clock(), 'postgres', '{"max_workers": 4, "session_ttl": "30 days"}'::jsonb,
-    '{"max_workers": 8, "session_ttl": "7 days"}'::jsonb)$$,
+    '{"max_workers": 3, "session_ttl": "7 days"}'::jsonb)$$,
   'a change is logged with the old and the new values of what changed'
 );
 
@@ -42,9 +42,9 @@ select throws_ok(
 );
 reset role;
 
-update acontext_sessions.settings set max_workers = 9;
+update acontext_sessions.settings set max_workers = 2;
 select is(
-  (select new from acontext_sessions.settings_log order by log_id desc limit 1), '{"max_workers": 9}'::jsonb,
+  (select new from acontext_sessions.settings_log order by log_id desc limit 1), '{"max_workers": 2}'::jsonb,
   'a change past acontext_configure_cleanup is logged too'
 );
 

@@ -15,16 +15,18 @@ select enum_has_labels('acontext_sessions', 'run_task', array['sweep', 'reconcil
 
 select columns_are('public', 'session_mappings', array[
   'id', 'user_id', 'status', 'title', 'metadata', 'pinned', 'ttl', 'message_count', 'acontext_session_id',
-  'acontext_disk_id', 'created_at', 'updated_at', 'last_activity_at', 'expires_at'
+  'acontext_disk_id', 'created_at', 'updated_at', 'last_activity_at', 'expires_at', 'last_write_at', 'message_count_is_exact'
 ]);
 select columns_are('acontext_sessions', 'deletion_queue', array[
   'id', 'origin_id', 'reason', 'user_id', 'acontext_session_id', 'acontext_disk_id', 'requested_at', 'attempts',
   'next_attempt_at', 'first_claimed_at', 'lease_id', 'leased_until', 'session_gone_at', 'session_proof',
-  'disk_gone_at', 'disk_proof', 'last_error'
+  'disk_gone_at', 'disk_proof', 'last_error', 'messages', 'session_in_doubt', 'disk_in_doubt', 'slow', 'holds_slot',
+  'repeated_deletes'
 ]);
 select columns_are('acontext_sessions', 'deletion_log', array[
   'log_id', 'id', 'origin_id', 'reason', 'user_id', 'acontext_session_id', 'acontext_disk_id', 'session_proof',
-  'session_gone_at', 'disk_proof', 'disk_gone_at', 'attempts', 'requested_at', 'finished_at'
+  'session_gone_at', 'disk_proof', 'disk_gone_at', 'attempts', 'requested_at', 'finished_at', 'messages',
+  'session_ms', 'repeated_deletes'
 ]);
 select columns_are('acontext_sessions', 'provisioning_leases', array['session_id', 'lease_id', 'leased_until']);
 select columns_are('acontext_sessions', 'message_keys', array[
@@ -40,12 +42,14 @@ select columns_are('acontext_sessions', 'restamp_state', array['only_row', 'afte
 select columns_are('acontext_sessions', 'settings_log', array['log_id', 'changed_at', 'changed_by', 'old', 'new']);
 select columns_are('acontext_sessions', 'runs', array[
   'id', 'task', 'trigger', 'status', 'expires_sessions', 'force', 'expiry_allowed', 'requested_at', 'started_at',
-  'finished_at', 'request_id', 'total', 'deleted', 'failed', 'deferred', 'expired', 'stale', 'errors', 'stop_reason'
+  'finished_at', 'request_id', 'total', 'deleted', 'failed', 'deferred', 'expired', 'stale', 'errors', 'stop_reason',
+  'slots', 'probe_ms'
 ]);
 select columns_are('acontext_sessions', 'settings', array[
   'only_row', 'cleanup_enabled', 'cleanup_schedule', 'retry_schedule', 'reconcile_schedule', 'session_ttl',
   'provisioning_timeout', 'deletion_grace', 'orphan_grace', 'touch_granularity', 'max_sessions_per_user', 'max_workers', 'max_per_run', 'concurrency',
-  'max_expiry_fraction', 'max_expiry_minimum', 'log_retention', 'updated_at'
+  'max_expiry_fraction', 'max_expiry_minimum', 'log_retention', 'updated_at', 'max_remote_deletes', 'max_messages_per_session',
+  'disable_task_tracking'
 ]);
 
 select col_type_is('public', 'session_mappings', c.name, c.type, c.name || ' is ' || c.type)
@@ -59,7 +63,7 @@ from (values
 select bag_eq(
   $$select attname::text from pg_attribute
     where attrelid = 'public.session_mappings'::regclass and attnum > 0 and not attnotnull$$,
-  array['user_id', 'title', 'ttl', 'acontext_session_id', 'acontext_disk_id', 'expires_at'],
+  array['user_id', 'title', 'ttl', 'acontext_session_id', 'acontext_disk_id', 'expires_at', 'last_write_at'],
   'the columns that may be null are the known ones'
 );
 
@@ -67,11 +71,12 @@ select bag_eq(
 select results_eq(
   'select to_jsonb(s) - array[''only_row'', ''updated_at''] from acontext_sessions.settings as s',
   $$values ('{
-    "cleanup_enabled": true, "cleanup_schedule": "0 0 * * *", "retry_schedule": "*/5 * * * *",
+    "cleanup_enabled": true, "cleanup_schedule": "0 0 * * *", "retry_schedule": "* * * * *",
     "reconcile_schedule": "0 4 * * 0", "session_ttl": "30 days", "provisioning_timeout": "00:10:00",
     "deletion_grace": "00:00:00", "orphan_grace": "01:00:00",
     "touch_granularity": "00:01:00", "max_sessions_per_user": null, "max_workers": 4, "max_per_run": 2000,
-    "concurrency": 16, "max_expiry_fraction": 0.5, "max_expiry_minimum": 100, "log_retention": "90 days"
+    "concurrency": 7, "max_remote_deletes": 32, "max_messages_per_session": null, "disable_task_tracking": false,
+    "max_expiry_fraction": 0.5, "max_expiry_minimum": 100, "log_retention": "90 days"
   }'::jsonb)$$,
   'the settings have their documented defaults'
 );
@@ -112,7 +117,8 @@ select bag_eq(
     'settings_pkey', 'settings_has_one_row', 'session_ttl_in_range', 'provisioning_timeout_in_range',
     'deletion_grace_in_range', 'orphan_grace_in_range', 'touch_granularity_in_range', 'max_sessions_per_user_positive',
     'max_workers_in_range', 'max_per_run_in_range', 'concurrency_in_range', 'max_expiry_fraction_in_range',
-    'max_expiry_minimum_in_range', 'log_retention_in_range'
+    'max_expiry_minimum_in_range', 'log_retention_in_range', 'max_remote_deletes_in_range',
+    'max_messages_per_session_positive', 'deletes_of_workers_within_limit'
   ],
   'settings has its constraints'
 );
@@ -166,7 +172,8 @@ select bag_eq(
   $$select indexrelid::regclass::text from pg_index where indrelid = 'acontext_sessions.deletion_queue'::regclass$$,
   array[
     'acontext_sessions.deletion_queue_pkey', 'acontext_sessions.deletion_queue_due', 'acontext_sessions.deletion_queue_acontext_session_id',
-    'acontext_sessions.deletion_queue_acontext_disk_id', 'acontext_sessions.deletion_queue_origin_id', 'acontext_sessions.deletion_queue_stuck'
+    'acontext_sessions.deletion_queue_acontext_disk_id', 'acontext_sessions.deletion_queue_origin_id', 'acontext_sessions.deletion_queue_stuck',
+    'acontext_sessions.deletion_queue_slots'
   ],
   'deletion_queue has its indexes'
 );
@@ -188,7 +195,7 @@ select bag_eq(
   array[
     'session_mappings guard_session_change', 'session_mappings follow_session_status',
     'session_mappings guard_session_delete', 'session_mappings refuse_truncate', 'session_mappings stamp_session',
-    'acontext_sessions.deletion_queue guard_queue_change', 'acontext_sessions.deletion_queue refuse_truncate'
+    'acontext_sessions.deletion_queue guard_queue_change', 'acontext_sessions.deletion_queue prepare_deletion', 'acontext_sessions.deletion_queue refuse_truncate'
   ],
   'every guard is in place and enabled'
 );

@@ -131,6 +131,7 @@ const FAULTS: Record<keyof typeof HEALTH_REASONS, Fault> = {
     },
     async heal(world) {
       await world.reconciled({ force: true });
+      await world.database.makeDue();
       assertEquals((await world.swept()).deleted, 11);
     },
   },

@@ -30,7 +30,12 @@ export interface TestStack extends Stack {
 }
 
 /** Short enough for tests that wait for them, long enough for a busy machine. */
-const ENV = { ACONTEXT_TIMEOUT_MS: "2000", CLEANUP_TIME_BUDGET_MS: "30000" };
+const ENV = {
+  ACONTEXT_TIMEOUT_MS: "2000",
+  ACONTEXT_DELETE_TIMEOUT_MS: "2000",
+  WORKER_LIFETIME_MS: "60000",
+  CLEANUP_TIME_BUDGET_MS: "30000",
+};
 
 const keyFile = z.object({ signingKey: z.looseObject({ kty: z.string(), kid: z.string() }) });
 

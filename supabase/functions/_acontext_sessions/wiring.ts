@@ -77,7 +77,7 @@ function assemble(env: Env, log: Log): Deps {
     log,
     deletes: {
       timeoutMs: env.deleteTimeoutMs,
-      worker: () => workerLife(env.workerLifetimeMs),
+      worker: () => workerLife(env.worker),
     },
     background: runInBackground,
   };

@@ -47,7 +47,7 @@ async function outcomes(
   await withAcontext(
     () => reaction,
     async (acontext) => {
-      for (const name of names) found[name] = await acontext[name](ID, 10_000);
+      for (const name of names) found[name] = await acontext[name](ID, options.timeoutMs ?? 300);
     },
     options,
   );

@@ -58,6 +58,11 @@ export function healthMetrics({ status, reasons }: Assessment, facts: HealthFact
       "How long the oldest due deletion has been due",
       single(queue.dueForSeconds ?? 0),
     ),
+    gauge(
+      "repeated_deletes",
+      "Deletes of the last seven days that were sent although an earlier one may have had an effect",
+      single(queue.repeatedDeletes),
+    ),
     gauge("queue_oldest_seconds", "Age of the oldest deletion", single(queue.oldestSeconds ?? 0)),
     gauge("expired", "Active sessions past their expiry", single(queue.expired.count)),
     gauge(

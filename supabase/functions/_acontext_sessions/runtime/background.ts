@@ -15,12 +15,13 @@ addEventListener("beforeunload", () => shutdown.abort());
 export const shutdownSignal: AbortSignal = shutdown.signal;
 
 /**
- * When a worker ends that lives for `lifetimeMs`, on the clock of `performance.now()`. The platform counts from the
- * worker's start, and a worker serves many requests. Elsewhere workers live on, and each request is given the same time.
+ * When this worker ends, on the clock of `performance.now()`. The hosted platform counts from the worker's start, and a
+ * worker serves many requests. Elsewhere workers live on, and each request is given the same time.
  */
-export function workerLife(lifetimeMs: number): { endsAt: number; totalMs: number } {
-  const from = edgeRuntime() === null ? performance.now() : loadedAt;
-  return { endsAt: from + lifetimeMs, totalMs: lifetimeMs };
+export function workerLife(
+  { lifetimeMs, hosted }: { lifetimeMs: number; hosted: boolean },
+): { endsAt: number; totalMs: number } {
+  return { endsAt: (hosted ? loadedAt : performance.now()) + lifetimeMs, totalMs: lifetimeMs };
 }
 
 /** Keeps the worker alive until `work` ends, where the runtime can. `work` has to deal with its own errors. */

@@ -12,8 +12,8 @@ export interface Env {
   acontext: { apiKey: string; baseUrl: string; timeoutMs: number };
   /** For one delete in Acontext. */
   deleteTimeoutMs: number;
-  /** From the start of a worker until the platform ends it. */
-  workerLifetimeMs: number;
+  /** How long the platform lets a worker live, and whether it is the hosted one, which ends workers. */
+  worker: { lifetimeMs: number; hosted: boolean };
   /** Marks what this deployment makes in Acontext. */
   namespace: string;
   cleanupTimeBudgetMs: number;
@@ -57,6 +57,8 @@ const variables = {
   ACONTEXT_DELETE_TIMEOUT_MS: wholeNumber(1_000, MAX_LIFETIME_MS).default(120_000),
   WORKER_LIFETIME_MS: wholeNumber(10_000, MAX_LIFETIME_MS).default(150_000),
   CLEANUP_TIME_BUDGET_MS: wholeNumber(100, MAX_TIME_BUDGET_MS).default(100_000),
+  /** Set on the hosted platform alone. Source: https://supabase.com/docs/guides/functions/secrets */
+  SB_EXECUTION_ID: z.string().optional(),
   SUPABASE_URL: httpUrl,
   SUPABASE_PUBLIC_URL: httpUrl.optional(),
   SUPABASE_PUBLISHABLE_KEYS: keys.default({}),
@@ -97,7 +99,10 @@ export function parseEnv(source: EnvSource): Env {
       timeoutMs: values.ACONTEXT_TIMEOUT_MS,
     },
     deleteTimeoutMs: values.ACONTEXT_DELETE_TIMEOUT_MS,
-    workerLifetimeMs: values.WORKER_LIFETIME_MS,
+    worker: {
+      lifetimeMs: values.WORKER_LIFETIME_MS,
+      hosted: values.SB_EXECUTION_ID !== undefined,
+    },
     namespace: values.SESSION_NAMESPACE ?? defaultNamespace(url),
     cleanupTimeBudgetMs: values.CLEANUP_TIME_BUDGET_MS,
     supabase: {

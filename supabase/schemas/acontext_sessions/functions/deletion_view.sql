@@ -17,7 +17,8 @@ CREATE OR REPLACE FUNCTION acontext_sessions.deletion_view (
     'diskGone', p_entry.disk_gone_at is not null,
     'attempts', p_entry.attempts,
     'messages', p_entry.messages,
-    'inDoubt', p_entry.in_doubt
+    'sessionInDoubt', p_entry.session_in_doubt,
+    'diskInDoubt', p_entry.disk_in_doubt
   );
 $function$;
 

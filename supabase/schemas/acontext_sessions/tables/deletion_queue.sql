@@ -53,7 +53,10 @@ ALTER TABLE "acontext_sessions"."deletion_queue"
   ADD COLUMN "messages" integer;
 
 ALTER TABLE "acontext_sessions"."deletion_queue"
-  ADD COLUMN "in_doubt" boolean NOT NULL DEFAULT false;
+  ADD COLUMN "session_in_doubt" boolean NOT NULL DEFAULT false;
+
+ALTER TABLE "acontext_sessions"."deletion_queue"
+  ADD COLUMN "disk_in_doubt" boolean NOT NULL DEFAULT false;
 
 ALTER TABLE "acontext_sessions"."deletion_queue"
   ADD COLUMN "slow" boolean NOT NULL DEFAULT false;
@@ -117,19 +120,21 @@ CREATE INDEX deletion_queue_stuck ON acontext_sessions.deletion_queue USING btre
 
 COMMENT ON COLUMN "acontext_sessions"."deletion_queue"."attempts" IS 'Attempts that failed.';
 
+COMMENT ON COLUMN "acontext_sessions"."deletion_queue"."disk_in_doubt" IS 'As session_in_doubt, of the disk.';
+
 COMMENT ON COLUMN "acontext_sessions"."deletion_queue"."first_claimed_at" IS 'Set by the first claim. From then on a remote delete may be in progress, so the session can no longer be restored.';
 
 COMMENT ON COLUMN "acontext_sessions"."deletion_queue"."holds_slot" IS 'Its lease counts by itself towards max_remote_deletes; what a run claims is counted with the run.';
 
 COMMENT ON COLUMN "acontext_sessions"."deletion_queue"."id" IS 'The session''s id; for an orphan an id that no client can foretell.';
 
-COMMENT ON COLUMN "acontext_sessions"."deletion_queue"."in_doubt" IS 'A delete was sent whose effect is not known: the list is looked at before another is sent.';
-
 COMMENT ON COLUMN "acontext_sessions"."deletion_queue"."messages" IS 'Messages that the session had when it was queued; null when not known. The time that its delete takes grows with them.';
 
 COMMENT ON COLUMN "acontext_sessions"."deletion_queue"."origin_id" IS 'The session id in the mark that the remote resources carry. Equals id except for orphans.';
 
 COMMENT ON COLUMN "acontext_sessions"."deletion_queue"."repeated_deletes" IS 'Deletes that were sent although an earlier one may have had an effect: where Acontext can count references down twice.';
+
+COMMENT ON COLUMN "acontext_sessions"."deletion_queue"."session_in_doubt" IS 'A delete of the session was sent whose effect is not known: the list is looked at before another is sent.';
 
 COMMENT ON COLUMN "acontext_sessions"."deletion_queue"."slow" IS 'A delete did not end within its limit: only a worker with most of its life before it tries again.';
 

@@ -34,7 +34,8 @@ begin
     return null;
   end if;
   update acontext_sessions.deletion_queue as q
-  set in_doubt = q.in_doubt or q.lease_id is not null,
+  set session_in_doubt = q.session_in_doubt or q.lease_id is not null,
+    disk_in_doubt = q.disk_in_doubt or q.lease_id is not null,
     lease_id = p_lease_id,
     leased_until = v_now + make_interval(secs => p_lease_seconds),
     holds_slot = true,

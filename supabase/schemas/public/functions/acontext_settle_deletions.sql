@@ -28,7 +28,7 @@ begin
   with reported as materialized (
     select r.*
     from jsonb_to_recordset(p_settlements)
-      as r (id uuid, session acontext_sessions.deletion_proof, disk acontext_sessions.deletion_proof, disposition text, error text, "underWay" boolean, "inDoubt" boolean, repeated integer, slow boolean, stuck boolean, "sessionMs" integer)
+      as r (id uuid, session acontext_sessions.deletion_proof, disk acontext_sessions.deletion_proof, disposition text, error text, "underWay" boolean, "inDoubt" jsonb, repeated integer, slow boolean, stuck boolean, "sessionMs" integer)
   ),
   settled as (
     update acontext_sessions.deletion_queue as q
@@ -39,7 +39,8 @@ begin
       lease_id = null,
       leased_until = null,
       holds_slot = false,
-      in_doubt = q.in_doubt or coalesce(r."inDoubt", false),
+      session_in_doubt = q.session_in_doubt or coalesce(r."inDoubt" ? 'session', false),
+      disk_in_doubt = q.disk_in_doubt or coalesce(r."inDoubt" ? 'disk', false),
       slow = q.slow or coalesce(r.slow, false),
       repeated_deletes = q.repeated_deletes + coalesce(r.repeated, 0),
       last_error = coalesce(r.error, q.last_error),

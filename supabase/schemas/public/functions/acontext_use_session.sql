@@ -56,7 +56,9 @@ begin
     'outcome', 'ok',
     'acontextSessionId', v_session.acontext_session_id,
     'acontextDiskId', v_session.acontext_disk_id,
-    'writtenMsAgo', greatest(0, ceil(extract(epoch from v_now - v_session.last_write_at) * 1000))::bigint,
+    'writtenMsAgo', case when v_session.last_write_at is not null then
+      greatest(0, ceil(extract(epoch from v_now - v_session.last_write_at) * 1000))::bigint
+    end,
     'storedMessages', case when v_session.message_count_is_exact then
       v_session.message_count - (
         select count(*) from acontext_sessions.message_keys as k

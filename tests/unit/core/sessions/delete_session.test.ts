@@ -54,7 +54,7 @@ Deno.test("deleteSession() does not believe a 404 when the list fails", async ()
 
   const { sessionProof, diskProof, attempts, nextAttemptAt, lastError } = world.entry(row.id);
   assertEquals([sessionProof, diskProof, attempts, nextAttemptAt], [null, null, 0, 60_000]);
-  assertEquals(lastError, "session: http_500; disk: late");
+  assertEquals(lastError, "session: http_500; disk: http_500");
   assertEquals(row.status, "deleting");
 });
 

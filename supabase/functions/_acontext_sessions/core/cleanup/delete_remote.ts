@@ -101,9 +101,10 @@ export async function deleteRemote(
 
 const LATE: Removal = { kind: "late" };
 
-/** What stopped the first delete would stop the second, too. */
+/** Whether what stopped the first delete would stop the second, too: anything but an error with this session. */
 function endsAttempt(session: Removal | null): boolean {
-  return session?.kind === "throttled" || session?.kind === "unavailable";
+  return session?.kind === "throttled" ||
+    (session?.kind === "unavailable" && session.error !== "http_500");
 }
 
 /** The key belongs to another Acontext project, in which a disk of ours neither exists nor is listed. */

@@ -54,6 +54,8 @@ export class SweepRun {
   readonly #breaker: CircuitBreaker<{ report(blame: Blame): void }>;
   readonly #atATime: AdaptiveLimit;
   readonly #pulse: Pulse;
+  readonly #ended = new AbortController();
+  #beating = false;
 
   constructor(deps: SweepDeps, limits: RunLimits) {
     this.#deps = deps;
@@ -87,14 +89,12 @@ export class SweepRun {
     };
     signal.addEventListener("abort", shutDown, { once: true });
     if (signal.aborted) shutDown();
-    const ended = new AbortController();
-    if (!signal.aborted) void this.#pulse.run(ended.signal);
     do {
       await this.#round();
       // What was given back for a moment, because of a 429 or a short lease, is due again.
     } while (this.#stopReason() === null && this.#tally.released > 0);
     signal.removeEventListener("abort", shutDown);
-    ended.abort();
+    this.#ended.abort();
     return this.#tally.result(this.#stopReason() ?? this.#feed.endReason, this.#pulse.restMs);
   }
 
@@ -123,6 +123,7 @@ export class SweepRun {
     try {
       const next = await this.#next();
       if (next === null) return false;
+      this.#feelPulse();
       await this.#handle(next);
       return true;
     } finally {
@@ -173,6 +174,13 @@ export class SweepRun {
         this.#atATime.slower();
         if (await this.#breaker.recordFailure({ report })) this.#stop("outage");
     }
+  }
+
+  /** Once there is something to delete, and until the run ends. */
+  #feelPulse(): void {
+    if (this.#beating) return;
+    this.#beating = true;
+    void this.#pulse.run(this.#ended.signal);
   }
 
   #giveBackUntouched(): void {

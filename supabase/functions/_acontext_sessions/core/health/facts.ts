@@ -51,6 +51,8 @@ export const healthFactsSchema = z.object({
     expiredForSeconds: seconds.nullable(),
     /** Age of the oldest request, looked for among the 10,000 entries that are due first. */
     oldestSeconds: seconds.nullable(),
+    /** Deletes of the last seven days that were sent although an earlier one may have had an effect. */
+    repeatedDeletes: count,
   }),
   runs: z.object({
     recent: z.array(runSchema),

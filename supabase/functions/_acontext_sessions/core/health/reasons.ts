@@ -50,12 +50,12 @@ export const HEALTH_REASONS = {
   backlog_growing: {
     severity: "degraded",
     remedy:
-      "Raise the throughput: npm run ops -- settings set max_workers=8 concurrency=32; in the meantime: npm run ops -- sweep",
+      "Find out what is slow: npm run ops -- runs; in the meantime: npm run ops -- sweep. Where Acontext can take more deletes at a time: npm run ops -- settings set max_remote_deletes=48 concurrency=11",
   },
   stuck_sessions: {
     severity: "degraded",
     remedy:
-      "See what Acontext says about each: npm run ops -- stuck; then npm run ops -- retry <id>",
+      "See what stands in the way of each: npm run ops -- stuck; then npm run ops -- retry <id>. needs_longer_worker: set WORKER_LIFETIME_MS to what the project's plan allows, at most 400000",
   },
   too_many_expiring: {
     severity: "degraded",
