@@ -43,6 +43,8 @@ export interface LoadOptions extends CallOptions {
   format?: Format;
   /** `[]` switches editing off. */
   editStrategies?: EditStrategy[];
+  /** Answer what is left when Acontext cannot read all messages, and say `incomplete`; default false: an error. */
+  allowIncomplete?: boolean;
   /** Links to attachments; default true. */
   withAssetPublicUrl?: boolean;
 }

@@ -349,6 +349,8 @@ export type MessagePage = {
     url: string;
     expiresAt: string;
   }>;
+  /** True when Acontext cannot read all messages and the request allowed that */
+  incomplete: boolean;
 };
 
 export type TokenCount = {
@@ -406,6 +408,7 @@ export type ErrorCode =
   | "not_restorable"
   | "body_too_large"
   | "unsupported_media_type"
+  | "file_unstorable"
   | "history_too_large"
   | "idempotency_mismatch"
   | "message_rejected"
@@ -415,6 +418,7 @@ export type ErrorCode =
   | "acontext_rejected"
   | "acontext_unavailable"
   | "auth_unavailable"
+  | "messages_incomplete"
   | "message_uncertain"
   | "database_unavailable";
 

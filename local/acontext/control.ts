@@ -34,9 +34,24 @@ const auditSchema = z.object({
   calls: z.record(z.string(), z.int()),
 });
 
+const contentSchema = z.object({
+  /** Keys in the object storage. */
+  objects: z.array(z.string()),
+  /** Of these, what no live message or file uses. */
+  leaks: z.array(z.string()),
+  /** Keys that a live message or file uses and that are not there. */
+  losses: z.array(z.string()),
+});
+
+export type Content = z.infer<typeof contentSchema>;
 export type Audit = z.infer<typeof auditSchema>;
 
 export const ageSchema = z.object({ seconds: z.number() });
+export const storageSchema = z.object({
+  down: z.boolean().optional(),
+  latencyMs: z.number().min(0).optional(),
+});
+export const messageIdSchema = z.object({ id: z.string() });
 export const versionSchema = z.object({ version: z.enum(VERSIONS) });
 export const skillInputSchema = z.object({
   name: z.string().default("skill"),
@@ -67,6 +82,14 @@ export interface Control {
   /** Makes every resource there is look this much older. */
   age(seconds: number): void;
   setVersion(version: Version): void;
+  /** What is in the object storage, who uses it, and what is missing. */
+  content(): Content;
+  /** How the object storage fares from now on. */
+  setStorage(storage: z.infer<typeof storageSchema>): void;
+  /** Removes the object that holds what a message says, behind everybody's back. */
+  loseMessage(id: string): void;
+  /** Empties the cache, which keeps the parts of a message for an hour, whatever became of the object. */
+  forgetCache(): void;
   /** Makes an agent skill with a disk of its own. */
   createSkill(input?: SkillInput): Skill;
   /** Makes many sessions with their disks at once, marked as this project marks them. */
@@ -102,6 +125,10 @@ export function createControlClient(controlUrl: string): ControlClient {
     reset: async () => void await call("POST", "/reset"),
     age: async (seconds) => void await call("POST", "/age", { seconds }),
     setVersion: async (version) => void await call("PUT", "/version", { version }),
+    content: async () => contentSchema.parse(await call("GET", "/content")),
+    setStorage: async (storage) => void await call("PUT", "/storage", storage),
+    loseMessage: async (id) => void await call("POST", "/lose-message", { id }),
+    forgetCache: async () => void await call("POST", "/forget-cache"),
     createSkill: async (input = {}) => skillSchema.parse(await call("POST", "/skills", input)),
     createMarked: async (input) => void await call("POST", "/sessions", input),
     createProject: async (apiKey) =>

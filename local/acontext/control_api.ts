@@ -5,8 +5,10 @@ import {
   ageSchema,
   type Control,
   markedInputSchema,
+  messageIdSchema,
   projectInputSchema,
   skillInputSchema,
+  storageSchema,
   versionSchema,
 } from "./control.ts";
 import { faultRuleSchema } from "./fault_rules.ts";
@@ -36,6 +38,19 @@ const ACTIONS: Record<string, Action> = {
     const { version } = versionSchema.parse(body);
     control.setVersion(version);
     return { version };
+  },
+  "GET /content": (control) => control.content(),
+  "PUT /storage": (control, body) => {
+    control.setStorage(storageSchema.parse(body));
+    return {};
+  },
+  "POST /lose-message": (control, body) => {
+    control.loseMessage(messageIdSchema.parse(body).id);
+    return {};
+  },
+  "POST /forget-cache": (control) => {
+    control.forgetCache();
+    return {};
   },
   "POST /skills": (control, body) => control.createSkill(skillInputSchema.parse(body ?? {})),
   "POST /sessions": (control, body) => {

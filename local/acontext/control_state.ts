@@ -1,6 +1,6 @@
 /** The control interface within the process. @module */
 
-import type { Audit, Control, MarkedInput, Skill, SkillInput } from "./control.ts";
+import type { Audit, Content, Control, MarkedInput, Skill, SkillInput } from "./control.ts";
 import { ageDatabase, emptyDatabase } from "./database.ts";
 import type { FaultPlan } from "./fault_rules.ts";
 import { isObject, type JsonObject } from "./json.ts";
@@ -25,11 +25,19 @@ export function createControl({ state, faults, calls, setVersion, projectId }: P
     reset() {
       emptyDatabase(state.database);
       state.deletions.reset();
+      Object.assign(state.storage, { down: false, latencyMs: 0 });
       faults.clear();
       calls.clear();
     },
     age: (seconds) => ageDatabase(state.database, Math.round(seconds * 1_000_000)),
     setVersion,
+    content: () => takeStock(state),
+    setStorage: (storage) => void Object.assign(state.storage, storage),
+    loseMessage(id) {
+      const message = state.messages.everywhere().find((known) => known.id === id);
+      if (message !== undefined) state.objects.delete(message.content.key);
+    },
+    forgetCache: () => state.messages.forgetCache(),
     createSkill: (input = {}) => createSkill(state, projectId, input),
     createMarked: (input) => createMarked(state, projectId, input),
     createProject: (apiKey) => state.projects.ensure(apiKey),
@@ -72,6 +80,21 @@ function createMarked(
   }
 }
 
+function takeStock(state: State): Content {
+  const used = new Set(state.artifacts.objectKeys());
+  for (const { content, parts } of state.messages.everywhere()) {
+    used.add(content.key);
+    for (const { asset } of parts) if (asset !== undefined) used.add(asset.s3_key);
+  }
+  const objects = state.objects.keys();
+  const there = new Set(objects);
+  return {
+    objects,
+    leaks: objects.filter((key) => !used.has(key)),
+    losses: [...used].filter((key) => !there.has(key)).toSorted(),
+  };
+}
+
 function takeAudit(state: State, calls: Map<string, number>): Audit {
   return {
     sessions: state.sessions.all().map(({ session, messages }) => ({
@@ -81,7 +104,7 @@ function takeAudit(state: State, calls: Map<string, number>): Audit {
     })),
     disks: state.disks.all(),
     users: state.users.identifiers(),
-    objects: state.objects.count(),
+    objects: state.objects.keys().length,
     overlappingDeletes: state.deletions.overlapping(),
     calls: Object.fromEntries(calls),
   };

@@ -1,6 +1,5 @@
-/** Keyset cursors: base64url of `timestamp|id`, unsigned, with no trace of the filter. @module */
+/** Keyset cursors: base64url of `nanoseconds|id`, unsigned, with no trace of the filter. @module */
 
-import { formatTimestamp } from "./timestamps.ts";
 import { parseUuid } from "./uuid.ts";
 
 /** The last row of a page. */
@@ -9,10 +8,10 @@ export interface Position {
   id: string;
 }
 
-const TIMESTAMP = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?Z$/;
+const NANOSECONDS = /^-?\d{1,19}$/;
 
 export function encodeCursor({ micros, id }: Position): string {
-  return btoa(`${formatTimestamp(micros)}|${id}`)
+  return btoa(`${BigInt(micros) * 1000n}|${id}`)
     .replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
 }
 
@@ -25,10 +24,8 @@ export function decodeCursor(cursor: string): Position | null {
     return null;
   }
   const [time = "", rawId = "", ...rest] = text.split("|");
-  const match = TIMESTAMP.exec(time);
   const id = parseUuid(rawId);
-  if (match === null || id === null || rest.length > 0) return null;
-  const [, date = "", fraction = ""] = match;
-  const micros = Date.parse(`${date}Z`) * 1000 + Number(fraction.padEnd(6, "0"));
-  return Number.isFinite(micros) ? { micros, id } : null;
+  if (!NANOSECONDS.test(time) || id === null || rest.length > 0) return null;
+  // PostgreSQL keeps microseconds.
+  return { micros: Number(BigInt(time) / 1000n), id };
 }

@@ -4,6 +4,8 @@ import { DatabaseSync } from "node:sqlite";
 
 const TABLES = [
   "materials",
+  "refs",
+  "pending_refs",
   "artifacts",
   "objects",
   "messages",
@@ -55,6 +57,9 @@ const SCHEMA = `
     role text not null,
     meta text not null,
     parts text not null,
+    parts_key text not null,
+    parts_sha256 text not null,
+    cached_until integer not null,
     status text not null,
     created_at integer not null
   );
@@ -83,8 +88,22 @@ const SCHEMA = `
   create table if not exists objects (
     key text primary key,
     mime text not null,
-    refs integer not null,
     data blob not null
+  );
+
+  create table if not exists refs (
+    project_id text not null,
+    sha256 text not null,
+    key text not null,
+    count integer not null,
+    primary key (project_id, sha256)
+  ) without rowid;
+
+  create table if not exists pending_refs (
+    project_id text not null,
+    sha256 text not null,
+    key text not null,
+    at integer not null
   );
 
   create table if not exists artifacts (
@@ -92,6 +111,7 @@ const SCHEMA = `
     path text not null,
     filename text not null,
     object_key text not null,
+    sha256 text not null,
     mime text not null,
     size integer not null,
     meta text not null,

@@ -8,6 +8,8 @@ export interface Faulty {
   handle(): Promise<Response>;
   /** The same after this long. */
   handleLate(ms: number): Promise<Response>;
+  /** Begins to, and dies after so many steps. */
+  handleUntil(steps: number): Promise<Response>;
   outage(): Response;
   sleep(ms: number): Promise<void>;
   /** Lets work go on after the answer. */
@@ -37,6 +39,9 @@ export async function applyFault(fault: Fault, faulty: Faulty): Promise<Response
       return failure({ status: 404, msg: "not found" });
     case "late":
       faulty.background(faulty.sleep(fault.ms).then(() => faulty.handle()));
+      throw dropped();
+    case "die":
+      await faulty.handleUntil(fault.afterSteps);
       throw dropped();
     case "stall":
       return stalled(await faulty.handle());

@@ -23,6 +23,8 @@ const faultSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("false404") }),
   /** Drops the connection now; the effect lands this much later. */
   z.object({ kind: z.literal("late"), ms: milliseconds }),
+  /** The server dies in the middle of a delete, after so many steps: what it has counted down stays so. */
+  z.object({ kind: z.literal("die"), afterSteps: z.int().min(0) }),
   /** Has the effect and sends the headers, then a body that never ends. */
   z.object({ kind: z.literal("stall") }),
 ]);

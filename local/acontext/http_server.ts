@@ -56,7 +56,10 @@ async function respond(
   incoming: IncomingMessage,
   outgoing: ServerResponse,
 ): Promise<void> {
-  const response = await standIn.fetch(await toRequest(incoming));
+  // As a Go server does: the work for a caller that has gone away is broken off where it stands.
+  const gone = new AbortController();
+  outgoing.once("close", () => gone.abort());
+  const response = await standIn.fetch(await toRequest(incoming, gone.signal));
   if (dropsConnections(standIn.control.faults())) outgoing.setHeader("connection", "close");
   outgoing.writeHead(response.status, Object.fromEntries(response.headers));
   if (response.body === null) {
@@ -71,7 +74,7 @@ async function respond(
   }
 }
 
-async function toRequest(incoming: IncomingMessage): Promise<Request> {
+async function toRequest(incoming: IncomingMessage, signal: AbortSignal): Promise<Request> {
   const { method = "GET", url = "/", headers } = incoming;
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   if (hasBody(headers)) { for await (const chunk of incoming) chunks.push(new Uint8Array(chunk)); }
@@ -81,6 +84,7 @@ async function toRequest(incoming: IncomingMessage): Promise<Request> {
   return new Request(`http://${headers.host ?? "127.0.0.1"}${url}`, {
     method,
     headers: named,
+    signal,
     ...(chunks.length === 0 ? {} : { body: new Blob(chunks) }),
   });
 }

@@ -28,3 +28,14 @@ export function textKindOf(mime: string): "text" | "json" | "csv" | null {
   if (mime === "text/csv") return "csv";
   return mime.startsWith("text/") ? "text" : null;
 }
+
+/** Extensions of which the server keeps the content in its database, too. */
+const READ_AS_TEXT =
+  ".txt .md .markdown .log .yml .yaml .xml .html .htm .json .csv .go .py .js .ts .tsx .jsx .java .cpp .c .h .hpp .cs .php .rb .rs .swift .kt .scala .sh .bash .zsh .sql .r .m .pl .lua .vim .dockerfile .makefile .cmake .proto .thrift .graphql .gql .vue .svelte .astro"
+    .split(" ");
+
+/** By its name, or because it begins like a text in UTF-16. */
+export function isReadAsText(filename: string, data: Uint8Array): boolean {
+  const mark = (data[0] ?? 0) * 256 + (data[1] ?? 0);
+  return READ_AS_TEXT.includes(extensionOf(filename)) || mark === 0xfffe || mark === 0xfeff;
+}

@@ -18,12 +18,13 @@ import { createFaultPlan, createSeededRandom, type FaultPlan } from "./fault_rul
 import { abilitiesOf, type StandInOptions } from "./options.ts";
 import { createRouter, type Match } from "./router.ts";
 import { ROUTES } from "./routes/table.ts";
-import type { State } from "./state.ts";
+import type { Call, State } from "./state.ts";
 import { createArtifactStore } from "./store/artifacts.ts";
 import { createDiskStore } from "./store/disks.ts";
 import { createMessageStore } from "./store/messages.ts";
 import { createObjectStore } from "./store/objects.ts";
 import { createProjectStore } from "./store/projects.ts";
+import { createReferenceStore } from "./store/references.ts";
 import { createSessionStore } from "./store/sessions.ts";
 import { createUserStore } from "./store/users.ts";
 import { createTimers } from "./timers.ts";
@@ -66,6 +67,8 @@ export function createAcontextStandIn(options: StandInOptions): AcontextStandIn 
     disks: createDiskStore(database),
     artifacts: createArtifactStore(database),
     objects: createObjectStore(database, uuid),
+    references: createReferenceStore(database, now),
+    storage: { down: false, latencyMs: 0 },
     deletions: createDeletionLog(),
     abilities: () => abilities,
     uuid,
@@ -97,12 +100,23 @@ export function createAcontextStandIn(options: StandInOptions): AcontextStandIn 
     },
   });
 
-  async function handle(request: Request, url: URL, match: Match): Promise<Response> {
+  async function handle(
+    request: Request,
+    url: URL,
+    match: Match,
+    diesAfter?: number,
+  ): Promise<Response> {
     const authorization = request.headers.get("authorization") ?? "";
     const key = authorization.startsWith(BEARER) ? authorization.slice(BEARER.length) : "";
     const projectId = state.projects.byKey(key);
     if (projectId === null && match.route.public === undefined) return unauthorized();
-    const call = { request, url, param: match.param, projectId: projectId ?? "" };
+    const call: Call = {
+      request,
+      url,
+      param: match.param,
+      projectId: projectId ?? "",
+      ...(diesAfter !== undefined && { diesAfter }),
+    };
     try {
       return await match.route.handle(call, state);
     } catch (error) {
@@ -125,6 +139,7 @@ export function createAcontextStandIn(options: StandInOptions): AcontextStandIn 
     if (fault === null) return await work();
     return await applyFault(fault, {
       handle: work,
+      handleUntil: (steps) => handle(request, url, match, steps),
       async handleLate(ms) {
         const late = () => state.sleep(ms).then(work);
         const kind = DELETED[name];

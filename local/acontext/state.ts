@@ -8,6 +8,7 @@ import type { DiskStore } from "./store/disks.ts";
 import type { MessageStore } from "./store/messages.ts";
 import type { ObjectStore } from "./store/objects.ts";
 import type { ProjectStore } from "./store/projects.ts";
+import type { ReferenceStore } from "./store/references.ts";
 import type { SessionStore } from "./store/sessions.ts";
 import type { UserStore } from "./store/users.ts";
 
@@ -20,6 +21,9 @@ export interface State {
   disks: DiskStore;
   artifacts: ArtifactStore;
   objects: ObjectStore;
+  references: ReferenceStore;
+  /** How the object storage fares. */
+  storage: { down: boolean; latencyMs: number };
   deletions: DeletionLog;
   abilities(): Abilities;
   uuid(): string;
@@ -37,4 +41,6 @@ export interface Call {
   /** The variable part of the path, decoded; empty when the route has none. */
   param: string;
   projectId: string;
+  /** Steps of work after which the server dies; absent when it lives. */
+  diesAfter?: number;
 }

@@ -2,7 +2,7 @@
 begin;
 \ir helpers/arrange.psql
 select no_plan();
-select tests.make_active(n) from generate_series(1, 9) as n;
+select tests.make_active(n) from generate_series(1, 10) as n;
 set local role service_role;
 
 create function pg_temp.begin(
@@ -147,6 +147,36 @@ reset role;
 select is_empty(
   $$select k.key_hash from acontext_sessions.message_keys as k where k.session_id = tests.session(9)$$,
   'a session takes its keys with it'
+);
+
+-- A message that is stored is a write, whether it is counted or was
+create function pg_temp.written(p_number integer)
+returns interval
+language sql
+as $$
+  select acontext_sessions.clock() - s.last_write_at from public.session_mappings as s where s.id = tests.session(p_number)
+$$;
+select pg_temp.begin(10, 1, 'w');
+select is(pg_temp.written(10), interval '0', 'a message that is begun is a write');
+select tests.pass(interval '61 seconds');
+select pg_temp.begin(10, 2, 'w', 'other');
+select is(pg_temp.written(10), interval '61 seconds', 'one that is refused is none');
+select is(pg_temp.begin(10, 2, 'w') ->> 'outcome', 'resumed', 'an attempt whose lease has ended is taken up');
+select is(pg_temp.written(10), interval '0', 'and may write');
+select is(pg_temp.begin(10, 3, 'x') -> 'storedMessages', '0'::jsonb, 'what is under way is not surely stored');
+update acontext_sessions.message_keys set message_id = tests.disk(91), message_created_at = acontext_sessions.clock()
+where session_id = tests.session(10) and key_hash = encode(sha256('x'::bytea), 'hex');
+select is(pg_temp.begin(10, 4, 'y') -> 'storedMessages', '1'::jsonb, 'what was settled is');
+
+-- Purged, what nobody has settled no longer counts
+select is(pg_temp.count(10), 3, 'all three are counted');
+select tests.pass(interval '2 days 1 second');
+reset role;
+select acontext_sessions.purge_history();
+select is(pg_temp.count(10), 1, 'a count that is not known to be true is taken back with its key');
+select is(
+  public.acontext_use_session(tests.alice(), tests.session(10), false) -> 'storedMessages', '1'::jsonb,
+  'so the bound stays true'
 );
 
 select * from finish();

@@ -45,7 +45,7 @@ export const assetSchema = z.object({
 export const messageSchema = z.object({
   id: z.uuid(),
   session_id: z.uuid(),
-  parent_id: z.null(),
+  parent_id: z.uuid().nullable(),
   role: z.enum(["user", "assistant"]),
   meta: z.record(z.string(), z.unknown()),
   parts: z.array(z.object({

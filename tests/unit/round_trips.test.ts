@@ -67,7 +67,13 @@ const A = "?filename=a.txt";
 
 /** In order: what one leaves behind the next one finds. */
 const TRIPS: Trip[] = [
-  { name: "store a message", request: message, status: 201, database: USE, acontext: 1 },
+  {
+    name: "store a message",
+    request: message,
+    status: 201,
+    database: ["beginMessage", "settleMessage"],
+    acontext: 1,
+  },
   {
     name: "store a message with a key",
     request: keyed,

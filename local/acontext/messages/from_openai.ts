@@ -44,7 +44,7 @@ export function fromOpenai(blob: unknown): IncomingMessage {
       return {
         role: "user",
         parts: requiredContent(message),
-        meta: { ...meta, source_role: message.role },
+        meta: { ...meta, original_role: message.role },
       };
     case "assistant":
       return { role: "assistant", parts: assistantParts(message), meta };

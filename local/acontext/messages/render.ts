@@ -9,10 +9,20 @@ import { toAnthropic } from "./to_anthropic.ts";
 import { toGemini } from "./to_gemini.ts";
 import { toOpenai } from "./to_openai.ts";
 
-export function render(format: Format, messages: readonly Message[], files: Files): JsonObject[] {
+export interface RenderContext {
+  files: Files;
+  /** The message before. */
+  parentOf(id: string): string | null;
+}
+
+export function render(
+  format: Format,
+  messages: readonly Message[],
+  { files, parentOf }: RenderContext,
+): JsonObject[] {
   switch (format) {
     case "acontext":
-      return messages.map(toAcontext);
+      return messages.map((message) => toAcontext(message, parentOf(message.id)));
     case "openai":
       return toOpenai(messages, files);
     case "anthropic":

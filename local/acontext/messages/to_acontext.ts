@@ -14,29 +14,23 @@ export function userMeta({ meta }: Message): JsonObject {
   return isObject(kept) ? kept : {};
 }
 
-export function toAcontext(message: Message): JsonObject {
+export function toAcontext(message: Message, parentId: string | null): JsonObject {
   const time = formatTimestamp(message.createdAt);
-  const meta = userMeta(message);
   return compact({
     id: message.id,
     session_id: message.sessionId,
-    parent_id: null,
+    parent_id: parentId,
     role: message.role,
     parts: message.parts.map(toPart),
     session_task_process_status: message.status,
-    meta: Object.keys(meta).length === 0 ? undefined : meta,
+    // The server's own notes, and the caller's meta in a member of its own.
+    meta: Object.keys(message.meta).length === 0 ? undefined : message.meta,
+    task_id: null,
     created_at: time,
     updated_at: time,
   });
 }
 
 function toPart({ type, text, asset, filename, meta }: Part): JsonObject {
-  return compact({
-    type,
-    text,
-    asset: asset === undefined
-      ? undefined
-      : compact({ s3_key: asset.s3_key, filename, content_type: asset.mime, size: asset.size_b }),
-    meta,
-  });
+  return compact({ type, text, asset, filename, meta });
 }

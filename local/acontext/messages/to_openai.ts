@@ -12,7 +12,7 @@ export function toOpenai(messages: readonly Message[], files: Files): JsonObject
     if (role === "assistant") return assistant(message);
     if (parts.length > 0 && parts.every(({ type }) => type === "tool-result")) return tool(parts);
     const name = metaText(meta, "name") || undefined;
-    const sourceRole = metaText(meta, "source_role") || "user";
+    const sourceRole = metaText(meta, "original_role") || "user";
     return compact({ role: sourceRole, content: content(parts, files), name });
   });
 }

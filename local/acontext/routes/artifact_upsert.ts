@@ -2,7 +2,8 @@
 
 import { badRequest, created, databaseError, failure, ok } from "../answer.ts";
 import { bindBody, readForm, textField } from "../body.ts";
-import { extensionOf, mediaTypeOf } from "../media_types.ts";
+import { countDown, StorageDown, storageStep } from "../content.ts";
+import { extensionOf, isReadAsText, mediaTypeOf } from "../media_types.ts";
 import type { Call, State } from "../state.ts";
 import { diskNotFound } from "./disks.ts";
 import { readMeta, renderArtifact, requireDisk } from "./artifact_answers.ts";
@@ -35,20 +36,40 @@ export async function upsertArtifact(call: Call, state: State): Promise<Response
   const filename = file.name.slice(file.name.lastIndexOf("/") + 1);
   const data = new Uint8Array(await file.arrayBuffer());
   const existing = state.artifacts.find(disk.id, directory, filename);
-  if (existing !== null) {
-    state.artifacts.delete(existing);
-    state.objects.release([existing.objectKey]);
-    await state.sleep(0);
-  }
   const { projectId } = call;
   const mime = mediaTypeOf(filename, file.type);
-  const stored = state.objects.put({ projectId, extension: extensionOf(filename), mime, data });
+  const asset = state.objects.nameOf({
+    projectId,
+    folder: "disks",
+    extension: extensionOf(filename),
+    mime,
+    data,
+    now: state.now(),
+  });
+  try {
+    if (existing !== null) {
+      state.artifacts.delete(existing);
+      await countDown(call, state, [existing.sha256]);
+    }
+    await storageStep(call, state);
+  } catch (error) {
+    if (error instanceof StorageDown) return databaseError("upload failed");
+    throw error;
+  }
+  // Content that is there already is found by its hash, whatever its key.
+  const objectKey = state.references.find(projectId, asset.sha256)?.key ?? asset.key;
+  state.objects.put(objectKey, { mime, data });
+  // PostgreSQL takes no NUL in a text, and what looks like one is kept in the row, too. The object stays behind.
+  if (data.includes(0) && isReadAsText(filename, data)) {
+    return databaseError('ERROR: invalid byte sequence for encoding "UTF8": 0x00 (SQLSTATE 22P05)');
+  }
   const now = state.micros();
   const artifact = {
     diskId: disk.id,
     path: directory,
     filename,
-    objectKey: stored.key,
+    objectKey,
+    sha256: asset.sha256,
     mime,
     size: data.length,
     meta,
@@ -58,9 +79,9 @@ export async function upsertArtifact(call: Call, state: State): Promise<Response
   try {
     state.artifacts.insert(artifact);
   } catch { // the disk went away, or somebody stored the same file, in between
-    state.objects.release([stored.key]);
     return databaseError("cannot create artifact record");
   }
+  state.references.add(projectId, { key: objectKey, sha256: asset.sha256 });
   return created(renderArtifact(artifact));
 }
 

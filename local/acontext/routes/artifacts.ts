@@ -1,6 +1,7 @@
 /** GET and DELETE /disk/:id/artifact, GET /disk/:id/artifact/ls. @module */
 
 import { badRequest, databaseError, ok } from "../answer.ts";
+import { countDown, StorageDown } from "../content.ts";
 import { readBoolean } from "../list_query.ts";
 import { textKindOf } from "../media_types.ts";
 import { publicLink } from "../public_link.ts";
@@ -39,11 +40,16 @@ function readContent({ mime, objectKey }: Artifact, state: State) {
 }
 
 /** Deletes a file; a missing one is a 500. */
-export function deleteArtifact(call: Call, state: State): Response {
+export async function deleteArtifact(call: Call, state: State): Promise<Response> {
   const artifact = findArtifact(call, state, 500);
   if (artifact instanceof Response) return artifact;
+  try {
+    await countDown(call, state, [artifact.sha256]);
+  } catch (error) {
+    if (error instanceof StorageDown) return databaseError("decrement asset reference");
+    throw error;
+  }
   state.artifacts.delete(artifact);
-  state.objects.release([artifact.objectKey]);
   return ok();
 }
 

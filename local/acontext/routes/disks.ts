@@ -2,6 +2,7 @@
 
 import { badRequest, created, failure, ok } from "../answer.ts";
 import { bindBody, textField } from "../body.ts";
+import { countDown, goOn, StorageDown } from "../content.ts";
 import { readListQuery, toPage } from "../list_query.ts";
 import type { Call, State } from "../state.ts";
 import type { Disk } from "../store/disks.ts";
@@ -50,11 +51,14 @@ export async function deleteDisk(call: Call, state: State): Promise<Response> {
   const disk = state.disks.find(call.projectId, id);
   if (disk === null) return diskNotFound();
   return await state.deletions.during(`disk ${id}`, call.request, async () => {
-    const keys = state.artifacts.objectKeys(id);
-    await state.sleep(0);
+    try {
+      await countDown(call, state, state.artifacts.hashes(id));
+    } catch (error) {
+      if (error instanceof StorageDown) return failure({ status: 500, msg: "database error" });
+      throw error;
+    }
+    await goOn(call, state);
     state.disks.delete(id);
-    await state.sleep(0);
-    state.objects.release(keys);
     return ok();
   });
 }

@@ -40,7 +40,8 @@ export async function loadMessages(call: Call, state: State): Promise<Response> 
   const session = requireSession(call, state, missing, missing);
   if (session instanceof Response) return session;
 
-  const page = cutPage(state.messages.list(session.id, input.list), input.list);
+  const rows = state.messages.list(session.id, input.list);
+  const page = cutPage(rows.filter((message) => isReadable(message, state)), input.list);
   const tokens = await loadTokenCounter();
   let messages: Message[];
   try {
@@ -52,7 +53,10 @@ export async function loadMessages(call: Call, state: State): Promise<Response> 
   const urls = input.withUrls ? assetUrls(messages, call, state) : {};
   const last = messages.at(-1);
   return ok({
-    items: render(input.format, messages, filesOf(state, urls)),
+    items: render(input.format, messages, {
+      files: filesOf(state, urls),
+      parentOf: parentsIn(state.messages.all(session.id)),
+    }),
     ids: messages.map(({ id }) => id),
     metas: messages.map(userMeta),
     ...(page.nextCursor === null ? {} : { next_cursor: page.nextCursor }),
@@ -94,6 +98,11 @@ function cutPage(rows: Message[], { limit, descending }: ListQuery) {
   return { messages, nextCursor };
 }
 
+/** What cannot be read is left out in silence, before the page is cut. */
+function isReadable({ content, cachedUntil }: Message, state: State): boolean {
+  return cachedUntil > state.now() || (!state.storage.down && state.objects.has(content.key));
+}
+
 type AssetUrls = Record<string, { url: string; expire_at: string }>;
 
 function assetUrls(messages: readonly Message[], call: Call, state: State): AssetUrls {
@@ -104,6 +113,12 @@ function assetUrls(messages: readonly Message[], call: Call, state: State): Asse
     sha256,
     { url: publicLink(call, state, { objectKey: s3_key, expiresAt }), expire_at },
   ]));
+}
+
+/** The message before each. */
+function parentsIn(messages: readonly Message[]): (id: string) => string | null {
+  const parents = new Map(messages.map(({ id }, index) => [id, messages[index - 1]?.id ?? null]));
+  return (id) => parents.get(id) ?? null;
 }
 
 function filesOf(state: State, urls: AssetUrls): Files {
@@ -117,7 +132,7 @@ function filesOf(state: State, urls: AssetUrls): Files {
 export async function tokenCounts(call: Call, state: State): Promise<Response> {
   const session = requireSession(call, state);
   if (session instanceof Response) return session;
-  const messages = state.messages.all(session.id);
+  const messages = state.messages.all(session.id).filter((message) => isReadable(message, state));
   const tokens = await loadTokenCounter();
   return ok({ total_tokens: tokens.ofMessages(messages) });
 }

@@ -17,10 +17,12 @@ import type { Part } from "../messages/part.ts";
 import { USER_META, userMeta } from "../messages/to_acontext.ts";
 import type { Call, State } from "../state.ts";
 import type { Message } from "../store/messages.ts";
+import type { Asset, PutObject, StoredObject } from "../store/objects.ts";
 import { formatTimestamp } from "../timestamps.ts";
 import { requireSession } from "./session_answers.ts";
 
 const MAX_META_BYTES = 64 * 1024;
+const CACHED_MS = 60 * 60 * 1000;
 
 interface Input {
   format: Format;
@@ -44,24 +46,39 @@ export async function storeMessage(call: Call, state: State): Promise<Response> 
     if (problem !== null) return databaseError(problem, 400);
   }
   const parts: Part[] = [];
+  const uploads: Upload[] = [];
   for (const [index, incoming] of input.message.parts.entries()) {
     const file = incoming.fileField === undefined ? null : input.files.get(incoming.fileField);
     if (file === undefined) {
       return databaseError(`parts[${index}]: missing uploaded file ${incoming.fileField}`, 400);
     }
-    parts.push(await toPart(incoming, { file, projectId: call.projectId, state }));
+    parts.push(await toPart(incoming, { file, projectId: call.projectId, state, uploads }));
   }
+  const { asset: content } = prepareUpload({
+    folder: "parts",
+    extension: ".json",
+    mime: "application/json",
+    data: new TextEncoder().encode(JSON.stringify(parts)),
+  }, { projectId: call.projectId, state, uploads });
   const message: Message = {
     id: state.uuid(),
     sessionId: session.id,
     role: input.message.role,
     meta: input.message.meta,
     parts,
+    content,
+    cachedUntil: state.now() + CACHED_MS,
     status: session.disableTaskTracking ? "disable_tracking" : "pending",
     createdAt: state.micros(),
   };
+  state.references.addLater(call.projectId, uploads.map(({ asset }) => asset));
+  // The answer does not wait for the object storage, nor does it tell when that is down.
+  for (const { asset, object } of state.storage.down ? [] : uploads) {
+    state.objects.put(asset.key, object);
+  }
+  const parentId = state.messages.all(session.id).at(-1)?.id ?? null;
   state.messages.insert(message);
-  return created(renderStored(message));
+  return created(renderStored(message, parentId));
 }
 
 async function readInput(request: Request, state: State): Promise<Input | Response> {
@@ -141,15 +158,35 @@ function answerGeminiCalls(message: IncomingMessage, earlier: readonly Message[]
   return null;
 }
 
-interface PartContext {
-  file: File | null;
+/** Content on its way to the object storage. */
+interface Upload {
+  asset: Asset;
+  object: StoredObject;
+}
+
+interface UploadContext {
   projectId: string;
   state: State;
+  uploads: Upload[];
+}
+
+interface PartContext extends UploadContext {
+  file: File | null;
+}
+
+function prepareUpload(
+  object: Omit<PutObject, "projectId" | "now">,
+  { projectId, state, uploads }: UploadContext,
+): Upload {
+  const asset = state.objects.nameOf({ ...object, projectId, now: state.now() });
+  const upload = { asset, object: { mime: object.mime, data: object.data } };
+  uploads.push(upload);
+  return upload;
 }
 
 async function toPart(
   { type, text, meta }: IncomingPart,
-  { file, projectId, state }: PartContext,
+  { file, ...context }: PartContext,
 ): Promise<Part> {
   const part: Part = {
     type,
@@ -159,7 +196,12 @@ async function toPart(
   if (file === null) return part;
   const data = new Uint8Array(await file.arrayBuffer());
   const mime = mediaTypeOf(file.name, file.type);
-  const stored = state.objects.put({ projectId, extension: extensionOf(file.name), mime, data });
+  const { asset: stored } = prepareUpload({
+    folder: "assets",
+    extension: extensionOf(file.name),
+    mime,
+    data,
+  }, context);
   const asset = {
     bucket: "acontext-assets",
     s3_key: stored.key,
@@ -171,12 +213,12 @@ async function toPart(
   return { ...part, asset, filename: file.name };
 }
 
-function renderStored(message: Message): JsonObject {
+function renderStored(message: Message, parentId: string | null): JsonObject {
   const time = formatTimestamp(message.createdAt);
   return {
     id: message.id,
     session_id: message.sessionId,
-    parent_id: null,
+    parent_id: parentId,
     role: message.role,
     meta: userMeta(message),
     parts: message.parts,

@@ -11,6 +11,7 @@ import { loadMessages, observingStatus, tokenCounts } from "./message_load.ts";
 import { storeMessage } from "./message_store.ts";
 import { sessionNotFound } from "./session_answers.ts";
 import { getConfigs, patchConfigs, putConfigs } from "./session_configs.ts";
+import { copySession } from "./session_copy.ts";
 import { createSession } from "./session_create.ts";
 import { deleteSession } from "./session_delete.ts";
 import { listSessions } from "./session_list.ts";
@@ -35,6 +36,7 @@ export const ROUTES: readonly Route[] = [
   { name: "GET /session", handle: listSessions, outage: broken },
   { name: "POST /session", handle: createSession, outage: broken },
   { name: "DELETE /session/:id", handle: deleteSession, outage: sessionNotFound },
+  { name: "POST /session/:id/copy", handle: copySession, outage: broken },
   { name: "GET /session/:id/configs", handle: getConfigs, outage: broken },
   { name: "PUT /session/:id/configs", handle: putConfigs, outage: broken },
   { name: "PATCH /session/:id/configs", handle: patchConfigs, outage: sessionNotFound },

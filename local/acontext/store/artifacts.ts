@@ -9,6 +9,7 @@ export interface Artifact {
   path: string;
   filename: string;
   objectKey: string;
+  sha256: string;
   mime: string;
   size: number;
   /** The caller's own part of the meta. */
@@ -26,7 +27,10 @@ export interface ArtifactStore {
   list(diskId: string, path: string): Artifact[];
   /** All directories of the disk that hold a file. */
   paths(diskId: string): string[];
-  objectKeys(diskId: string): string[];
+  /** One hash for each file of the disk. */
+  hashes(diskId: string): string[];
+  /** What live files are stored under. */
+  objectKeys(): string[];
 }
 
 function toArtifact(row: Row): Artifact {
@@ -35,6 +39,7 @@ function toArtifact(row: Row): Artifact {
     path: text(row, "path"),
     filename: text(row, "filename"),
     objectKey: text(row, "object_key"),
+    sha256: text(row, "sha256"),
     mime: text(row, "mime"),
     size: integer(row, "size"),
     meta: readObject(text(row, "meta")),
@@ -46,14 +51,15 @@ function toArtifact(row: Row): Artifact {
 export function createArtifactStore(database: DatabaseSync): ArtifactStore {
   const where = "where disk_id = ? and path = ? and filename = ?";
   const read = database.prepare(`select * from artifacts ${where}`);
-  const insert = database.prepare("insert into artifacts values (?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  const insert = database.prepare("insert into artifacts values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   const update = database.prepare(`update artifacts set meta = ?, updated_at = ? ${where}`);
   const remove = database.prepare(`delete from artifacts ${where}`);
   const inPath = database.prepare(
     "select * from artifacts where disk_id = ? and path = ? order by created_at, filename",
   );
   const paths = database.prepare("select distinct path from artifacts where disk_id = ?");
-  const keys = database.prepare("select object_key from artifacts where disk_id = ?");
+  const hashes = database.prepare("select sha256 from artifacts where disk_id = ?");
+  const keys = database.prepare("select object_key from artifacts");
   return {
     find(diskId, path, filename) {
       const row = read.get(diskId, path, filename);
@@ -65,6 +71,7 @@ export function createArtifactStore(database: DatabaseSync): ArtifactStore {
         artifact.path,
         artifact.filename,
         artifact.objectKey,
+        artifact.sha256,
         artifact.mime,
         artifact.size,
         JSON.stringify(artifact.meta),
@@ -78,6 +85,7 @@ export function createArtifactStore(database: DatabaseSync): ArtifactStore {
     delete: ({ diskId, path, filename }) => void remove.run(diskId, path, filename),
     list: (diskId, path) => inPath.all(diskId, path).map(toArtifact),
     paths: (diskId) => paths.all(diskId).map((row) => text(row, "path")),
-    objectKeys: (diskId) => keys.all(diskId).map((row) => text(row, "object_key")),
+    hashes: (diskId) => hashes.all(diskId).map((row) => text(row, "sha256")),
+    objectKeys: () => keys.all().map((row) => text(row, "object_key")),
   };
 }

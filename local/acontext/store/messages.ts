@@ -6,6 +6,7 @@ import { type JsonObject, parseJson, readObject } from "../json.ts";
 import type { ListQuery } from "../list_query.ts";
 import { type Part, readParts } from "../messages/part.ts";
 import { prepareKeyset } from "./keyset.ts";
+import type { Asset } from "./objects.ts";
 
 export interface Message {
   id: string;
@@ -13,6 +14,10 @@ export interface Message {
   role: string;
   meta: JsonObject;
   parts: Part[];
+  /** Where the parts are in the object storage. */
+  content: Asset;
+  /** Milliseconds: until then the parts are in a cache, wherever the object is. */
+  cachedUntil: number;
   /** How far the server has got with learning from it. */
   status: "pending" | "disable_tracking";
   createdAt: number;
@@ -22,8 +27,8 @@ export interface MessageStore {
   insert(message: Message): void;
   list(sessionId: string, query: ListQuery): Message[];
   all(sessionId: string): Message[];
-  /** One key for each time a part of the session's messages names a stored object. */
-  objectKeys(sessionId: string): string[];
+  everywhere(): Message[];
+  forgetCache(): void;
 }
 
 function toMessage(row: Row): Message {
@@ -34,16 +39,17 @@ function toMessage(row: Row): Message {
     role: text(row, "role"),
     meta: readObject(text(row, "meta")),
     parts: readParts(parts.ok ? parts.value : []),
+    content: { key: text(row, "parts_key"), sha256: text(row, "parts_sha256") },
+    cachedUntil: integer(row, "cached_until"),
     status: text(row, "status") === "pending" ? "pending" : "disable_tracking",
     createdAt: integer(row, "created_at"),
   };
 }
 
 export function createMessageStore(database: DatabaseSync): MessageStore {
-  const insertRow = database.prepare("insert into messages values (?, ?, ?, ?, ?, ?, ?)");
-  const withObjects = database.prepare(
-    "select * from messages where session_id = ? and parts like '%\"s3_key\"%'",
-  );
+  const insertRow = database.prepare("insert into messages values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  const everything = database.prepare("select * from messages");
+  const uncache = database.prepare("update messages set cached_until = 0");
   const page = prepareKeyset(database, {
     select: "*",
     from: "messages",
@@ -52,16 +58,24 @@ export function createMessageStore(database: DatabaseSync): MessageStore {
     id: "id",
   });
   return {
-    insert({ id, sessionId, role, meta, parts, status, createdAt }) {
-      const [metaJson, partsJson] = [JSON.stringify(meta), JSON.stringify(parts)];
-      insertRow.run(id, sessionId, role, metaJson, partsJson, status, createdAt);
+    insert({ id, sessionId, role, meta, parts, content, cachedUntil, status, createdAt }) {
+      insertRow.run(
+        id,
+        sessionId,
+        role,
+        JSON.stringify(meta),
+        JSON.stringify(parts),
+        content.key,
+        content.sha256,
+        Math.floor(cachedUntil),
+        status,
+        createdAt,
+      );
     },
     list: (sessionId, query) => page(query, sessionId).map(toMessage),
     all: (sessionId) =>
       page({ limit: 0, after: null, descending: false }, sessionId).map(toMessage),
-    objectKeys: (sessionId) =>
-      withObjects.all(sessionId).map(toMessage).flatMap(({ parts }) =>
-        parts.flatMap(({ asset }) => asset === undefined ? [] : [asset.s3_key])
-      ),
+    everywhere: () => everything.all().map(toMessage),
+    forgetCache: () => void uncache.run(),
   };
 }

@@ -1,4 +1,4 @@
-/** Stored objects (files), kept once per content and counted by reference; and public links to them. @module */
+/** The object storage: content by key, and public links to it. Who uses what is counted in `references.ts`. @module */
 
 import { createHash } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
@@ -11,33 +11,38 @@ export interface StoredObject {
 
 export interface PutObject extends StoredObject {
   projectId: string;
+  /** What it belongs to: the parts of a message, an attachment, a file on a disk. */
+  folder: "parts" | "assets" | "disks";
   extension: string;
+  /** Milliseconds since 1970: the day is part of the key. */
+  now: number;
 }
 
-export interface PutResult {
+/** Content as it is named: by the hash of its bytes, and where it is. */
+export interface Asset {
   key: string;
   sha256: string;
 }
 
 export interface ObjectStore {
-  /** Stores content, or adds a reference to the same content. */
-  put(object: PutObject): PutResult;
+  /** The name of content, stored or not. */
+  nameOf(object: PutObject): Asset;
+  put(key: string, object: StoredObject): void;
   get(key: string): StoredObject | null;
-  /** Takes one reference off each key; what nobody refers to any more is deleted. */
-  release(keys: readonly string[]): void;
-  count(): number;
+  has(key: string): boolean;
+  delete(key: string): void;
+  keys(): string[];
   /** Makes a public link. @param expiresAt milliseconds since 1970. */
   link(key: string, expiresAt: number): string;
   linked(token: string): { key: string; expiresAt: number } | null;
 }
 
 export function createObjectStore(database: DatabaseSync, uuid: () => string): ObjectStore {
-  const insert = database.prepare(`insert into objects (key, mime, refs, data) values (?, ?, 1, ?)
-    on conflict (key) do update set refs = refs + 1`);
+  const insert = database.prepare("insert or ignore into objects values (?, ?, ?)");
   const read = database.prepare("select mime, data from objects where key = ?");
-  const release = database.prepare("update objects set refs = refs - 1 where key = ?");
-  const sweep = database.prepare("delete from objects where key = ? and refs <= 0");
-  const count = database.prepare("select count(*) as n from objects");
+  const exists = database.prepare("select 1 from objects where key = ?");
+  const remove = database.prepare("delete from objects where key = ?");
+  const all = database.prepare("select key from objects order by key");
   const insertLink = database.prepare("insert or replace into materials values (?, ?, ?)");
   const readLink = database.prepare("select * from materials where token = ?");
 
@@ -45,23 +50,19 @@ export function createObjectStore(database: DatabaseSync, uuid: () => string): O
     return { mime: text(row, "mime"), data: bytes(row, "data") };
   }
   return {
-    put({ projectId, extension, mime, data }) {
+    nameOf({ projectId, folder, extension, data, now }) {
       const sha256 = createHash("sha256").update(data).digest("hex");
-      const key = `assets/${projectId}/${sha256}${extension}`;
-      insert.run(key, mime, data);
-      return { key, sha256 };
+      const day = new Date(now).toISOString().slice(0, 10).replaceAll("-", "/");
+      return { key: `${folder}/${projectId}/${day}/${sha256}${extension}`, sha256 };
     },
+    put: (key, { mime, data }) => void insert.run(key, mime, data),
     get(key) {
       const row = read.get(key);
       return row === undefined ? null : toObject(row);
     },
-    release(keys) {
-      for (const key of keys) {
-        release.run(key);
-        sweep.run(key);
-      }
-    },
-    count: () => integer(count.get() ?? {}, "n"),
+    has: (key) => exists.get(key) !== undefined,
+    delete: (key) => void remove.run(key),
+    keys: () => all.all().map((row) => text(row, "key")),
     link(key, expiresAt) {
       const token = createHash("sha256").update(`${uuid()} ${key}`).digest("hex");
       insertLink.run(token, key, Math.floor(expiresAt));

@@ -55,17 +55,16 @@ export function routes({ store, load, countTokens }: Actions): Routes<User> {
 
     async "GET /:id"(call) {
       const key = keyOf(call);
-      const { limit, cursor, last, editStrategies, withAssetPublicUrl, format } = call.query(
-        loadMessagesQuery,
-      );
+      const { limit, cursor, last, editStrategies, ...query } = call.query(loadMessagesQuery);
       const body = await load({
         key,
         limit: limit ?? null,
         cursor: cursor ?? null,
         last: last ?? null,
-        format,
+        format: query.format,
         editStrategies: editStrategies ?? DEFAULT_STRATEGIES,
-        withAssetUrls: withAssetPublicUrl,
+        withAssetUrls: query.withAssetPublicUrl,
+        allowIncomplete: query.allowIncomplete,
       });
       return { status: 200, body };
     },

@@ -139,7 +139,11 @@ Deno.test("the default strategies pass their own check", () => {
     editStrategies: JSON.stringify(DEFAULT_STRATEGIES),
   });
   assertEquals<unknown>(editStrategies, DEFAULT_STRATEGIES);
-  assertEquals(loadMessagesQuery.parse({}), { format: "openai", withAssetPublicUrl: true });
+  assertEquals(loadMessagesQuery.parse({}), {
+    format: "openai",
+    withAssetPublicUrl: true,
+    allowIncomplete: false,
+  });
 });
 
 Deno.test("places are kept as they are or refused", () => {

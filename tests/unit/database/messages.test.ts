@@ -65,7 +65,7 @@ Deno.test("each method of the message store is one call of one database function
   await settled.store.settleMessage({
     sessionId: "s",
     result: "refused",
-    claim: null,
+    claim,
     message: null,
   });
   assertEquals(settled.asked, [
@@ -77,7 +77,12 @@ Deno.test("each method of the message store is one call of one database function
       p_message_id: "m",
       p_message_created_at: MESSAGE.createdAt,
     }],
-    ["acontext_settle_message", { p_session_id: "s", p_result: "refused" }],
+    ["acontext_settle_message", {
+      p_session_id: "s",
+      p_result: "refused",
+      p_lease_id: "l",
+      p_key_hash: "k",
+    }],
   ]);
 });
 

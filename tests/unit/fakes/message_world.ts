@@ -59,7 +59,14 @@ export async function withMessageWorld(
     const disk = await acontext.createDisk(SESSION_ID);
     if (disk.kind !== "done") throw new Error("no disk");
     const time = { now: 0 };
-    const clock: Clock = { now: () => time.now, sleep: () => Promise.resolve() };
+    const clock: Clock = {
+      now: () => time.now,
+      // No time passes by itself: what waits beside other work waits until that ends.
+      sleep: (_ms, signal) =>
+        signal === undefined
+          ? Promise.resolve()
+          : new Promise((resolve) => signal.addEventListener("abort", () => resolve())),
+    };
     const sessions = new FakeMessageStore(
       clock,
       { acontextSessionId: SESSION_ID, acontextDiskId: disk.value.id },

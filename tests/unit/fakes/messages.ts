@@ -71,7 +71,8 @@ export class FakeMessageStore implements MessageStore {
       const fresh = { bodyHash, mark, leaseId, leasedUntil, attempts: 1, counted: true };
       this.keys.set(keyHash, { ...fresh, message: null });
       this.messageCount++;
-      return Promise.resolve({ outcome: "started", mark, ...this.#ids });
+      const { storedMessages } = this;
+      return Promise.resolve({ outcome: "started", mark, storedMessages, ...this.#ids });
     }
     if (row.bodyHash !== bodyHash) return Promise.resolve({ outcome: "mismatch" });
     if (row.message !== null) return Promise.resolve({ outcome: "stored", message: row.message });
@@ -80,23 +81,22 @@ export class FakeMessageStore implements MessageStore {
     }
     if (!row.counted) this.messageCount++;
     Object.assign(row, { leaseId, leasedUntil, attempts: row.attempts + 1, counted: true });
-    return Promise.resolve({ outcome: "resumed", mark: row.mark, ...this.#ids });
+    const { storedMessages } = this;
+    return Promise.resolve({ outcome: "resumed", mark: row.mark, storedMessages, ...this.#ids });
   }
 
   settleMessage({ result, claim, message }: {
     sessionId: string;
     result: MessageResult;
-    claim: { leaseId: string; keyHash: string } | null;
+    claim: { leaseId: string; keyHash: string };
     message: StoredMessage | null;
   }): Promise<{ active: boolean }> {
     this.calls.push("settleMessage");
     if (this.failing === "settleMessage") return Promise.reject(new Error("no database"));
     const active = this.outcome === "ok";
-    const row = this.keys.get(claim?.keyHash ?? "");
+    const row = this.keys.get(claim.keyHash);
     if (result === "stored") {
       if (row !== undefined) row.message ??= message;
-    } else if (claim === null) {
-      this.messageCount--;
     } else if (row?.leaseId === claim.leaseId && row.message === null && row.counted) {
       this.messageCount--;
       row.counted = false;

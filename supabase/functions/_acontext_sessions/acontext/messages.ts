@@ -17,8 +17,11 @@ import { multipart, UPLOAD_TIMEOUT_FACTOR } from "./multipart.ts";
 import { BAD_ID, badShape, DOUBTFUL } from "./outcomes.ts";
 import { type AcontextOptions, createRequests, parse } from "./requests.ts";
 import { isEnvelope } from "./schemas.ts";
+import { uniqueBlob, withoutNonces } from "./unique_content.ts";
 import type { Reply } from "./transport.ts";
 
+/** Where Acontext keeps the `meta` of a message that its caller sent. */
+const USER_META = "__user_meta__";
 /** A session with more pages of messages than this is not searched to its end. */
 const MAX_SEARCHED_PAGES = 2000;
 
@@ -66,8 +69,9 @@ export function createMessages(options: AcontextOptions): Messages {
       return stored.kind === "done" ? { kind: "done", value: toStored(stored.value) } : stored;
     },
 
-    async find(remoteId, mark) {
+    async find(remoteId, mark, { atLeast }) {
       if (!isId(remoteId)) return BAD_ID;
+      let seen = 0;
       // Oldest first: asked for the newest, the server may leave out the one that we look for.
       let limit = PAGE_SIZE;
       let cursor: string | null = null;
@@ -86,8 +90,16 @@ export function createMessages(options: AcontextOptions): Messages {
         if (page.kind !== "done") return page;
         const found = findMarked(page.value, mark);
         if (found !== null) return found;
-        if (!page.value.has_more) return { kind: "done", value: null };
-        cursor = page.value.next_cursor ?? null;
+        seen += page.value.ids.length;
+        if (page.value.has_more) {
+          cursor = page.value.next_cursor ?? null;
+          continue;
+        }
+        if (seen >= atLeast) return { kind: "done", value: null };
+        // A message that cannot be read makes a page look like the last one.
+        const behind = cursorBehind(page.value);
+        if (behind === null) return { kind: "unavailable", detail: "incomplete" };
+        cursor = behind;
       }
       return { kind: "unavailable", detail: "list_too_long" };
     },
@@ -112,8 +124,27 @@ export function createMessages(options: AcontextOptions): Messages {
       const messages = messagesOf(page.value);
       return {
         kind: "done",
-        value: { messages, next: more && next ? next : null, tokens, publicUrls },
+        value: {
+          messages,
+          count: page.value.ids.length,
+          next: more && next ? next : null,
+          tokens,
+          publicUrls,
+        },
       };
+    },
+
+    async cursorBehind(remoteId, { limit, cursor }) {
+      if (!isId(remoteId)) return BAD_ID;
+      const page = await readPage(remoteId, {
+        limit,
+        format: "acontext",
+        with_asset_public_url: "false",
+        ...(cursor === null ? {} : { cursor }),
+      });
+      if (page.kind === "too_large") return { kind: "unavailable", detail: "too_large" };
+      if (page.kind !== "done") return page;
+      return { kind: "done", value: page.value.next_cursor || cursorBehind(page.value) };
     },
 
     async countTokens(remoteId) {
@@ -133,11 +164,11 @@ function isDoubtful({ httpStatus, content }: Reply): boolean {
   return httpStatus === 400 && isEnvelope(content) && content.code >= 500;
 }
 
-function payloadOf({ format, message, meta, attachments }: NewMessage, mark: string | null) {
+function payloadOf(message: NewMessage, mark: string) {
+  const { meta, attachments } = message;
   const json = JSON.stringify({
-    blob: message,
-    format,
-    meta: mark === null ? meta : { ...meta, [MARK]: { mark } },
+    ...uniqueBlob(message, mark),
+    meta: { ...meta, [MARK]: { mark } },
   });
   return attachments.size > 0
     ? multipart({ payload: json }, attachments)
@@ -165,6 +196,25 @@ function datedItem(item: unknown): { created_at?: string } {
   return dated.success ? dated.data : {};
 }
 
+/**
+ * Where the list goes on behind the last message of a page in Acontext's own format; null when the page is empty. As the
+ * server writes it (API 0.1.41): its time in nanoseconds and its id, in unpadded base64url.
+ */
+function cursorBehind({ items, ids }: Page): string | null {
+  const id = ids.at(-1);
+  const at = datedItem(items.at(-1)).created_at;
+  if (id === undefined || at === undefined) return null;
+  return btoa(`${nanoseconds(at)}|${id}`).replaceAll("+", "-").replaceAll("/", "_")
+    .replace(/=+$/, "");
+}
+
+/** Of a time with up to nine fractional digits. */
+function nanoseconds(time: string): bigint {
+  const fraction = /\.(\d+)/.exec(time)?.[1] ?? "";
+  const seconds = BigInt(Date.parse(time.replace(/\.\d+/, "")) / 1000);
+  return seconds * 1_000_000_000n + BigInt(fraction.padEnd(9, "0").slice(0, 9));
+}
+
 function messagesOf({ items, ids, metas }: Page): LoadedMessage[] {
   // A format that leaves messages out does not show which.
   const complete = items.length === ids.length;
@@ -180,13 +230,26 @@ function withoutMark(meta: JsonObject): JsonObject {
   return own;
 }
 
-/** The format `acontext` repeats the meta within the message. */
+/** The format `acontext` repeats the meta within the message, and shows the parts as they are. */
 function cleaned(message: Json): Json {
-  if (typeof message !== "object" || message === null || Array.isArray(message)) return message;
-  const { meta, ...rest } = message;
-  if (typeof meta !== "object" || meta === null || Array.isArray(meta) || !(MARK in meta)) {
-    return message;
-  }
-  const own = withoutMark(meta);
-  return Object.keys(own).length === 0 ? rest : { ...rest, meta: own };
+  if (!isObject(message)) return message;
+  const { meta, parts, ...rest } = message;
+  const own = isObject(meta) ? ownMeta(meta) : meta;
+  return {
+    ...rest,
+    ...(parts === undefined ? {} : { parts: withoutNonces(parts) }),
+    ...(own === undefined || (isObject(own) && Object.keys(own).length === 0) ? {} : { meta: own }),
+  };
+}
+
+/** Acontext's notes, and the caller's own in a member of theirs. */
+function ownMeta(meta: JsonObject): JsonObject {
+  const { [USER_META]: users, ...notes } = withoutMark(meta);
+  if (!isObject(users)) return users === undefined ? notes : { ...notes, [USER_META]: users };
+  const own = withoutMark(users);
+  return Object.keys(own).length === 0 ? notes : { ...notes, [USER_META]: own };
+}
+
+function isObject(value: Json | undefined): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

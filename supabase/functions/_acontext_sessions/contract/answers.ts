@@ -104,6 +104,9 @@ export const messagePage = z.strictObject({
   publicUrls: z.record(z.string(), z.strictObject({ url: z.string(), expiresAt: z.string() })).meta(
     { description: "Links to attachments by the SHA-256 of their content; format acontext only" },
   ),
+  incomplete: z.boolean().meta({
+    description: "True when Acontext cannot read all messages and the request allowed that",
+  }),
 }) satisfies z.ZodType<LoadedMessages>;
 
 export const tokenCount = z.strictObject({ totalTokens: count });

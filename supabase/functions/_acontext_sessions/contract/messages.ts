@@ -120,6 +120,8 @@ export const loadMessagesQuery = z.strictObject({
   last: wholeNumber(1, PAGE_SIZE).optional(),
   format,
   editStrategies: editStrategies.optional(),
+  allowIncomplete: z.enum(["true", "false"], { error: "must be true or false" }).default("false")
+    .transform((text) => text === "true"),
   withAssetPublicUrl: z.enum(["true", "false"], { error: "must be true or false" }).default("true")
     .transform((text) => text === "true"),
 }).refine((query) => query.last === undefined || (query.limit ?? query.cursor) === undefined, {

@@ -102,6 +102,11 @@ export const ERRORS = {
     message: 'Cannot read the body: its type is not "application/json"',
     hint: 'Send the header "Content-Type: application/json"',
   },
+  file_unstorable: {
+    status: 422,
+    message: "Cannot store the file: Acontext does not keep a text file that has NUL bytes",
+    hint: "Store the text in UTF-8, or the file under a name without the extension of a text",
+  },
   history_too_large: {
     status: 422,
     message: "Cannot load the messages: together they are too large for one answer",
@@ -134,6 +139,12 @@ export const ERRORS = {
     status: 503,
     message: "Cannot check the access token: the signing keys cannot be read",
     hint: "Send the same request again",
+    retryAfterSeconds: 5,
+  },
+  messages_incomplete: {
+    status: 503,
+    message: "Cannot load the messages: Acontext cannot read all of them",
+    hint: 'Send the same request again, or ask for what is left with "allowIncomplete=true"',
     retryAfterSeconds: 5,
   },
   message_uncertain: {

@@ -26,7 +26,12 @@ const useSchema = z.discriminatedUnion("outcome", [
 ]);
 
 const beginMessageSchema = z.discriminatedUnion("outcome", [
-  z.object({ outcome: z.enum(["started", "resumed"]), mark: z.string(), ...ids }),
+  z.object({
+    outcome: z.enum(["started", "resumed"]),
+    mark: z.string(),
+    storedMessages: z.number().nullable(),
+    ...ids,
+  }),
   z.object({
     outcome: z.literal("stored"),
     message: z.object({ id: z.string(), createdAt: z.string() }),
@@ -70,7 +75,8 @@ export function createMessageStore(client: DatabaseClient): MessageStore {
       ask("acontext_settle_message", {
         p_session_id: sessionId,
         p_result: result,
-        ...(claim !== null && { p_lease_id: claim.leaseId, p_key_hash: claim.keyHash }),
+        p_lease_id: claim.leaseId,
+        p_key_hash: claim.keyHash,
         ...(message !== null && {
           p_message_id: message.id,
           p_message_created_at: message.createdAt,

@@ -41,11 +41,23 @@ begin
   v_total := v_total + v_count;
 
   -- A client that repeats a call does so within hours.
-  delete from acontext_sessions.message_keys as k where (k.session_id, k.key_hash) in (
-    select d.session_id, d.key_hash from acontext_sessions.message_keys as d
-    where d.created_at < v_now - interval '2 days' order by d.created_at limit v_limit
-  );
-  get diagnostics v_count = row_count;
+  -- Of a message whose fate nobody learned it is not known whether it is stored: it no longer counts.
+  with purged as (
+    delete from acontext_sessions.message_keys as k where (k.session_id, k.key_hash) in (
+      select d.session_id, d.key_hash from acontext_sessions.message_keys as d
+      where d.created_at < v_now - interval '2 days' order by d.created_at limit v_limit
+    )
+    returning k.session_id, k.message_id is null and k.counted as unsettled
+  ),
+  uncounted as (
+    update public.session_mappings as s
+    set message_count = greatest(0, s.message_count - p.messages)
+    from (
+      select u.session_id, count(*)::integer as messages from purged as u where u.unsettled group by u.session_id
+    ) as p
+    where s.id = p.session_id
+  )
+  select count(*)::integer into v_count from purged;
   v_total := v_total + v_count;
 
   -- Other jobs of the project may want a longer history than a week; ours do not.

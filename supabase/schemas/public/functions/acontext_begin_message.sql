@@ -41,7 +41,8 @@ begin
 
   v_used := public.acontext_use_session(
     p_user_id, p_session_id, true,
-    case when v_outcome in ('started', 'resumed') and v_key.counted is not true then 1 else 0 end
+    case when v_outcome in ('started', 'resumed') and v_key.counted is not true then 1 else 0 end,
+    v_outcome in ('started', 'resumed')
   );
   if v_used ->> 'outcome' <> 'ok' then
     return v_used;

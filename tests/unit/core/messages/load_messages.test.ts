@@ -2,6 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert/mod.js";
 import { DatabaseSync } from "node:sqlite";
 import { DEFAULT_STRATEGIES } from "../../../../supabase/functions/_acontext_sessions/contract/messages.ts";
 import { AppError } from "../../../../supabase/functions/_acontext_sessions/core/errors.ts";
+import type { JsonObject } from "../../../../supabase/functions/_acontext_sessions/core/ports.ts";
 import {
   loadMessages,
   type LoadMessagesInput,
@@ -18,7 +19,7 @@ async function say(world: MessageWorld, count: number): Promise<string[]> {
       message: { role: "user", content },
       meta: {},
       attachments: new Map(),
-    }, null);
+    }, crypto.randomUUID());
   }
   return texts;
 }
@@ -32,6 +33,7 @@ function load(world: MessageWorld, input: Partial<LoadMessagesInput> = {}) {
     format: "openai",
     editStrategies: [],
     withAssetUrls: true,
+    allowIncomplete: false,
     ...input,
   });
 }
@@ -91,7 +93,7 @@ Deno.test("the newest messages are right on a server that gives the newest itsel
   let next = "";
   await withMessageWorld(async (world) => {
     const said = await say(world, 9);
-    next = (await load(world, { limit: 6 })).nextCursor ?? "";
+    next = (await load(world, { limit: 6 })).nextCursor?.split("~")[1] ?? "";
     assertEquals(await texts(load(world, { last: 3 })), said.slice(-3));
   }, {
     // Three of nine, oldest first, and the place before them: what a corrected server would answer.
@@ -143,7 +145,7 @@ Deno.test("a page of which a format hides messages has no ids rather than wrong 
       message: { role: "user", parts: [{ type: "data", meta: { data_type: "x" } }] },
       meta: { n: 2 },
       attachments: new Map(),
-    }, null);
+    }, crypto.randomUUID());
     const { messages } = await load(world, { format: "gemini" });
     assertEquals(messages, [
       { id: null, meta: {}, message: { role: "user", parts: [{ text: "0" }] } },
@@ -176,15 +178,165 @@ Deno.test("a history that is too large for an answer is said to be", async () =>
         message: { role: "user", content: " x".repeat(1_000_000) },
         meta: {},
         attachments: new Map(),
-      }, index === 3 ? "wanted" : null);
+      }, index === 3 ? "wanted" : crypto.randomUUID());
     }
     assertEquals(await codeOf(load(world)), "history_too_large");
     assertEquals((await load(world, { limit: 2 })).messages.length, 2);
-    const found = await world.messages.find(world.key.sessionId, "wanted");
+    const found = await world.messages.find(world.key.sessionId, "wanted", { atLeast: 0 });
     assertEquals(
       found.kind === "done" && found.value !== null,
       true,
       "a search takes smaller steps",
     );
+  });
+});
+
+/** Makes the messages at these places unreadable, as when their objects are lost and the cache has forgotten them. */
+async function lose(world: MessageWorld, ...indexes: number[]): Promise<void> {
+  const { messages } = await load(world, { allowIncomplete: true });
+  for (const index of indexes) world.standIn.control.loseMessage(messages[index]?.id ?? "");
+  world.standIn.control.forgetCache();
+}
+
+const INCOMPLETE = "messages_incomplete";
+
+Deno.test("an answer with fewer messages than the session holds is no plain answer", async () => {
+  await withMessageWorld(async (world) => {
+    await say(world, 5);
+    world.sessions.storedMessages = 5;
+    await lose(world, 1);
+    assertEquals(await codeOf(load(world)), INCOMPLETE);
+    const left = await load(world, { allowIncomplete: true });
+    assertEquals(left.incomplete, true);
+    assertEquals(await texts(Promise.resolve(left)), ["0", "2", "3", "4"]);
+    const placeholder = { type: "remove_tool_result" } as const;
+    assertEquals(await codeOf(load(world, { editStrategies: [placeholder] })), INCOMPLETE);
+    assertEquals(await codeOf(load(world, { last: 4 })), INCOMPLETE);
+    assertEquals(await texts(load(world, { last: 2 })), ["3", "4"]);
+  });
+});
+
+Deno.test("an empty answer where there are messages is no plain answer, edited or not", async () => {
+  await withMessageWorld(async (world) => {
+    await say(world, 2);
+    world.sessions.storedMessages = 2;
+    world.standIn.control.forgetCache();
+    world.standIn.control.setStorage({ down: true });
+    const few = { type: "token_limit", params: { limit_tokens: 1 } } as const;
+    for (const editStrategies of [[], [few]]) {
+      assertEquals(await codeOf(load(world, { editStrategies })), INCOMPLETE);
+      const left = await load(world, { editStrategies, allowIncomplete: true });
+      assertEquals([left.messages, left.incomplete], [[], true]);
+    }
+    world.standIn.control.setStorage({ down: false });
+    // What a strategy leaves out is not missing.
+    assertEquals((await load(world, { editStrategies: [few] })).incomplete, false);
+  });
+});
+
+Deno.test("pages go on behind what cannot be read", async () => {
+  for (const format of ["openai", "acontext"] as const) {
+    await withMessageWorld(async (world) => {
+      await say(world, 7);
+      world.sessions.storedMessages = 7;
+      await lose(world, 1, 4);
+      const found: unknown[] = [];
+      let cursor: string | null = null;
+      do {
+        const query = { limit: 2, cursor, format, allowIncomplete: true };
+        const page: Awaited<ReturnType<typeof load>> = await load(world, query);
+        found.push(...page.messages.map(({ message }) => JSON.stringify(message).match(/\d/)?.[0]));
+        cursor = page.nextCursor;
+      } while (cursor !== null);
+      assertEquals(found.length, 5, format);
+      assertEquals(await codeOf(load(world, { limit: 2 })), INCOMPLETE);
+    });
+  }
+});
+
+Deno.test("messages that others have stored do not look like a loss, nor does a lack of knowledge", async () => {
+  await withMessageWorld(async (world) => {
+    await say(world, 3);
+    for (const storedMessages of [0, 2, 3, null]) {
+      world.sessions.storedMessages = storedMessages;
+      assertEquals((await load(world)).messages.length, 3);
+      assertEquals((await walk(world, 2)).length, 3);
+      assertEquals((await load(world, { last: 2 })).messages.length, 2);
+    }
+    // A cursor of the server's own, as version 0.1.0 gave it.
+    world.sessions.storedMessages = 3;
+    const { nextCursor } = await load(world, { limit: 2 });
+    const old = nextCursor?.split("~")[1] ?? "";
+    assertEquals((await load(world, { limit: 2, cursor: old })).messages.length, 1);
+  });
+});
+
+Deno.test("a search for a message goes on behind what cannot be read, and proves nothing past it", async () => {
+  await withMessageWorld(async (world) => {
+    await say(world, 3);
+    const { sessionId } = world.key;
+    const wanted = { format: "openai", message: { role: "user", content: "9" }, meta: {} } as const;
+    await world.messages.store(sessionId, { ...wanted, attachments: new Map() }, "wanted");
+    await lose(world, 0);
+    const found = await world.messages.find(sessionId, "wanted", { atLeast: 3 });
+    assertEquals(found.kind === "done" && found.value !== null, true);
+    assertEquals(await world.messages.find(sessionId, "other", { atLeast: 3 }), {
+      kind: "done",
+      value: null,
+    });
+    // Of the three that are left, the last.
+    await lose(world, 2);
+    assertEquals(await world.messages.find(sessionId, "wanted", { atLeast: 3 }), {
+      kind: "unavailable",
+      detail: "incomplete",
+    });
+  });
+});
+
+Deno.test("what is stored is unlike anything else, and loads as it was stored", async () => {
+  await withMessageWorld(async (world) => {
+    const text = { type: "text", text: "hi" };
+    const stored = [
+      { format: "openai", message: { role: "system", content: "hi", name: "bob" } },
+      { format: "openai", message: { role: "user", content: [text] } },
+      { format: "anthropic", message: { role: "assistant", content: [text, text] } },
+      { format: "gemini", message: { role: "model", parts: [{ text: "hi" }] } },
+      {
+        format: "acontext",
+        message: { role: "user", parts: [{ ...text, meta: { a: 1 } }, text] },
+      },
+    ] as const;
+    for (const { format, message } of [...stored, ...stored]) {
+      const copy: JsonObject = JSON.parse(JSON.stringify(message));
+      const made = { format, message: copy, meta: { n: 1 } };
+      const attachments = new Map();
+      const outcome = await world.messages.store(
+        world.key.sessionId,
+        { ...made, attachments },
+        crypto.randomUUID(),
+      );
+      assertEquals(outcome.kind, "done");
+    }
+    assertEquals(world.standIn.control.content().objects.length, 2 * stored.length);
+    for (const [index, { format, message }] of stored.entries()) {
+      const { messages } = await load(world, { format });
+      assertEquals(messages[index]?.meta, { n: 1 });
+      const loaded = messages[index]?.message;
+      if (format !== "acontext") {
+        const { content, ...rest } = { content: undefined, ...message };
+        const plain = format === "openai"
+          ? { content: "hi" }
+          : content === undefined
+          ? {}
+          : { content };
+        assertEquals<unknown>(loaded, { ...rest, ...plain });
+      } else {
+        assertEquals(JSON.stringify(loaded).includes("acontext_sessions"), false);
+        assertEquals<unknown>(
+          typeof loaded === "object" && loaded !== null && "parts" in loaded && loaded["parts"],
+          message.parts,
+        );
+      }
+    }
   });
 });

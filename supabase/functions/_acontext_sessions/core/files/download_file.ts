@@ -22,7 +22,7 @@ export async function downloadFile(
   deps: FileDeps,
   { key, place }: { key: SessionKey; place: FilePlace },
 ): Promise<Download> {
-  const disk = await openDisk(deps, key, "read the file");
+  const disk = await openDisk(deps, key, { action: "read the file", writes: false });
   const link = await findLink(disk, place, LINK_SECONDS);
   const stream = await disk.open(link);
   // The link is a moment old: the file was deleted since.

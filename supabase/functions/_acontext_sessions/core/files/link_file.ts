@@ -18,7 +18,7 @@ export async function linkFile(
   deps: FileDeps,
   { key, place, expires }: { key: SessionKey; place: FilePlace; expires: number },
 ): Promise<{ url: string; expiresIn: number }> {
-  const disk = await openDisk(deps, key, "link the file");
+  const disk = await openDisk(deps, key, { action: "link the file", writes: false });
   const { url } = await findLink(disk, place, expires);
   return { url, expiresIn: expires };
 }

@@ -17,6 +17,6 @@ export async function listFiles(
   deps: FileDeps,
   { key, path }: { key: SessionKey; path: string },
 ): Promise<{ path: string; files: FileView[]; directories: string[] }> {
-  const disk = await openDisk(deps, key, "list the files");
+  const disk = await openDisk(deps, key, { action: "list the files", writes: false });
   return { path, ...await readDirectory(disk, path) };
 }

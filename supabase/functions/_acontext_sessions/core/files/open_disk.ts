@@ -5,13 +5,15 @@
  * @module
  */
 import type { AppError } from "../errors.ts";
-import type { Log, RemoteOutcome } from "../ports.ts";
+import type { Clock, Log, RemoteOutcome } from "../ports.ts";
 import type { SessionKey } from "../sessions/ports.ts";
+import { duringWrite } from "../sessions/during_write.ts";
 import { type Failure, type UseDeps, useSession } from "../sessions/use_session.ts";
 import type { FileLink, FilePlace, Files, RemoteDirectory, RemoteFile, Upload } from "./ports.ts";
 
 export interface FileDeps extends UseDeps {
   files: Files;
+  clock: Clock;
 }
 
 /** Methods that give no outcome throw the caller's error when Acontext fails. */
@@ -35,10 +37,11 @@ export interface OpenDisk {
 export async function openDisk(
   deps: FileDeps,
   key: SessionKey,
-  action: string,
+  purpose: { action: string; writes: boolean },
 ): Promise<OpenDisk> {
-  const session = await useSession(deps, key, { touch: true, needs: "disk", action });
+  const session = await useSession(deps, key, { touch: true, needs: "disk", ...purpose });
   const { files, log } = deps;
+  const written = <Value>(write: () => Promise<Value>) => duringWrite(deps, key.sessionId, write);
   const { acontextDiskId: diskId, must, errorFor } = session;
 
   async function mustUnlessAbsent<Value>(
@@ -57,9 +60,9 @@ export async function openDisk(
     stat: (place) => mustUnlessAbsent(files.stat(diskId, place)),
     link: (place, expires) => mustUnlessAbsent(files.link(diskId, place, expires)),
     open: ({ url }) => mustUnlessAbsent(files.open(url)),
-    put: (upload) => must(files.put(diskId, upload)),
-    tryPut: (upload) => files.put(diskId, upload),
-    tryRemove: (place) => files.remove(diskId, place),
+    put: (upload) => must(written(() => files.put(diskId, upload))),
+    tryPut: (upload) => written(() => files.put(diskId, upload)),
+    tryRemove: (place) => written(() => files.remove(diskId, place)),
     errorFor,
   };
 }

@@ -18,7 +18,7 @@ export async function removeFile(
   deps: FileDeps,
   { key, place }: { key: SessionKey; place: FilePlace },
 ): Promise<{ deleted: boolean }> {
-  const disk = await openDisk(deps, key, "delete the file");
+  const disk = await openDisk(deps, key, { action: "delete the file", writes: true });
   // Not just deleted: the server answers the delete of a missing file as if it were broken.
   const { files, directories } = await disk.list(place.path);
   const staged = directories.includes(STAGING)

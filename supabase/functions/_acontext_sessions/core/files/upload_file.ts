@@ -10,6 +10,7 @@ import { viewOf } from "./lookup.ts";
 import { type FileDeps, type OpenDisk, openDisk } from "./open_disk.ts";
 import type { FilePlace, FileView, RemoteFile, Upload } from "./ports.ts";
 import { stagingOf } from "./staging.ts";
+import { requireStorable } from "./unstorable.ts";
 
 export interface UploadFileDeps extends FileDeps {
   random: Randomness;
@@ -18,14 +19,15 @@ export interface UploadFileDeps extends FileDeps {
 /**
  * Stores a file; one of the same name is replaced, and stays as it is until the new content is safe on the disk.
  *
- * @throws {AppError} those of {@link openDisk}, `acontext_unavailable`, `acontext_rejected`, `acontext_inconsistent`
+ * @throws {AppError} those of {@link openDisk}, `file_unstorable`, `acontext_unavailable`, `acontext_rejected`, `acontext_inconsistent`
  */
 export async function uploadFile(
   deps: UploadFileDeps,
   { key, path, content }: { key: SessionKey; path: string; content: FileContent },
 ): Promise<{ replaced: boolean; file: FileView }> {
-  const disk = await openDisk(deps, key, "store the file");
   const { filename, ...rest } = content;
+  requireStorable(filename, content.bytes);
+  const disk = await openDisk(deps, key, { action: "store the file", writes: true });
   const upload: Upload = { path, filename, content: rest, stagedFor: null };
   if (await disk.stat(upload) === null) {
     return { replaced: false, file: await confirm(disk, upload, await disk.put(upload)) };

@@ -33,6 +33,8 @@ export interface LoadMessagesInput {
   format: Format;
   editStrategies: EditStrategy[];
   withAssetUrls: boolean;
+  /** Answer what can be read when messages are missing. */
+  allowIncomplete: boolean;
 }
 
 /** Oldest first. */
@@ -43,13 +45,18 @@ export interface LoadedMessages {
   /** Null where Acontext did not count exactly these messages. */
   tokens: number | null;
   publicUrls: MessagePage["publicUrls"];
+  /** Messages are missing that Acontext holds and cannot read. */
+  incomplete: boolean;
 }
 
 /**
  * A page of the messages, the newest of them, or all.
  *
- * @throws {AppError} those of {@link useSession}, `invalid_request` for a bad cursor, `history_too_large`,
- *   `acontext_unavailable`, `acontext_rejected`, `acontext_inconsistent`
+ * Acontext leaves out what it cannot read and answers 200 all the same. The database knows how many messages there are
+ * at least, so an answer with fewer is not given as a whole one.
+ *
+ * @throws {AppError} those of {@link useSession}, `invalid_request` for a bad cursor, `messages_incomplete`,
+ *   `history_too_large`, `acontext_unavailable`, `acontext_rejected`, `acontext_inconsistent`
  */
 export async function loadMessages(
   deps: LoadMessagesDeps,
@@ -60,44 +67,123 @@ export async function loadMessages(
     needs: "session",
     action: "load the messages",
   });
-  const read = (query: Partial<PageQuery>) => readPage(deps.messages, session, { input, query });
-  if (input.last !== null) {
+  const place = placeOf(input.cursor);
+  const loading: Loading = {
+    place,
+    read: (query) => readPage(deps.messages, session, { input: { ...input, ...place }, query }),
+    atLeast: session.storedMessages ?? 0,
+  };
+  const loaded = input.last === null
+    ? await loadPage(deps, session, { input, loading })
     // Strategies apply to one page: to be edited together, all messages have to be on it.
-    return input.editStrategies.length > 0
-      ? newestOf(await read({ limit: null }), input.last)
-      : await readNewest(read, input.last);
-  }
+    : input.editStrategies.length > 0
+    ? newestOf(await readWhole(loading, input), input.last)
+    : await readNewest(loading, input.last);
+  if (loaded.incomplete && !input.allowIncomplete) throw new AppError("messages_incomplete");
+  return loaded;
+}
+
+/** What the parts of one load share. */
+interface Loading {
+  place: Place;
+  read(query: Partial<PageQuery>): Promise<MessagePage>;
+  /** Messages that the session has at least. */
+  atLeast: number;
+}
+
+/** Where in the list a page begins. */
+interface Place {
+  cursor: string | null;
+  /** Messages before it; null when that is not known. */
+  seen: number | null;
+}
+
+/** Our cursors begin with the number of messages before them; those of version 0.1.0 are the server's own. */
+const CURSOR = /^(\d{1,9})~([\s\S]+)$/;
+
+function placeOf(cursor: string | null): Place {
+  if (cursor === null) return { cursor: null, seen: 0 };
+  const [, seen, own = cursor] = CURSOR.exec(cursor) ?? [];
+  return { cursor: own, seen: seen === undefined ? null : Number(seen) };
+}
+
+async function loadPage(
+  deps: LoadMessagesDeps,
+  session: SessionInUse,
+  { input, loading }: { input: LoadMessagesInput; loading: Loading },
+): Promise<LoadedMessages> {
   const limit = input.limit ?? (input.cursor === null ? null : PAGE_SIZE);
-  const page = await read({ limit, cursor: input.cursor });
-  const { messages, next, tokens, publicUrls } = page;
-  return { messages, nextCursor: next, hasMore: next !== null, tokens, publicUrls };
+  if (limit === null) return asLoaded(await readWhole(loading, input));
+  const { place: { cursor, seen: before }, atLeast } = loading;
+  const page = await loading.read({ limit, cursor });
+  const seen = before === null ? null : before + page.count;
+  const cursorAt = (next: string | null) =>
+    next === null || seen === null ? next : `${seen}~${next}`;
+  if (page.next !== null || seen === null || seen >= atLeast) {
+    return asLoaded({ ...page, next: cursorAt(page.next), incomplete: false });
+  }
+  // Edited, a page may have fewer messages than were read.
+  if (mayDrop(input.editStrategies)) return asLoaded({ ...page, incomplete: false });
+  // The page ends at a message that cannot be read, wherever the list ends.
+  const behind = deps.messages.cursorBehind(session.acontextSessionId, { limit, cursor });
+  return asLoaded({ ...page, next: cursorAt(await session.must(behind)), incomplete: true });
+}
+
+interface CheckedPage extends Omit<MessagePage, "tokens" | "count"> {
+  tokens: number | null;
+  incomplete: boolean;
+}
+
+/** All messages. */
+async function readWhole(
+  { read, atLeast }: Loading,
+  { editStrategies }: LoadMessagesInput,
+): Promise<CheckedPage> {
+  const page = await read({ limit: null, cursor: null });
+  if (page.count >= atLeast) return { ...page, incomplete: false };
+  if (!mayDrop(editStrategies)) return { ...page, incomplete: true };
+  if (page.count > 0) return { ...page, incomplete: false };
+  // Nothing is left: by the strategies, or is there nothing to be read?
+  const unedited = await read({ limit: 1, cursor: null, editStrategies: [] });
+  return { ...page, incomplete: unedited.count === 0 };
+}
+
+/** Whether whole messages may be left out. */
+function mayDrop(strategies: EditStrategy[]): boolean {
+  return strategies.some(({ type }) => type === "token_limit" || type === "middle_out");
+}
+
+function asLoaded(
+  { messages, next, tokens, publicUrls, incomplete }: CheckedPage,
+): LoadedMessages {
+  return { messages, nextCursor: next, hasMore: next !== null, tokens, publicUrls, incomplete };
 }
 
 /**
  * The newest messages as they are. Asked for its newest, the server leaves out the very newest when there are more, so
  * what follows the page is read too.
  */
-async function readNewest(
-  read: (query: Partial<PageQuery>) => Promise<MessagePage>,
-  last: number,
-): Promise<LoadedMessages> {
-  const page = await read({ limit: last, newest: true });
-  if (page.next === null) return newestOf(page, last);
+async function readNewest({ read, atLeast }: Loading, last: number): Promise<LoadedMessages> {
+  const page = await read({ limit: last, cursor: null, newest: true });
+  // Where messages are missing, the server takes what is left for all there is.
+  if (page.next === null) return newestOf({ ...page, incomplete: page.count < atLeast }, last);
   const messages = [...page.messages];
   const publicUrls = { ...page.publicUrls };
   const seen = new Set(messages.map(({ id }) => id));
   let cursor: string | null = page.next;
+  let more = 0;
   for (let round = 0; round < MAX_ROUNDS && cursor !== null; round++) {
-    const more: MessagePage = await read({ limit: PAGE_SIZE, cursor });
-    messages.push(...more.messages.filter(({ id }) => id === null || !seen.has(id)));
-    Object.assign(publicUrls, more.publicUrls);
-    cursor = more.next;
+    const next: MessagePage = await read({ limit: PAGE_SIZE, cursor });
+    messages.push(...next.messages.filter(({ id }) => id === null || !seen.has(id)));
+    Object.assign(publicUrls, next.publicUrls);
+    more += next.count;
+    cursor = next.next;
   }
-  return newestOf({ messages, publicUrls, next: null, tokens: null }, last);
+  return newestOf({ messages, publicUrls, next: null, tokens: null, incomplete: more === 0 }, last);
 }
 
 function newestOf(
-  { messages, tokens, publicUrls }: Omit<MessagePage, "tokens"> & { tokens: number | null },
+  { messages, tokens, publicUrls, incomplete }: CheckedPage,
   last: number,
 ): LoadedMessages {
   const exact = messages.length <= last;
@@ -107,6 +193,7 @@ function newestOf(
     hasMore: false,
     tokens: exact ? tokens : null,
     publicUrls,
+    incomplete,
   };
 }
 

@@ -18,7 +18,12 @@ export interface StoredMessage {
 
 /** `mark` goes with the message, so that it can be found again. */
 export type BeginMessageOutcome =
-  | ({ outcome: "started" | "resumed"; mark: string } & RemoteIds)
+  | ({
+    outcome: "started" | "resumed";
+    mark: string;
+    /** Messages that Acontext holds for certain, without this one; null when that is not known. */
+    storedMessages: number | null;
+  } & RemoteIds)
   | { outcome: "stored"; message: StoredMessage }
   | { outcome: "busy"; retryAfterMs: number }
   | { outcome: "mismatch" }
@@ -39,7 +44,7 @@ export interface MessageStore extends UseStore {
   settleMessage(input: {
     sessionId: string;
     result: MessageResult;
-    claim: { leaseId: string; keyHash: string } | null;
+    claim: { leaseId: string; keyHash: string };
     message: StoredMessage | null;
   }): Promise<{ active: boolean }>;
 }
@@ -85,6 +90,8 @@ export interface LoadedMessage {
 
 export interface MessagePage {
   messages: LoadedMessage[];
+  /** Messages of the session on this page, after editing; a format may show them as fewer. */
+  count: number;
   /** Where the next page begins; null on the last. */
   next: string | null;
   /** Of the page, after editing. */
@@ -95,17 +102,35 @@ export interface MessagePage {
 
 /** The messages of remote sessions. */
 export interface Messages {
-  /** Stores a message, with a mark by which {@link find} can recognise it. Not idempotent. */
+  /**
+   * Stores a message, with a mark by which {@link find} can recognise it, and which makes it unlike all others. Not
+   * idempotent.
+   */
   store(
     remoteId: string,
     message: NewMessage,
-    mark: string | null,
+    mark: string,
   ): Promise<RemoteOutcome<StoredMessage>>;
-  /** The message with this mark; null when a complete search did not find it. */
-  find(remoteId: string, mark: string): Promise<RemoteOutcome<StoredMessage | null>>;
+  /**
+   * The message with this mark; null when a complete search did not find it. A search that meets fewer than `atLeast`
+   * messages is not complete.
+   */
+  find(
+    remoteId: string,
+    mark: string,
+    options: { atLeast: number },
+  ): Promise<RemoteOutcome<StoredMessage | null>>;
   page(
     remoteId: string,
     query: PageQuery,
   ): Promise<RemoteOutcome<MessagePage> | { kind: "too_large" }>;
+  /**
+   * Where the list goes on behind this page of at most `limit` messages, also when the page says that it ends there; null
+   * when the page is empty.
+   */
+  cursorBehind(
+    remoteId: string,
+    page: { limit: number; cursor: string | null },
+  ): Promise<RemoteOutcome<string | null>>;
   countTokens(remoteId: string): Promise<RemoteOutcome<number>>;
 }

@@ -7,13 +7,13 @@ import { AppError } from "../errors.ts";
 import { newLease } from "../lease.ts";
 import type { Clock, Randomness } from "../ports.ts";
 import type { SessionKey } from "../sessions/ports.ts";
+import { duringWrite } from "../sessions/during_write.ts";
 import {
   type Failure,
   type SessionInUse,
   sessionInUse,
   unusable,
   type UseDeps,
-  useSession,
 } from "../sessions/use_session.ts";
 import type {
   MessageKey,
@@ -41,44 +41,34 @@ interface Stored {
   message: StoredMessage;
 }
 
-/** The database's record of this call; null without an idempotency key. */
-type Claim = { leaseId: string; keyHash: string } | null;
+/** The database's record of this call. */
+interface Claim {
+  leaseId: string;
+  keyHash: string;
+}
 
 /**
  * Stores `message` after the session's other messages.
  *
- * @throws {AppError} those of {@link useSession}, `idempotency_busy`, `idempotency_mismatch`, `message_rejected`,
+ * The database knows of every message what became of it, with an idempotency key or without, so that a load can tell
+ * whether messages are missing.
+ *
+ * @throws {AppError} those of `useSession`, `session_full`, `idempotency_busy`, `idempotency_mismatch`, `message_rejected`,
  *   `message_uncertain`, `acontext_unavailable`, `acontext_inconsistent`
  */
 export async function storeMessage(
   deps: StoreMessageDeps,
-  input: { key: SessionKey; message: NewMessage; idempotency: MessageKey | null },
-): Promise<Stored> {
-  const { key, message, idempotency } = input;
-  if (idempotency !== null) return await storeOnce(deps, { key, message, idempotency });
-  const session = await useSession(deps, key, { touch: true, newMessages: 1, ...PURPOSE });
-  const outcome = await deps.messages.store(session.acontextSessionId, message, null);
-  if (outcome.kind === "done") return { created: true, message: outcome.value };
-  if (outcome.kind === "unknown") {
-    throw new AppError("message_uncertain", {
-      hint: "Look for the message before sending it again, or send an Idempotency-Key next time",
-    });
-  }
-  const attempt = new Attempt(deps, session, { message, claim: null });
-  throw await attempt.giveUp(outcome, { sent: true });
-}
-
-async function storeOnce(
-  deps: StoreMessageDeps,
   { key, message, idempotency }: {
     key: SessionKey;
     message: NewMessage;
-    idempotency: MessageKey;
+    /** Null: repeated, the call stores another message. */
+    idempotency: MessageKey | null;
   },
 ): Promise<Stored> {
   const { sessions, messages, clock } = deps;
+  const { keyHash, bodyHash } = idempotency ?? keyOfItsOwn(deps);
   const lease = newLease(deps, LEASE);
-  const begun = await sessions.beginMessage(key, idempotency, lease);
+  const begun = await sessions.beginMessage(key, { keyHash, bodyHash }, lease);
   switch (begun.outcome) {
     case "started":
     case "resumed":
@@ -95,10 +85,12 @@ async function storeOnce(
 
   const { acontextSessionId: remoteId, mark } = begun;
   const session = sessionInUse(deps, key, { ids: begun, ...PURPOSE });
-  const claim = { leaseId: lease.leaseId, keyHash: idempotency.keyHash };
+  const claim = { leaseId: lease.leaseId, keyHash };
+  // Those that the database knows of; the one in question is not among them.
+  const atLeast = begun.storedMessages ?? 0;
   const attempt = new Attempt(deps, session, { message, claim });
   if (begun.outcome === "resumed") {
-    const found = await messages.find(remoteId, mark);
+    const found = await messages.find(remoteId, mark, { atLeast });
     if (found.kind !== "done") throw await attempt.giveUp(found, { sent: false });
     if (found.value !== null) return await attempt.keep(found.value, { created: false });
   }
@@ -107,15 +99,29 @@ async function storeOnce(
     await attempt.settle("failed");
     throw session.unavailable();
   }
-  const outcome = await messages.store(remoteId, message, mark);
+  const outcome = await duringWrite(
+    deps,
+    key.sessionId,
+    () => messages.store(remoteId, message, mark),
+  );
   if (outcome.kind === "done") return await attempt.keep(outcome.value, { created: true });
   if (outcome.kind !== "unknown") throw await attempt.giveUp(outcome, { sent: true });
-  const found = await messages.find(remoteId, mark);
+  const found = await messages.find(remoteId, mark, { atLeast });
   if (found.kind === "done" && found.value !== null) {
     return await attempt.keep(found.value, { created: true });
   }
   // It may still arrive. The lease makes repeated calls wait until that can no longer be expected.
-  throw new AppError("message_uncertain", { retryAfterSeconds: lease.leaseSeconds });
+  throw idempotency === null
+    ? new AppError("message_uncertain", {
+      hint: "Look for the message before sending it again, or send an Idempotency-Key next time",
+    })
+    : new AppError("message_uncertain", { retryAfterSeconds: lease.leaseSeconds });
+}
+
+/** A key that no other call has: two random ids in place of a hash. */
+function keyOfItsOwn({ random }: StoreMessageDeps): MessageKey {
+  const keyHash = `${random.uuid()}${random.uuid()}`.replaceAll("-", "");
+  return { keyHash, bodyHash: keyHash };
 }
 
 /** A message that the database has counted, and how that is settled. */
@@ -138,7 +144,8 @@ class Attempt {
 
   /** Records the message under its key. When that fails, a later call with the key has to look into Acontext once. */
   async keep(message: StoredMessage, { created }: { created: boolean }): Promise<Stored> {
-    await this.settle("stored", message);
+    const active = await this.settle("stored", message);
+    if (!active) throw new AppError("session_deleting");
     return { created, message };
   }
 

@@ -1,0 +1,47 @@
+import { assertEquals, assertRejects } from "@std/assert/mod.js";
+import { duringWrite } from "../../../../supabase/functions/_acontext_sessions/core/sessions/during_write.ts";
+import { FakeClock } from "../../fakes/clock.ts";
+
+/** When, on the clock, the database heard of a write that takes `ms`. */
+async function notesOf(ms: number, { failing = false } = {}): Promise<number[]> {
+  const clock = new FakeClock();
+  const notes: number[] = [];
+  const sessions = {
+    noteWrite() {
+      notes.push(clock.now());
+      return failing ? Promise.reject(new Error("no database")) : Promise.resolve();
+    },
+  };
+  const log = { info() {}, warn() {}, error() {} };
+  const value = await clock.run(
+    duringWrite({ sessions, clock, log }, "s", () => clock.sleep(ms).then(() => "written")),
+  );
+  assertEquals(value, "written");
+  assertEquals(clock.now(), ms);
+  return notes;
+}
+
+Deno.test("a write that is over within a second is not noted again", async () => {
+  assertEquals(await notesOf(0), []);
+  assertEquals(await notesOf(999), []);
+});
+
+Deno.test("a longer one is noted every second, and at its end", async () => {
+  assertEquals(await notesOf(2_500), [1_000, 2_000, 2_500]);
+});
+
+Deno.test("what cannot be noted does not stop the write", async () => {
+  assertEquals((await notesOf(2_500, { failing: true })).length, 3);
+});
+
+Deno.test("a write that fails fails, and ends the notes", async () => {
+  const clock = new FakeClock();
+  const sessions = { noteWrite: () => Promise.resolve() };
+  const log = { info() {}, warn() {}, error() {} };
+  const failing = () => clock.sleep(10).then(() => Promise.reject(new TypeError("broken")));
+  await assertRejects(
+    () => clock.run(duringWrite({ sessions, clock, log }, "s", failing)),
+    TypeError,
+  );
+  assertEquals(clock.now(), 10);
+});
