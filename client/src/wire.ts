@@ -349,8 +349,8 @@ export type MessagePage = {
     url: string;
     expiresAt: string;
   }>;
-  /** True when Acontext cannot read all messages and the request allowed that */
-  incomplete: boolean;
+  /** When Acontext cannot read all messages and the request allowed that */
+  incomplete?: true | undefined;
 };
 
 export type TokenCount = {

@@ -2,7 +2,8 @@
 begin;
 \ir helpers/arrange.psql
 select no_plan();
-select tests.make_active(n) from generate_series(1, 10) as n;
+select tests.make_active(n) from generate_series(1, 9) as n;
+select tests.make_active(10, p_pinned => true);
 set local role service_role;
 
 create function pg_temp.begin(

@@ -104,8 +104,8 @@ export const messagePage = z.strictObject({
   publicUrls: z.record(z.string(), z.strictObject({ url: z.string(), expiresAt: z.string() })).meta(
     { description: "Links to attachments by the SHA-256 of their content; format acontext only" },
   ),
-  incomplete: z.boolean().meta({
-    description: "True when Acontext cannot read all messages and the request allowed that",
+  incomplete: z.literal(true).optional().meta({
+    description: "When Acontext cannot read all messages and the request allowed that",
   }),
 }) satisfies z.ZodType<LoadedMessages>;
 

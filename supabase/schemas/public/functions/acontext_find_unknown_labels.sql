@@ -11,13 +11,20 @@ CREATE OR REPLACE FUNCTION public.acontext_find_unknown_labels (
   select coalesce(jsonb_agg(i."originId" order by i."originId"), '[]')
   from jsonb_to_recordset(p_items) as i ("originId" uuid, "createdAt" timestamptz)
   cross join acontext_sessions.settings as t
-  where i."createdAt" <= acontext_sessions.clock() - t.orphan_grace
+  where (
+      i."createdAt" <= acontext_sessions.clock() - t.orphan_grace
+      -- Nobody makes anything for it any more, however young it looks where Acontext's clock is ahead of ours.
+      or exists (
+        select 1 from acontext_sessions.deletion_log as l
+        where l.origin_id = i."originId" and l.id = l.origin_id
+      )
+    )
     and not exists (select 1 from public.session_mappings as s where s.id = i."originId")
     and not exists (select 1 from acontext_sessions.deletion_queue as q where q.origin_id = i."originId");
 $function$;
 
 GRANT EXECUTE ON FUNCTION "public"."acontext_find_unknown_labels"(jsonb) TO "service_role";
 
-COMMENT ON FUNCTION "public"."acontext_find_unknown_labels"(jsonb) IS 'Which of these labels ([{originId, createdAt}]) belong to no session and are past the grace period: their session ids.';
+COMMENT ON FUNCTION "public"."acontext_find_unknown_labels"(jsonb) IS 'Which of these labels ([{originId, createdAt}]) belong to no session and are past the grace period, or to one that is gone: their session ids.';
 
 REVOKE ALL ON FUNCTION "public"."acontext_find_unknown_labels"(jsonb) FROM PUBLIC, "anon", "authenticated";

@@ -45,8 +45,8 @@ export interface LoadedMessages {
   /** Null where Acontext did not count exactly these messages. */
   tokens: number | null;
   publicUrls: MessagePage["publicUrls"];
-  /** Messages are missing that Acontext holds and cannot read. */
-  incomplete: boolean;
+  /** Messages are missing that Acontext holds and cannot read. Absent when none is. */
+  incomplete?: true | undefined;
 }
 
 /**
@@ -156,7 +156,8 @@ function mayDrop(strategies: EditStrategy[]): boolean {
 function asLoaded(
   { messages, next, tokens, publicUrls, incomplete }: CheckedPage,
 ): LoadedMessages {
-  return { messages, nextCursor: next, hasMore: next !== null, tokens, publicUrls, incomplete };
+  const loaded = { messages, nextCursor: next, hasMore: next !== null, tokens, publicUrls };
+  return incomplete ? { ...loaded, incomplete } : loaded;
 }
 
 /**
@@ -193,7 +194,7 @@ function newestOf(
     hasMore: false,
     tokens: exact ? tokens : null,
     publicUrls,
-    incomplete,
+    ...(incomplete && { incomplete }),
   };
 }
 

@@ -146,21 +146,24 @@ export class ReconcileWalk {
   async #uncertainPage(after: string): Promise<string | null> {
     const ids = await this.#deps.store.listUncertain(after, UNCERTAIN_STEP);
     await this.#each(ids, async (originId) => {
-      await this.#lookForDisks(originId);
-      this.checked.push(originId);
+      // One that was left alone, because it looks too young or is queued already, is looked at again.
+      const left = await this.#lookForDisks(originId);
+      if (left <= 1) this.checked.push(originId);
     });
     return ids.length < UNCERTAIN_STEP ? null : ids.at(-1) ?? null;
   }
 
-  async #lookForDisks(originId: string): Promise<void> {
+  /** Collects the unknown disks. Resolves to how many others there are: for a live session, one of its own. */
+  async #lookForDisks(originId: string): Promise<number> {
     const { store, catalog } = this.#deps;
     const outcome = await catalog.disksOf(originId);
-    if (isUnsupported(outcome)) return;
+    if (isUnsupported(outcome)) return 0;
     const disks = valueOf(outcome);
-    if (disks.length === 0) return;
+    if (disks.length === 0) return 0;
     const unknown = new Set(await store.findUnknownDisks(disks));
     this.disks.push(...disks.filter(({ id }) => unknown.has(id)));
     this.seen += disks.length;
+    return disks.length - unknown.size;
   }
 
   async #each(ids: string[], look: (id: string) => Promise<void>): Promise<void> {
