@@ -5,9 +5,13 @@ import type { Transaction, World } from "../world.ts";
 import type { Check } from "./check.ts";
 
 export class Binding implements Check {
+  /** Sessions that have a receipt: nobody makes anything for them. */
+  readonly #gone = new Set<string>();
+
   constructor(readonly world: World) {}
 
   transaction({ name, args, result }: Transaction, before: Snapshot, after: Snapshot): void {
+    for (const { id, origin } of after.receipts) if (id === origin) this.#gone.add(origin);
     if (name === "acontext_save_reconcile_progress") this.#orphans(before, after);
     if (name !== "acontext_activate_session" || result.error !== null) return;
     const origin = String(args["p_session_id"]);
@@ -30,7 +34,7 @@ export class Binding implements Check {
     }
   }
 
-  /** An orphan belongs to nobody who could still come for it, and is old enough. */
+  /** An orphan belongs to nobody who could still come for it, and is old enough, or its session is gone. */
   #orphans(before: Snapshot, after: Snapshot): void {
     for (const entry of after.queue.values()) {
       if (before.queue.has(entry.id) || entry.reason !== "orphan") continue;
@@ -38,7 +42,7 @@ export class Binding implements Check {
         this.#report("wrong deletion", `${entry.origin} is being made, and queued as an orphan`);
       }
       const resource = this.world.remote.live.get(entry.session ?? entry.disk ?? "");
-      if (resource === undefined || this.world.skewed) continue;
+      if (resource === undefined || this.world.skewed || this.#gone.has(entry.origin)) continue;
       const age = this.world.scheduler.now - resource.createdAt;
       if (age < after.settings.orphanGrace) {
         this.#report("wrong deletion", `${resource.id} is too young for an orphan`);

@@ -3,7 +3,7 @@
 import type { Mutant } from "./mutant.ts";
 
 const SETTLE = "public.acontext_settle_deletions(uuid,jsonb)";
-const CLAIM = "public.acontext_claim_deletions(uuid,integer,integer)";
+const CLAIM = "public.acontext_claim_deletions(uuid,integer,integer,integer)";
 const REQUEST = "public.acontext_request_session_deletion(uuid,uuid,uuid,integer)";
 const RESTORE = "public.acontext_restore_session(uuid,uuid)";
 const GUARD = "acontext_sessions.guard_session_change()";
@@ -15,9 +15,9 @@ export const deletionMutants: Mutant[] = [
     mechanism: "a 404 is believed only after a list without the resource",
     code: [{
       file: "core/cleanup/delete_remote.ts",
-      find: "  if (!maybeAbsent) return failure(removed);\n",
-      replace: `  if (!maybeAbsent) return failure(removed);
-  if (maybeAbsent) return { kind: "gone", proof: "absent" };
+      find: '    if (removed.kind !== "absent") return failure(removed);\n',
+      replace: `    if (removed.kind !== "absent") return failure(removed);
+    if (removed.kind === "absent") return { kind: "gone", proof: "absent" };
 `,
     }],
   },
@@ -85,17 +85,18 @@ export const deletionMutants: Mutant[] = [
   {
     mechanism: "no delete starts after the lease's deadline",
     code: [{
-      file: "core/cleanup/delete_remote.ts",
-      find: "const mayDelete = () => clock.now() <= deadline;",
-      replace: "const mayDelete = () => clock.now() <= deadline + 1e9;",
+      file: "core/cleanup/delete_limits.ts",
+      find:
+        "  if (now > startBy || left < Math.max(Math.min(LEAST_MS, timeoutMs), expected)) return null;\n",
+      replace: "",
     }],
   },
   {
     mechanism: "a lease outlives the deletes that began in time",
     code: [{
-      file: "core/lease.ts",
-      find: "const marginMs = timeouts * acontext.timeoutMs;",
-      replace: "const marginMs = 0 * acontext.timeoutMs;",
+      file: "core/cleanup/delete_limits.ts",
+      find: "leaseSeconds: Math.ceil((Math.max(0, endBy - now) + 2 * REPORT_MS) / 1000),",
+      replace: "leaseSeconds: Math.ceil((Math.max(0, startBy - now) + 1) / 1000),",
     }],
   },
   {

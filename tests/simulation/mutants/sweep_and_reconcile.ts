@@ -77,12 +77,20 @@ export const sweepMutants: Mutant[] = [
     mechanism: "an orphan is too old to be still under creation",
     sql: [{
       function: UNKNOWN_SESSIONS,
-      find: `where i."createdAt" <= acontext_sessions.clock() - t.orphan_grace`,
-      replace: "where true",
+      find: `i."createdAt" <= acontext_sessions.clock() - t.orphan_grace`,
+      replace: "true",
     }, {
       function: UNKNOWN_DISKS,
-      find: `where i."createdAt" <= acontext_sessions.clock() - t.orphan_grace`,
-      replace: "where true",
+      find: `i."createdAt" <= acontext_sessions.clock() - t.orphan_grace`,
+      replace: "true",
+    }],
+  },
+  {
+    mechanism: "a session stays uncertain while a disk of it is too young to be judged",
+    code: [{
+      file: "core/reconcile/walk.ts",
+      find: "if (left <= 1) this.checked.push(originId);",
+      replace: "if (left >= 0) this.checked.push(originId);",
     }],
   },
   {
