@@ -39,8 +39,8 @@ const contentSchema = z.object({
   objects: z.array(z.string()),
   /** Of these, what no live message or file uses. */
   leaks: z.array(z.string()),
-  /** Keys that a live message or file uses and that are not there. */
-  losses: z.array(z.string()),
+  /** Keys that a live message or file uses and that are not there, with the session or disk that it is of. */
+  losses: z.array(z.object({ key: z.string(), of: z.string() })),
 });
 
 export type Content = z.infer<typeof contentSchema>;

@@ -81,17 +81,18 @@ function createMarked(
 }
 
 function takeStock(state: State): Content {
-  const used = new Set(state.artifacts.objectKeys());
-  for (const { content, parts } of state.messages.everywhere()) {
-    used.add(content.key);
-    for (const { asset } of parts) if (asset !== undefined) used.add(asset.s3_key);
+  const uses = state.artifacts.uses();
+  for (const { sessionId: of, content, parts } of state.messages.everywhere()) {
+    uses.push({ key: content.key, of });
+    for (const { asset } of parts) if (asset !== undefined) uses.push({ key: asset.s3_key, of });
   }
   const objects = state.objects.keys();
   const there = new Set(objects);
+  const used = new Set(uses.map(({ key }) => key));
   return {
     objects,
     leaks: objects.filter((key) => !used.has(key)),
-    losses: [...used].filter((key) => !there.has(key)).toSorted(),
+    losses: uses.filter(({ key }) => !there.has(key)),
   };
 }
 

@@ -170,9 +170,12 @@ function isConstraintError(error: unknown): boolean {
   return error instanceof Error && error.message.includes("constraint failed");
 }
 
-/** Like a real `fetch`, gives up when the signal fires; like a real server, the work goes on. */
+/** Like a real `fetch`, gives up when the signal fires. What becomes of the work is the handler's matter. */
 function untilAborted(signal: AbortSignal, answer: Promise<Response>): Promise<Response> {
-  if (signal.aborted) return Promise.reject(signal.reason);
+  if (signal.aborted) {
+    answer.catch(() => {});
+    return Promise.reject(signal.reason);
+  }
   return new Promise((resolve, reject) => {
     const onAbort = () => reject(signal.reason);
     signal.addEventListener("abort", onAbort, { once: true });

@@ -53,6 +53,26 @@ export function startRestore(
   });
 }
 
+/** A message that says what everybody says. */
+export function startSay(
+  world: World,
+  key: { userId: string; sessionId: string },
+  random: Random,
+): Process {
+  const process = world.start("say", "say", random);
+  const { storeMessage } = world.system;
+  return follow(world, process, `say in ${key.sessionId}`, async () => {
+    const message = {
+      format: "openai",
+      message: { role: "user", content: "hi" },
+      meta: {},
+      attachments: new Map(),
+    } as const;
+    await storeMessage(portsOf(world, process), { key, message, idempotency: null });
+    return "stored";
+  });
+}
+
 /** What cleanup-sessions does with one request. */
 export function startWorker(world: World, request: WorkerRequest, random: Random): Process {
   const { task, runId, dryRun } = request;

@@ -45,6 +45,9 @@ export async function end(world: World, post: Post): Promise<void> {
       }, random);
     }
   }
+  for (const key of world.remote.content().leaks) {
+    world.report("leak", "content", `the object ${key} belongs to nothing`);
+  }
   for (const leak of leaksOf(world)) world.report("leak", "balance", leak);
   const { queue, rows } = world.snapshot;
   for (const { id, lastError } of queue.values()) {

@@ -1,6 +1,6 @@
 /** Carries out the commands of a plan. @module */
 
-import { startCreate, startDelete, startRestore, startWorker } from "./actors.ts";
+import { startCreate, startDelete, startRestore, startSay, startWorker } from "./actors.ts";
 import { type Act, type Command, type Fate, type Job, type OperatorSql, USERS } from "./plan.ts";
 import type { Process } from "./process.ts";
 import { fixedUuid, Random } from "./random.ts";
@@ -53,13 +53,7 @@ async function perform(world: World, post: Post, act: Act, random: Random): Prom
     case "restore":
       return void startRestore(world, key(act.slot), random);
     case "use":
-      await world.call(null, "acontext_use_session", {
-        p_user_id: ownerOf(act.slot),
-        p_session_id: slotId(act.slot),
-        p_touch: true,
-        p_new_messages: 1,
-      });
-      return;
+      return void startSay(world, key(act.slot), random);
     case "pin":
       await world.run("pin", {
         role: "authenticated",

@@ -22,12 +22,15 @@ export function portsOf(world: World, process: Process) {
     ...remote.adapterOptions,
     timeoutMs: NEVER_MS,
     fetch: remote.fetchOf(process),
+    timeout: (ms: number) => virtualTimeout(process, ms),
   };
   const client = clientOf(world, process);
   return {
     acontext: { ...system.createResources(acontext), timeoutMs: TIMEOUT_MS },
     catalog: system.createCatalog(acontext),
     store: { ...system.createSessionStore(client), ...system.createCleanupStore(client) },
+    sessions: system.createMessageStore(client),
+    messages: system.createMessages(acontext),
     reconcileStore: system.createReconcileStore(client),
     deletes: {
       timeoutMs: DELETE_TIMEOUT_MS,
@@ -38,6 +41,13 @@ export function portsOf(world: World, process: Process) {
     random: { uuid: () => process.random.uuid() },
     log: logOf(world, process),
   };
+}
+
+/** Aborted by virtual time, unless its process is gone. */
+function virtualTimeout(process: Process, ms: number): AbortSignal {
+  const timeout = new AbortController();
+  if (ms < NEVER_MS) process.scheduler.after(ms, () => timeout.abort(), process);
+  return timeout.signal;
 }
 
 /** As much of a client as the stores use. */

@@ -5,6 +5,7 @@
  */
 
 import type { FaultRule } from "../../local/acontext/fault_rules.ts";
+import type { Content } from "../../local/acontext/control.ts";
 import { type AcontextStandIn, createAcontextStandIn } from "../../local/acontext/standin.ts";
 import type { Version } from "../../local/acontext/options.ts";
 import { isEnvelope } from "../../supabase/functions/_acontext_sessions/acontext/schemas.ts";
@@ -163,8 +164,15 @@ export class Remote {
         made: [],
       };
       this.options.events.sent(request);
+      const gone = new AbortController();
       return new Promise((resolve, reject) => {
-        this.#send(request, () => toRequest(url, init), {
+        // A delete has a time of its own. One that is given up is broken off at the server.
+        init.signal?.addEventListener("abort", () => {
+          if (request.method !== "DELETE" || request.settledAt !== null) return;
+          gone.abort();
+          this.#settle(request, null, () => reject(new TypeError("timeout")));
+        });
+        this.#send(request, () => toRequest(url, init, gone.signal), {
           answer: (response) => this.#settle(request, response.status, () => resolve(response)),
           fail: (why) => this.#settle(request, null, () => reject(new TypeError(why))),
         });
@@ -194,6 +202,11 @@ export class Remote {
       this.options.events.vanished(resource, this.#current);
     }
     this.#current = null;
+  }
+
+  /** What the object storage holds, leaks and lacks. */
+  content(): Content {
+    return this.#standIn.control.content();
   }
 
   close(): void {
@@ -231,7 +244,9 @@ export class Remote {
     if (latency >= 1_000) this.#mishap(request, "slow");
     const trip: Trip = { to: "acontext", lost: false };
     process.trips.add(trip);
-    scheduler.after(TIMEOUT_MS, () => caller.fail("timeout"), process);
+    if (request.method !== "DELETE") {
+      scheduler.after(TIMEOUT_MS, () => caller.fail("timeout"), process);
+    }
     scheduler.after(latency, async () => {
       process.trips.delete(trip);
       if (trip.lost) return;
@@ -299,12 +314,17 @@ export class Remote {
  * The same request with a body that is there as a whole, since a stream is read in real time. It is given up by the
  * caller's virtual time, never by the signal.
  */
-async function toRequest(url: string, { method, headers, body }: RequestInit): Promise<Request> {
+async function toRequest(
+  url: string,
+  { method, headers, body }: RequestInit,
+  signal?: AbortSignal,
+): Promise<Request> {
   const text = body === undefined || body === null ? null : await new Response(body).text();
   return new Request(url, {
     ...(method !== undefined && { method }),
     ...(headers !== undefined && { headers }),
     ...(text !== null && { body: text }),
+    ...(signal !== undefined && { signal }),
   });
 }
 

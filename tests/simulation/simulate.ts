@@ -39,7 +39,7 @@ export async function simulate(
     steps: 0,
     faults: 0,
     crashes: 0,
-    found: { leak: 0, "wrong deletion": 0, stuck: 0 },
+    found: { leak: 0, "wrong deletion": 0, "content loss": 0, stuck: 0 },
     failures: [],
   };
   for (const index of seeds.keys()) {
@@ -56,5 +56,6 @@ export async function simulate(
 
 export function summaryOf({ runs, steps, faults, crashes, found }: Total): string {
   return `runs ${runs}, steps ${steps}, faults ${faults}, crashes ${crashes}, ` +
-    `leaks ${found.leak}, wrong deletions ${found["wrong deletion"]}, stuck ${found.stuck}`;
+    `leaks ${found.leak}, wrong deletions ${found["wrong deletion"]}, ` +
+    `live content lost ${found["content loss"]}, stuck ${found.stuck}`;
 }

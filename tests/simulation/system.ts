@@ -14,6 +14,11 @@ type Restore =
 type Sweep = typeof import("../../supabase/functions/_acontext_sessions/core/cleanup/sweep.ts");
 type Reconcile =
   typeof import("../../supabase/functions/_acontext_sessions/core/reconcile/reconcile.ts");
+type StoreMessage =
+  typeof import("../../supabase/functions/_acontext_sessions/core/messages/store_message.ts");
+type Messages = typeof import("../../supabase/functions/_acontext_sessions/acontext/messages.ts");
+type MessageStore =
+  typeof import("../../supabase/functions/_acontext_sessions/database/messages.ts");
 type Acontext = typeof import("../../supabase/functions/_acontext_sessions/acontext/resources.ts");
 type Catalog = typeof import("../../supabase/functions/_acontext_sessions/acontext/catalog.ts");
 type SessionStore =
@@ -31,6 +36,9 @@ export type System =
   & Reconcile
   & Acontext
   & Catalog
+  & StoreMessage
+  & Messages
+  & MessageStore
   & SessionStore
   & CleanupStore
   & ReconcileStore;
@@ -45,6 +53,9 @@ export async function loadSystem(folder: string = FUNCTIONS): Promise<System> {
   const reconcile: Reconcile = await import(`${base}core/reconcile/reconcile.ts`);
   const acontext: Acontext = await import(`${base}acontext/resources.ts`);
   const catalog: Catalog = await import(`${base}acontext/catalog.ts`);
+  const storing: StoreMessage = await import(`${base}core/messages/store_message.ts`);
+  const messages: Messages = await import(`${base}acontext/messages.ts`);
+  const messageStore: MessageStore = await import(`${base}database/messages.ts`);
   const sessions: SessionStore = await import(`${base}database/sessions.ts`);
   const cleanup: CleanupStore = await import(`${base}database/cleanup.ts`);
   const reconcileStore: ReconcileStore = await import(`${base}database/reconcile.ts`);
@@ -56,6 +67,9 @@ export async function loadSystem(folder: string = FUNCTIONS): Promise<System> {
     ...reconcile,
     ...acontext,
     ...catalog,
+    ...storing,
+    ...messages,
+    ...messageStore,
     ...sessions,
     ...cleanup,
     ...reconcileStore,

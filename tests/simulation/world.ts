@@ -211,7 +211,10 @@ export class World {
     }
     this.note(
       `${process?.name ?? "database"}: ${name} → ${
-        result.error ? `error ${result.error.code}` : JSON.stringify(result.data)
+        result.error
+          ? `error ${result.error.code}`
+          // The mark of a message is drawn by the database.
+          : JSON.stringify(result.data, (name, value) => name === "mark" ? undefined : value)
       }`,
     );
     this.#each((check) => check.transaction?.(transaction, before, after));

@@ -29,8 +29,8 @@ export interface ArtifactStore {
   paths(diskId: string): string[];
   /** One hash for each file of the disk. */
   hashes(diskId: string): string[];
-  /** What live files are stored under. */
-  objectKeys(): string[];
+  /** What live files are stored under, and on which disk they are. */
+  uses(): { key: string; of: string }[];
 }
 
 function toArtifact(row: Row): Artifact {
@@ -59,7 +59,7 @@ export function createArtifactStore(database: DatabaseSync): ArtifactStore {
   );
   const paths = database.prepare("select distinct path from artifacts where disk_id = ?");
   const hashes = database.prepare("select sha256 from artifacts where disk_id = ?");
-  const keys = database.prepare("select object_key from artifacts");
+  const uses = database.prepare("select object_key, disk_id from artifacts");
   return {
     find(diskId, path, filename) {
       const row = read.get(diskId, path, filename);
@@ -86,6 +86,7 @@ export function createArtifactStore(database: DatabaseSync): ArtifactStore {
     list: (diskId, path) => inPath.all(diskId, path).map(toArtifact),
     paths: (diskId) => paths.all(diskId).map((row) => text(row, "path")),
     hashes: (diskId) => hashes.all(diskId).map((row) => text(row, "sha256")),
-    objectKeys: () => keys.all().map((row) => text(row, "object_key")),
+    uses: () =>
+      uses.all().map((row) => ({ key: text(row, "object_key"), of: text(row, "disk_id") })),
   };
 }

@@ -4,6 +4,7 @@ import type { World } from "../world.ts";
 import { Attempts } from "./attempts.ts";
 import { Binding } from "./binding.ts";
 import type { Check } from "./check.ts";
+import { ContentCheck } from "./content.ts";
 import { Guards } from "./guards.ts";
 import { Holding } from "./holding.ts";
 import { LiveResources } from "./live_resources.ts";
@@ -20,6 +21,7 @@ export function createChecks(world: World): Check[] {
     new LiveResources(world),
     new OverlappingDeletes(world),
     new Binding(world),
+    new ContentCheck(world),
     new Holding(world),
     new Receipts(world),
     new Runs(world),
