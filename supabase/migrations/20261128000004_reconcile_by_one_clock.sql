@@ -1,4 +1,5 @@
 -- Purpose: what belongs to a session that is gone is unknown at once, by our own receipts: its age cannot be told by two clocks.
+-- And a copy of a session, which carries its mark, is left alone while the original lives.
 -- Risk: none; functions are replaced.
 
 create or replace function public.acontext_find_unknown_sessions(p_items jsonb)
@@ -21,6 +22,10 @@ as $$
     )
     and not exists (
       select 1 from public.session_mappings as s where s.acontext_session_id = i.id
+    )
+    -- Somebody's copy, which carries the mark of the original: where that has the id that we gave it, it has no other.
+    and not exists (
+      select 1 from public.session_mappings as s where s.id = i."originId" and s.acontext_session_id = s.id
     )
     -- A session that is being made, or deleted without known ids, looks after what carries its mark.
     and not exists (

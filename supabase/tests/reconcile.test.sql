@@ -35,6 +35,17 @@ select tests.make_active(3);
 select tests.queue(3);
 select tests.begin(4);
 select tests.queue(4);
+select tests.begin(5);
+select public.acontext_activate_session(
+  tests.session(5), tests.lease(1), tests.session(205), tests.disk(5), '{}', '{}', false
+);
+insert into acontext_sessions.deletion_log (
+  id, origin_id, reason, session_proof, session_gone_at, disk_proof, disk_gone_at, attempts, requested_at
+)
+select i.id, i.origin, i.reason::acontext_sessions.deletion_reason, 'deleted', acontext_sessions.clock(), 'deleted',
+  acontext_sessions.clock(), 1, acontext_sessions.clock()
+from (values (tests.session(96), tests.session(96), 'expired'), (tests.session(95), tests.session(1), 'orphan'))
+  as i (id, origin, reason);
 set local role service_role;
 
 -- What is unknown
@@ -48,11 +59,20 @@ select ok(
   not tests.unknown_disk(105, 99, interval '59 minutes 59 seconds'), 'but not before orphan_grace has passed'
 );
 select ok(not tests.unknown_session(tests.session(1), 1), 'a remote session that a session holds is known');
-select ok(tests.unknown_session(tests.session(101), 1), 'a second one with its mark is unknown');
+select ok(not tests.unknown_session(tests.session(101), 1), 'a second one with its mark is somebody''s copy');
+select ok(
+  tests.unknown_session(tests.session(101), 5),
+  'unless the server chose the id of the first: then it is left over from a lost answer'
+);
 select ok(not tests.unknown_session(tests.session(2), 2), 'one that is being made is known');
 select ok(not tests.unknown_session(tests.session(3), 3), 'one in the queue is known');
 select ok(not tests.unknown_session(tests.session(4), 4), 'one whose id the queue will look for is known');
 select ok(tests.unknown_session(tests.session(99), 99), 'one without a row is unknown');
+select ok(
+  tests.unknown_disk(106, 96, interval '0') and tests.unknown_session(tests.session(96), 96, interval '-1 hour'),
+  'what belongs to a session that has a receipt is unknown, however young it looks'
+);
+select ok(not tests.unknown_disk(107, 1, interval '0'), 'the receipt of an orphan is not its session''s');
 select is(public.acontext_find_unknown_disks('[]'), '[]'::jsonb, 'nothing seen, nothing unknown');
 select is(
   public.acontext_find_unknown_labels(jsonb_build_array(

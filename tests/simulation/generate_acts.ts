@@ -174,6 +174,7 @@ export const ACTS = {
       fc.record({ kind: fc.constant("late" as const), ms: lateness }),
       fc.record({ kind: fc.constant("delay" as const), ms: lateness }),
       fc.constant({ kind: "drop", when: "after" }),
+      fc.record({ kind: fc.constant("die" as const), afterSteps: fc.nat(6) }),
       fc.constant({ kind: "status", status: 500 }),
     ),
   }),

@@ -40,6 +40,12 @@ export interface Weather {
 }
 
 const CALM = { rules: [], total: false, slow: 0, late: 0, database: 0 };
+/** The server dies in the middle of deletes. */
+function dying(random: Random, probability: number): FaultRule {
+  const fault = { kind: "die", afterSteps: random.below(6) } as const;
+  return { route: "DELETE /session/:id", probability, fault };
+}
+
 const ANY = { route: "*" };
 
 /** Draws the details of this kind of weather. */
@@ -74,6 +80,7 @@ export function drawWeather(name: WeatherName, random: Random): Weather {
           { ...ANY, probability: some / 2, fault: { kind: "throttle", retryAfterSeconds: 2 } },
           { ...ANY, probability: some / 2, fault: { kind: "false404" } },
           { ...ANY, probability: some / 2, fault: { kind: "stall" } },
+          dying(random, some),
         ],
       };
     case "storm":
@@ -86,6 +93,7 @@ export function drawWeather(name: WeatherName, random: Random): Weather {
         rules: [
           { ...ANY, probability: some, fault: { kind: "status", status: 500 } },
           { ...ANY, probability: some, fault: { kind: "outage" } },
+          dying(random, some),
           drop("before", some),
           drop("after", often),
           lateRule,

@@ -100,6 +100,50 @@ export const deletionMutants: Mutant[] = [
     }],
   },
   {
+    mechanism: "what is stored of a message is unlike anything else in the Acontext project",
+    code: [{
+      file: "acontext/unique_content.ts",
+      find: "  return blob === null\n    ? { format, blob: message }",
+      replace: "  return blob === null || format.length > 0\n    ? { format, blob: message }",
+    }],
+  },
+  {
+    mechanism: "nothing is deleted within three seconds of a write",
+    sql: [{
+      statement: `create or replace function acontext_sessions.write_gap() returns interval
+        language sql immutable security invoker set search_path = '' as $$ select interval '0' $$`,
+    }],
+  },
+  {
+    mechanism: "a delete has the time that it needs",
+    code: [{
+      file: "core/cleanup/delete_limits.ts",
+      find:
+        "return Math.min(Math.max(timeoutMs, 2 * expectedMs({ msPerMessage }, messages)), left);",
+      replace: "return Math.min(1, left);",
+    }],
+  },
+  {
+    mechanism: "a delete whose effect is not known is not repeated before a look at the list",
+    code: [{
+      file: "core/cleanup/delete_remote.ts",
+      find: "    if (resource.inDoubt) {\n",
+      replace: '    if (resource.inDoubt && id === "") {\n',
+    }],
+  },
+  {
+    mechanism: "a lease that ended without a report leaves a doubt",
+    sql: [{
+      function: CLAIM,
+      find: "session_in_doubt = q.session_in_doubt or q.lease_id is not null",
+      replace: "session_in_doubt = q.session_in_doubt",
+    }, {
+      function: CLAIM,
+      find: "disk_in_doubt = q.disk_in_doubt or q.lease_id is not null",
+      replace: "disk_in_doubt = q.disk_in_doubt",
+    }],
+  },
+  {
     mechanism: "only the owner can delete",
     sql: [{
       function: REQUEST,

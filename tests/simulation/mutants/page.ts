@@ -31,8 +31,9 @@ npm run simulate -- --mutants --seed 1     # measures what is below, and writes 
 
 ## What the checks look for
 
-A violation is a \`leak\` (a remote resource that nothing leads to), a \`wrong deletion\` (one that was deleted, or was about
-to be, without a reason) or \`stuck\` (work that is never done, or is done over and over).
+A violation is a \`leak\` (a remote resource or content that nothing leads to), a \`wrong deletion\` (one that was deleted,
+or was about to be, without a reason), a \`content loss\` (what a live session holds) or \`stuck\` (work that is never
+done, or is done over and over).
 `;
 
 /** By the name that a violation gives. The checks are in checks/, but for \`endless\`, which the ending finds. */
@@ -42,6 +43,8 @@ export const CHECKS: Record<string, string> = {
     "When the faults have stopped and the cleanup has run, Acontext has what live sessions hold, and nothing waits.",
   binding:
     "What a caller reports as created is bound, queued, or left to a later run that will examine it.",
+  content:
+    "What live sessions hold is not lost, no object is left that nothing uses, and deletes come neither too soon, too many at a time, nor again without a look.",
   endless: "Nothing is done over and over.",
   guards: "SQL that would lose remote ids is refused; SQL that has to work does.",
   holding:

@@ -46,6 +46,16 @@ Deno.test("findSessions() asks by mark and finds the session that carries it", a
   assertEquals(urls[0]?.searchParams.get("limit"), "200");
 });
 
+Deno.test("findSessions() leaves out the copies of a session that has the id we gave it", async () => {
+  const copy = { id: uuid(1), configs: MARK };
+  const own = { id: ID, configs: MARK };
+  const { acontext } = listing([{ items: [copy, own], has_more: false }]);
+  assertEquals(await acontext.findSessions(ID), { kind: "done", value: { ids: [ID] } });
+  // Once it is gone, what is left is nobody's.
+  const left = listing([{ items: [copy], has_more: false }]);
+  assertEquals(await left.acontext.findSessions(ID), { kind: "done", value: { ids: [uuid(1)] } });
+});
+
 Deno.test("findSessions() reads an empty list as none", async () => {
   const { acontext } = listing([{ items: [], has_more: false }]);
   assertEquals(await acontext.findSessions(ID), { kind: "done", value: { ids: [] } });

@@ -89,7 +89,9 @@ export function createResources(options: AcontextOptions): RemoteResources {
           if (carriesMark(configs, namespace, sessionId)) ids.add(id);
         },
       });
-      return end.kind === "done" ? { kind: "done", value: { ids: [...ids] } } : end;
+      if (end.kind !== "done") return end;
+      // A copy of a session carries its mark, too. Where the session has the id that we gave it, the others are copies.
+      return { kind: "done", value: { ids: ids.has(sessionId) ? [sessionId] : [...ids] } };
     },
 
     async findDisks(sessionId): Promise<Outcome<DiskListing>> {

@@ -44,7 +44,10 @@ export interface RemoteResources {
   deleteSession(remoteId: string, limitMs: number): Promise<Outcome<null>>;
   /** Deletes a remote disk by its remote id, as {@link deleteSession}. */
   deleteDisk(remoteId: string, limitMs: number): Promise<Outcome<null>>;
-  /** Remote ids of the sessions that carry our mark for `sessionId`. A successful answer is complete. */
+  /**
+   * Remote ids of the sessions that carry our mark for `sessionId`, without copies that somebody made of it. A successful
+   * answer is complete.
+   */
   findSessions(sessionId: string): Promise<Outcome<{ ids: string[] }>>;
   /** Disks that carry our label for `sessionId`. A successful answer is complete. */
   findDisks(sessionId: string): Promise<Outcome<DiskListing>>;

@@ -22,6 +22,10 @@ CREATE OR REPLACE FUNCTION public.acontext_find_unknown_sessions (
     and not exists (
       select 1 from public.session_mappings as s where s.acontext_session_id = i.id
     )
+    -- Somebody's copy, which carries the mark of the original: where that has the id that we gave it, it has no other.
+    and not exists (
+      select 1 from public.session_mappings as s where s.id = i."originId" and s.acontext_session_id = s.id
+    )
     -- A session that is being made, or deleted without known ids, looks after what carries its mark.
     and not exists (
       select 1 from public.session_mappings as s where s.id = i."originId" and s.status <> 'active'
