@@ -157,7 +157,7 @@ for (const outage of ["database", "network"] as const) {
     assertEquals([report.deleted, report.failed, report.stopReason], [0, 0, "outage"]);
     assertEquals(report.total, report.deferred);
     assertLess(world.acontext.deleteStarts.length, 100);
-    assertLess(world.acontext.calls.probe, 3);
+    assertLess(world.acontext.calls.probe, 6);
     assertLess(world.clock.now(), 2000);
     assertEquals(world.left().leased, 0);
     assert(attempts(world).every((count) => count === 0));

@@ -7,7 +7,8 @@
  * @module
  */
 
-const DECREASE = 0.7;
+const DECREASE = 0.5;
+const INCREASE = 0.25;
 
 export class AdaptiveLimit {
   #limit: number;
@@ -38,7 +39,7 @@ export class AdaptiveLimit {
   }
 
   faster(): void {
-    this.#limit = Math.min(this.#most, this.#limit + 1);
+    this.#limit = Math.min(this.#most, this.#limit + INCREASE);
     this.#waiting.shift()?.();
   }
 

@@ -1,5 +1,5 @@
 /**
- * Feels, twice a second, how fast Acontext answers a small question, as any other client's may be, and lets a run delete
+ * Feels, four times a second, how fast Acontext answers a small question, as any other client's may be, and lets a run delete
  * more or fewer at a time for it.
  *
  * Not by how long the deletes take: that depends on what they delete. For the same reason it notices first that
@@ -10,12 +10,12 @@
 import type { Clock, Outcome } from "../ports.ts";
 import type { AdaptiveLimit } from "./adaptive_limit.ts";
 
-const INTERVAL_MS = 500;
-/** Answers that are judged together: one alone may be slow for any reason. */
-const WINDOW = 3;
+const INTERVAL_MS = 250;
+/** Answers that are judged together, by the slowest: the tail is what other clients notice. */
+const WINDOW = 6;
 /** Slower than so many times the usual, and more than noise, is too slow. */
-const FACTOR = 1.5;
-const NOISE_MS = 5;
+const FACTOR = 2;
+const NOISE_MS = 2;
 /** Beats without an answer, one after the other, after which nothing new is begun. */
 const SILENT_BEATS = 2;
 
@@ -28,9 +28,9 @@ export interface PulseDeps {
 }
 
 export class Pulse {
-  /** Milliseconds that the first answer took; null as long as there was none. */
+  /** Milliseconds that the fastest answer took: as at rest. Null as long as there was none. */
   restMs: number | null = null;
-  #usualMs: number | null;
+  readonly #usualMs: number;
   #last: number[] = [];
   #silent = 0;
   readonly #deps: PulseDeps;
@@ -38,7 +38,7 @@ export class Pulse {
   /** @param usualMs As earlier runs have seen it at rest; null when not known. */
   constructor(deps: PulseDeps, usualMs: number | null) {
     this.#deps = deps;
-    this.#usualMs = usualMs;
+    this.#usualMs = usualMs ?? Infinity;
   }
 
   /** Goes on until `signal` is aborted. Begin it before anything is under way. Never throws. */
@@ -59,15 +59,14 @@ export class Pulse {
       return;
     }
     this.#silent = 0;
-    if (this.restMs === null) {
-      this.restMs = Math.round(ms);
-      this.#usualMs = Math.min(ms, this.#usualMs ?? ms);
-      return;
-    }
+    this.restMs = Math.min(ms, this.restMs ?? ms);
     this.#last = [...this.#last, ms].slice(-WINDOW);
-    const typical = this.#last.toSorted((a, b) => a - b)[this.#last.length >> 1] ?? ms;
-    if (typical > FACTOR * (this.#usualMs ?? ms) + NOISE_MS) limit.slower();
-    else limit.faster();
+    const slow = Math.max(...this.#last);
+    const usual = Math.min(this.restMs, this.#usualMs);
+    if (slow <= FACTOR * usual + NOISE_MS) return limit.faster();
+    // What was felt at the old speed says nothing about the new one.
+    this.#last = [];
+    limit.slower();
   }
 
   /** Milliseconds; null when there was no proper answer. */

@@ -95,7 +95,11 @@ export class SweepRun {
     } while (this.#stopReason() === null && this.#tally.released > 0);
     signal.removeEventListener("abort", shutDown);
     this.#ended.abort();
-    return this.#tally.result(this.#stopReason() ?? this.#feed.endReason, this.#pulse.restMs);
+    const { restMs } = this.#pulse;
+    return this.#tally.result(
+      this.#stopReason() ?? this.#feed.endReason,
+      restMs === null ? null : Math.ceil(restMs),
+    );
   }
 
   async #round(): Promise<void> {

@@ -1,0 +1,76 @@
+import { assertEquals } from "@std/assert/mod.js";
+import { AdaptiveLimit } from "../../../../supabase/functions/_acontext_sessions/core/cleanup/adaptive_limit.ts";
+import { Pulse } from "../../../../supabase/functions/_acontext_sessions/core/cleanup/pulse.ts";
+import { FakeClock } from "../../fakes/clock.ts";
+
+/** Feels answers that take as long as `takes` says, null for none, until `forMs` have passed. */
+async function feel(
+  takes: (now: number) => number | null,
+  { forMs, usualMs = null, most = 8 }: { forMs: number; usualMs?: number | null; most?: number },
+): Promise<{ limit: number; restMs: number | null; silentAt: number[] }> {
+  const clock = new FakeClock();
+  const limit = new AdaptiveLimit(most);
+  const silentAt: number[] = [];
+  const pulse = new Pulse({
+    clock,
+    limit,
+    onSilence: () => silentAt.push(clock.now()),
+    async probe() {
+      const ms = takes(clock.now());
+      await clock.sleep(ms ?? 1_000);
+      return ms === null ? { kind: "unknown", detail: "timeout" } : { kind: "done", value: null };
+    },
+  }, usualMs);
+  const ended = new AbortController();
+  const running = pulse.run(ended.signal);
+  await clock.advance(forMs);
+  ended.abort();
+  await clock.run(running);
+  return { limit: limit.limit, restMs: pulse.restMs, silentAt };
+}
+
+Deno.test("a run deletes as many at a time as it may while Acontext is as fast as usual", async () => {
+  assertEquals(await feel(() => 10, { forMs: 10_000 }), { limit: 8, restMs: 10, silentAt: [] });
+  assertEquals((await feel((now) => now % 3 === 0 ? 22 : 10, { forMs: 10_000 })).limit, 8);
+});
+
+Deno.test("it deletes fewer while answers take more than twice the usual time, and one at least", async () => {
+  const slower = (now: number) => now < 1_000 ? 10 : 50;
+  assertEquals((await feel(slower, { forMs: 1_200 })).limit, 4);
+  assertEquals((await feel(slower, { forMs: 60_000 })).limit, 1);
+});
+
+Deno.test("it goes back up when they are fast again", async () => {
+  const bad = (now: number) => now > 1_000 && now < 5_000 ? 50 : 10;
+  assertEquals((await feel(bad, { forMs: 5_000 })).limit, 1);
+  assertEquals((await feel(bad, { forMs: 60_000 })).limit, 8);
+});
+
+Deno.test("what earlier runs have seen counts when this one has never seen Acontext at rest", async () => {
+  assertEquals((await feel(() => 50, { forMs: 10_000 })).limit, 8);
+  assertEquals((await feel(() => 50, { forMs: 10_000, usualMs: 10 })).limit, 1);
+});
+
+Deno.test("two questions in a row without an answer are silence, and it is told once", async () => {
+  const { silentAt, restMs } = await feel(() => null, { forMs: 20_000 });
+  assertEquals([silentAt, restMs], [[2_250], null]);
+  const blinks = await feel((now) => now < 500 ? null : 10, { forMs: 20_000 });
+  assertEquals(blinks.silentAt, []);
+});
+
+Deno.test("the limit lets in as many as it says, and the next when one leaves or it rises", async () => {
+  const limit = new AdaptiveLimit(2);
+  limit.slower();
+  const entered: number[] = [];
+  const enter = (n: number) => void limit.enter().then(() => entered.push(n));
+  for (const n of [1, 2, 3]) enter(n);
+  const settle = () => new Promise((resolve) => setTimeout(resolve));
+  await settle();
+  assertEquals(entered, [1]);
+  limit.leave();
+  await settle();
+  assertEquals(entered, [1, 2]);
+  for (let beat = 0; beat < 4; beat++) limit.faster();
+  await settle();
+  assertEquals(entered, [1, 2, 3]);
+});
