@@ -2,9 +2,9 @@
 
 import { z } from "zod";
 
-/** RFC 3339 with up to six fractional digits. */
+/** RFC 3339 with up to nine fractional digits. */
 export const timestamp = z.string().regex(
-  /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)$/,
+  /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/,
 );
 
 export const sessionSchema = z.object({

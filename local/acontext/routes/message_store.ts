@@ -99,7 +99,6 @@ async function readInput(request: Request, state: State): Promise<Input | Respon
   }
   const message = tryNormalize(format, body["blob"], state);
   if (message instanceof Response) return message;
-  if (message.parts.length === 0) return badRequest("message must contain at least one part");
 
   const files = new Map<string, File>();
   for (const { fileField } of multipart ? message.parts : []) {
