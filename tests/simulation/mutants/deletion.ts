@@ -80,6 +80,10 @@ export const deletionMutants: Mutant[] = [
       function: REQUEST,
       find: "where q.id = p_session_id and q.next_attempt_at <= v_now",
       replace: "where q.id = p_session_id",
+    }, {
+      function: REQUEST,
+      find: "if v_entry.next_attempt_at > v_now or v_entry.slow",
+      replace: "if v_entry.slow",
     }],
   },
   {

@@ -31,7 +31,8 @@ function deletion(row: SessionRow, changes: Partial<Deletion> = {}): Deletion {
 
 function frame(startBy = 60_000): Timeframe {
   const endBy = 400_000;
-  return { startBy, endBy, timeoutMs: 120_000, msPerMessage: null, lifeMs: 400_000 };
+  const lifeMs = 400_000;
+  return { startBy, endBy, timeoutMs: 120_000, msPerMessage: null, lifeMs, whole: true };
 }
 
 /** What became of the two resources. */
@@ -115,6 +116,11 @@ Deno.test("deleteRemote() gives a delete the time that its messages need, and no
     await removals(world, deletion(row, { messages }), { ...frame(), msPerMessage });
     assertEquals(world.acontext.deleteLimits.get(row.id), limitMs);
   }
+  // Among others, such a delete would be waited for by all.
+  const many = deletion(world.one(), { messages: 500 });
+  assertEquals((await removals(world, many, { ...frame(), whole: false })).session, {
+    kind: "late",
+  });
   const tooLong = deletion(world.one(), { messages: 7_000 });
   const within = { ...frame(), msPerMessage: 66 };
   assertEquals((await removals(world, tooLong, within)).session, { kind: "late" });

@@ -34,6 +34,8 @@ export interface Timeframe {
   msPerMessage: number | null;
   /** Of the worker, from its start to its end. */
   lifeMs: number;
+  /** For a delete that needs long, as no other is begun here. */
+  whole: boolean;
 }
 
 /** A lease of deletions, and when they may be worked on. */
@@ -70,9 +72,10 @@ const MANY = 2_147_483_647;
 
 /** The time for one delete; null when it could not be waited for. */
 export function limitOf(
-  { startBy, endBy, timeoutMs, msPerMessage }: Timeframe,
+  { startBy, endBy, timeoutMs, msPerMessage, whole }: Timeframe,
   { messages, now }: { messages: number; now: number },
 ): number | null {
+  if (!whole && messages > mostMessages(msPerMessage)) return null;
   const left = endBy - now;
   const expected = messages * (msPerMessage ?? 0);
   if (now > startBy || left < Math.max(Math.min(LEAST_MS, timeoutMs), expected)) return null;
@@ -125,6 +128,6 @@ export function deletionLease(
   return {
     leaseId: random.uuid(),
     leaseSeconds: Math.ceil((Math.max(0, endBy - now) + 2 * REPORT_MS) / 1000),
-    frame: { startBy, endBy, timeoutMs, msPerMessage, lifeMs: worker.totalMs },
+    frame: { startBy, endBy, timeoutMs, msPerMessage, lifeMs: worker.totalMs, whole },
   };
 }
