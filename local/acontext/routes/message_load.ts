@@ -30,6 +30,8 @@ interface Input {
   format: Format;
   withUrls: boolean;
   strategies: StrategyConfig[];
+  /** The message up to which strategies edit; null, or one that is not in the page: all. */
+  pin: string | null;
 }
 
 /** Loads messages, always oldest first. A missing or foreign session and a bad cursor are HTTP 400 with code 500. */
@@ -43,15 +45,21 @@ export async function loadMessages(call: Call, state: State): Promise<Response> 
   const rows = state.messages.list(session.id, input.list);
   const page = cutPage(rows.filter((message) => isReadable(message, state)), input.list);
   const tokens = await loadTokenCounter();
+  const pinIndex = page.messages.findIndex(({ id }) => id === input.pin);
+  const isPinned = pinIndex >= 0 && input.strategies.length > 0;
+  const editable = isPinned ? page.messages.slice(0, pinIndex + 1) : page.messages;
   let messages: Message[];
   try {
-    messages = applyStrategies(page.messages, input.strategies, tokens);
+    messages = [
+      ...applyStrategies(editable, input.strategies, tokens),
+      ...page.messages.slice(editable.length),
+    ];
   } catch (error) {
     if (!(error instanceof StrategyError)) throw error;
     return databaseError(`failed to apply edit strategies: ${error.message}`, 400);
   }
   const urls = input.withUrls ? assetUrls(messages, call, state) : {};
-  const last = messages.at(-1);
+  const editedAt = (input.strategies.length > 0 ? editable : messages).at(-1);
   return ok({
     items: render(input.format, messages, {
       files: filesOf(state, urls),
@@ -62,7 +70,7 @@ export async function loadMessages(call: Call, state: State): Promise<Response> 
     ...(page.nextCursor === null ? {} : { next_cursor: page.nextCursor }),
     has_more: page.nextCursor !== null,
     this_time_tokens: tokens.ofMessages(messages),
-    ...(last === undefined ? {} : { edit_at_message_id: last.id }),
+    ...(editedAt === undefined ? {} : { edit_at_message_id: editedAt.id }),
     ...(input.format === "acontext" && Object.keys(urls).length > 0 ? { public_urls: urls } : {}),
   });
 }
@@ -82,7 +90,8 @@ function readInput(query: URLSearchParams): Input | Response {
   const parsed = parseJson(rawStrategies);
   const strategies = strategiesSchema.safeParse(parsed.ok ? parsed.value ?? [] : "not JSON");
   if (!strategies.success) return badRequest("invalid JSON", "invalid edit_strategies JSON");
-  return { list, format, withUrls, strategies: strategies.data };
+  const pin = query.get("pin_editing_strategies_at_message") || null;
+  return { list, format, withUrls, strategies: strategies.data, pin };
 }
 
 /**

@@ -81,6 +81,17 @@ const unavailable = (detail: string) => ({ kind: "unavailable", detail });
 const unknown = (detail: string) => ({ kind: "unknown", detail });
 const rejected = (status: number) => ({ kind: "rejected", status, detail: `http_${status}` });
 
+Deno.test("createSession() asks for no task tracking only when told", async () => {
+  await withAcontext(() => ok({ id: ID, configs: MARK }, 201), async (acontext, received) => {
+    await acontext.createSession(ID, { disableTaskTracking: true });
+    await acontext.createSession(ID, { disableTaskTracking: false });
+    assertEquals(
+      received.map(({ body }) => "disable_task_tracking" in JSON.parse(body)),
+      [true, false],
+    );
+  });
+});
+
 Deno.test("createSession() sends use_uuid and the mark, with the key, and no user", async () => {
   await withAcontext(() => ok({ id: ID, configs: MARK }, 201), async (acontext, received) => {
     assertEquals(await acontext.createSession(ID), { kind: "done", value: { id: ID } });

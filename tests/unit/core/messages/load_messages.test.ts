@@ -159,6 +159,21 @@ async function codeOf(work: Promise<unknown>): Promise<string> {
   return (await assertRejects(() => work, AppError)).code;
 }
 
+Deno.test("strategies edit up to the pin, and the answer names it", async () => {
+  await withMessageWorld(async (world) => {
+    await say(world, 4);
+    const { messages } = await load(world);
+    const pin = messages[1]?.id ?? null;
+    const editStrategies = [{ type: "middle_out", params: { token_reduce_to: 1 } }] as const;
+    const unpinned = await load(world, { editStrategies: [...editStrategies] });
+    assertEquals("editedAtMessageId" in unpinned, false);
+    const pinned = await load(world, { editStrategies: [...editStrategies], pinEditsAt: pin });
+    assertEquals(pinned.editedAtMessageId, pin ?? "");
+    assertEquals(pinned.messages.slice(-2), messages.slice(-2));
+    assertEquals(unpinned.messages.length < pinned.messages.length, true);
+  });
+});
+
 Deno.test("a bad cursor and a broken Acontext are told apart", async () => {
   await withMessageWorld(async (world) => {
     await say(world, 3);
