@@ -25,16 +25,16 @@ export const creationMutants: Mutant[] = [
     mechanism: "the remote session's id is the row's id (use_uuid)",
     code: [{
       file: "acontext/resources.ts",
-      find: "jsonData: { use_uuid: sessionId, configs:",
-      replace: "jsonData: { configs:",
+      find: "          use_uuid: sessionId,\n",
+      replace: "",
     }],
   },
   {
     mechanism: "the remote session carries the mark",
     code: [{
       file: "acontext/resources.ts",
-      find: "configs: sessionMark(namespace, sessionId) }",
-      replace: "configs: {} }",
+      find: "configs: sessionMark(namespace, sessionId),",
+      replace: "configs: {},",
     }],
   },
   {
