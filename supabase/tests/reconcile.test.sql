@@ -81,6 +81,10 @@ select is(
   )),
   jsonb_build_array(tests.session(98)), 'a label is unknown when it is old and names no session'
 );
+select is(
+  public.acontext_find_unknown_labels(jsonb_build_array(tests.item(null, 96, interval '0'))),
+  jsonb_build_array(tests.session(96)), 'or when its session has a receipt'
+);
 
 -- Runs
 select is(
