@@ -54,7 +54,7 @@ Deno.test("the demo finds the leak and exits with 1 when the cleanup is sabotage
     const honest = await Deno.readTextFile(file);
     // Says that each disk is gone, without asking for it.
     const sabotaged = honest.replace(
-      'return remove("disk", remoteId);',
+      'return remove("disk", remoteId, limitMs);',
       'return Promise.resolve({ kind: "done", value: null });',
     );
     assertEquals(sabotaged === honest, false);
