@@ -1,6 +1,14 @@
 -- Purpose: when a session was last written to, how many of its messages are surely stored, and the settings that bound deletes.
 -- Risk: two nullable columns; `concurrency` is lowered where workers together would exceed max_remote_deletes.
 
+-- The settings first: a run that a cron job has just started locks them before the sessions, and would meet us head-on.
+alter table acontext_sessions.settings
+  add column max_remote_deletes integer not null default 32,
+  add column max_messages_per_session integer,
+  add column disable_task_tracking boolean not null default false,
+  add constraint max_remote_deletes_in_range check (max_remote_deletes between 1 and 256),
+  add constraint max_messages_per_session_positive check (max_messages_per_session > 0);
+
 alter table public.session_mappings
   add column last_write_at timestamptz,
   add column message_count_is_exact boolean not null default false;
@@ -11,13 +19,6 @@ comment on column public.session_mappings.last_write_at is
   'When something was last stored in or removed from Acontext for this session, to a second; null when never. No remote delete begins within acontext_sessions.write_gap() of it.';
 comment on column public.session_mappings.message_count_is_exact is
   'False for sessions of version 0.1.0, whose message_count may include messages that were not stored.';
-
-alter table acontext_sessions.settings
-  add column max_remote_deletes integer not null default 32,
-  add column max_messages_per_session integer,
-  add column disable_task_tracking boolean not null default false,
-  add constraint max_remote_deletes_in_range check (max_remote_deletes between 1 and 256),
-  add constraint max_messages_per_session_positive check (max_messages_per_session > 0);
 
 comment on column acontext_sessions.settings.max_remote_deletes is
   'Deletes that Acontext works on at a time, of all workers and user calls together. Each of a session takes two of its database connections.';
