@@ -9,6 +9,7 @@ import { type Scratch, withScratch } from "./scratch.ts";
 const BUDGET = 5_000;
 const CHROMIUM = "/usr/bin/chromium";
 
+// Deleted within three seconds of a write, so the delete goes on after the answer.
 const LIFE = [
   "assistant",
   "user",
@@ -16,8 +17,8 @@ const LIFE = [
   "image/png",
   "Trip to Łódź true",
   "3600",
-  "deleted",
-  "session_not_found 404 string",
+  "deleting",
+  "session_deleting 409 string",
 ];
 
 async function exists(path: string): Promise<boolean> {
