@@ -1,6 +1,7 @@
-import { assertEquals } from "@std/assert/mod.js";
+import { assert, assertEquals } from "@std/assert/mod.js";
 import { AdaptiveLimit } from "../../../../supabase/functions/_acontext_sessions/core/cleanup/adaptive_limit.ts";
 import { Pulse } from "../../../../supabase/functions/_acontext_sessions/core/cleanup/pulse.ts";
+import type { Outcome } from "../../../../supabase/functions/_acontext_sessions/core/ports.ts";
 import { FakeClock } from "../../fakes/clock.ts";
 
 /** Feels answers that take as long as `takes` says, null for none, until `forMs` have passed. */
@@ -56,6 +57,37 @@ Deno.test("two questions in a row without an answer are silence, and it is told 
   assertEquals([silentAt, restMs], [[2_250], null]);
   const blinks = await feel((now) => now < 500 ? null : 10, { forMs: 20_000 });
   assertEquals(blinks.silentAt, []);
+});
+
+Deno.test("an answer that is an error slows a run down, and is no silence", async () => {
+  for (
+    const answer of [
+      { kind: "throttled", retryAfterMs: 2_000 },
+      { kind: "unavailable", detail: "http_503" },
+      { kind: "unknown", detail: "http_500" },
+    ] satisfies Outcome<null>[]
+  ) {
+    const clock = new FakeClock();
+    const limit = new AdaptiveLimit(8);
+    let asked = 0;
+    const pulse = new Pulse({
+      clock,
+      limit,
+      onSilence: () => assert(false, answer.kind),
+      probe() {
+        asked += 1;
+        return Promise.resolve(answer);
+      },
+    }, null);
+    const ended = new AbortController();
+    const running = pulse.run(ended.signal);
+    await clock.advance(10_000);
+    ended.abort();
+    await clock.run(running);
+    assertEquals(limit.limit, 1);
+    // It asks no sooner again than Acontext has asked for.
+    assertEquals(asked, answer.kind === "throttled" ? 6 : 41);
+  }
 });
 
 Deno.test("the limit lets in as many as it says, and the next when one leaves or it rises", async () => {

@@ -3,7 +3,8 @@
  * more or fewer at a time for it.
  *
  * Not by how long the deletes take: that depends on what they delete. For the same reason it notices first that
- * Acontext no longer answers at all, while deletes are still waited for.
+ * Acontext no longer answers at all, while deletes are still waited for. Any answer, even an error, is none of its
+ * business: that concerns the deletes, too, and they tell.
  *
  * @module
  */
@@ -16,7 +17,7 @@ const WINDOW = 6;
 /** Slower than so many times the usual, and more than noise, is too slow. */
 const FACTOR = 2;
 const NOISE_MS = 2;
-/** Beats without an answer, one after the other, after which nothing new is begun. */
+/** Beats that nothing answered in time, one after the other, after which nothing new is begun. */
 const SILENT_BEATS = 2;
 
 export interface PulseDeps {
@@ -41,23 +42,28 @@ export class Pulse {
     this.#usualMs = usualMs ?? Infinity;
   }
 
-  /** Goes on until `signal` is aborted. Begin it before anything is under way. Never throws. */
+  /** Goes on until `signal` is aborted. Begin it with the first delete: rest is what comes before. Never throws. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock } = this.#deps;
+    const { clock, probe } = this.#deps;
     while (!signal.aborted) {
-      this.#judge(await this.#ask());
-      await clock.sleep(INTERVAL_MS, signal);
+      const from = clock.now();
+      const answer = await probe();
+      if (answer.kind === "done") this.#judge(clock.now() - from);
+      else this.#worry(answer);
+      const pause = answer.kind === "throttled" ? answer.retryAfterMs : 0;
+      await clock.sleep(Math.max(INTERVAL_MS, pause), signal);
     }
   }
 
-  #judge(ms: number | null): void {
-    const { limit, onSilence } = this.#deps;
-    if (ms === null) {
-      limit.slower();
-      this.#silent += 1;
-      if (this.#silent === SILENT_BEATS) onSilence();
-      return;
-    }
+  #worry(answer: Exclude<Outcome<null>, { kind: "done" }>): void {
+    this.#deps.limit.slower();
+    const isSilence = answer.kind === "unknown" && answer.detail === "timeout";
+    this.#silent = isSilence ? this.#silent + 1 : 0;
+    if (this.#silent === SILENT_BEATS) this.#deps.onSilence();
+  }
+
+  #judge(ms: number): void {
+    const { limit } = this.#deps;
     this.#silent = 0;
     this.restMs = Math.min(ms, this.restMs ?? ms);
     this.#last = [...this.#last, ms].slice(-WINDOW);
@@ -67,12 +73,5 @@ export class Pulse {
     // What was felt at the old speed says nothing about the new one.
     this.#last = [];
     limit.slower();
-  }
-
-  /** Milliseconds; null when there was no proper answer. */
-  async #ask(): Promise<number | null> {
-    const from = this.#deps.clock.now();
-    const { kind } = await this.#deps.probe();
-    return kind === "done" ? this.#deps.clock.now() - from : null;
   }
 }
