@@ -71,16 +71,18 @@ begin
       '20261127000001', '20261127000002', '20261127000003', '20261127000004', '20261127000005',
       '20261127000006', '20261127000007', '20261127000008', '20261127000009', '20261127000010',
       '20261127000011', '20261127000012', '20261127000013', '20261127000014', '20261127000015',
-      '20261128000001', '20261128000002', '20261128000003', '20261128000004'
+      '20261128000001', '20261128000002', '20261128000003', '20261128000004', '20261128000005',
+      '20261128000006', '20261128000007'
     );
   end if;
 end;
 $$;
 
--- Functions that take a row of a table, before the tables.
+-- Functions that take or answer rows of a table, before the tables.
 drop function if exists
   acontext_sessions.session_view,
   acontext_sessions.deletion_view,
+  acontext_sessions.lease_deletions,
   acontext_sessions.run_view;
 
 drop table if exists
@@ -100,7 +102,7 @@ drop function if exists
   public.acontext_begin_session(uuid, uuid, uuid, integer, jsonb, boolean, text, bigint),
   public.acontext_activate_session(uuid, uuid, uuid, uuid, uuid[], uuid[], boolean),
   public.acontext_release_session(uuid, uuid, uuid[], uuid[]),
-  public.acontext_request_session_deletion(uuid, uuid, uuid, integer),
+  public.acontext_request_session_deletion(uuid, uuid, uuid, integer, integer),
   public.acontext_restore_session(uuid, uuid),
   public.acontext_claim_deletions(uuid, integer, integer, integer),
   public.acontext_claim_long_deletion(uuid, integer, integer, integer, integer),

@@ -1,13 +1,7 @@
--- Purpose: when a session was last written to, how many of its messages are surely stored, and the settings that bound deletes.
--- Risk: two nullable columns; `concurrency` is lowered where workers together would exceed max_remote_deletes.
-
--- The settings first: a run that a cron job has just started locks them before the sessions, and would meet us head-on.
-alter table acontext_sessions.settings
-  add column max_remote_deletes integer not null default 32,
-  add column max_messages_per_session integer,
-  add column disable_task_tracking boolean not null default false,
-  add constraint max_remote_deletes_in_range check (max_remote_deletes between 1 and 256),
-  add constraint max_messages_per_session_positive check (max_messages_per_session > 0);
+-- Purpose: when a session was last written to, and how many of its messages are surely stored.
+-- In a file of its own, as each table that changes: a migration is one transaction, calls and runs lock the tables in
+-- different orders, and one that held a table and waited for the next could meet them head-on.
+-- Risk: two columns, one nullable and one with a constant default.
 
 alter table public.session_mappings
   add column last_write_at timestamptz,
@@ -18,28 +12,7 @@ alter table public.session_mappings alter column message_count_is_exact set defa
 comment on column public.session_mappings.last_write_at is
   'When something was last stored in or removed from Acontext for this session, to a second; null when never. No remote delete begins within acontext_sessions.write_gap() of it.';
 comment on column public.session_mappings.message_count_is_exact is
-  'False for sessions of version 0.1.0, whose message_count may include messages that were not stored.';
-
-comment on column acontext_sessions.settings.max_remote_deletes is
-  'Deletes that Acontext works on at a time, of all workers and user calls together. Each of a session takes two of its database connections.';
-comment on column acontext_sessions.settings.max_messages_per_session is
-  'A session with this many messages takes no more; null: no limit. The time that a delete takes grows with them.';
-comment on column acontext_sessions.settings.disable_task_tracking is
-  'New sessions are not read by Acontext''s task agent, unless their creator says otherwise.';
-
--- What exceeded the limit that is new here, and what is left for the users' own calls.
-update acontext_sessions.settings as s
-set max_workers = least(s.max_workers, 28),
-  concurrency = least(s.concurrency, 28 / least(s.max_workers, 28))
-where s.only_row;
-
--- A new project has changed nothing.
-delete from acontext_sessions.settings_log as l
-where l.changed_at = acontext_sessions.clock() and not exists (select 1 from public.session_mappings);
-
-alter table acontext_sessions.settings
-  alter column concurrency set default 7,
-  add constraint deletes_of_workers_within_limit check (max_workers * concurrency <= max_remote_deletes);
+  'False for sessions that functions of version 0.1.0 have counted for: message_count may include messages that were not stored.';
 
 create function acontext_sessions.write_gap()
 returns interval
@@ -56,9 +29,6 @@ grant execute on function acontext_sessions.write_gap() to service_role;
 
 comment on function acontext_sessions.write_gap() is
   'How long after a write a remote delete has to wait: Acontext counts references once a second, and content that is deleted before it is counted stays for ever.';
-
--- Serves the number of messages that are surely stored.
-create index message_keys_unsettled on acontext_sessions.message_keys (session_id) where message_id is null;
 
 drop function public.acontext_use_session(uuid, uuid, boolean, integer);
 
@@ -109,7 +79,9 @@ begin
     update public.session_mappings as s
     set last_activity_at = case when v_touch then greatest(s.last_activity_at, v_now) else s.last_activity_at end,
       last_write_at = case when v_writes then greatest(s.last_write_at, v_now) else s.last_write_at end,
-      message_count = s.message_count + p_new_messages
+      message_count = s.message_count + p_new_messages,
+      -- Functions of version 0.1.0 count without a key, and keep the count when the fate of the message is not known.
+      message_count_is_exact = s.message_count_is_exact and (p_new_messages = 0 or p_writes)
     where s.id = p_session_id and s.status = 'active';
     if not found then
       -- Deleted between our look and our update.
@@ -120,15 +92,15 @@ begin
     'outcome', 'ok',
     'acontextSessionId', v_session.acontext_session_id,
     'acontextDiskId', v_session.acontext_disk_id,
-    'writtenMsAgo', case when v_session.last_write_at is not null then
-      greatest(0, ceil(extract(epoch from v_now - v_session.last_write_at) * 1000))::bigint
-    end,
-    'storedMessages', case when v_session.message_count_is_exact then
-      v_session.message_count - (
+    -- In one statement: what is settled between two would be taken off a count that still has it.
+    'storedMessages', (
+      select s.message_count - p_new_messages - (
         select count(*) from acontext_sessions.message_keys as k
         where k.session_id = p_session_id and k.message_id is null and k.counted
       )
-    end
+      from public.session_mappings as s
+      where s.id = p_session_id and s.message_count_is_exact
+    )
   );
 end;
 $$;
@@ -137,7 +109,7 @@ revoke execute on function public.acontext_use_session(uuid, uuid, boolean, inte
 grant execute on function public.acontext_use_session(uuid, uuid, boolean, integer, boolean) to service_role;
 
 comment on function public.acontext_use_session(uuid, uuid, boolean, integer, boolean) is
-  'Checks that a session is the caller''s and alive, marks it as used (at most once per touch_granularity) or written to, and counts new messages. Answers how long ago it was written to before, and how many messages it surely holds, each null when not known. Outcomes: ok, not_found, provisioning, deleting, expired, full.';
+  'Checks that a session is the caller''s and alive, marks it as used (at most once per touch_granularity) or written to, and counts new messages. Answers how many messages it surely holds; null when not known. Outcomes: ok, not_found, provisioning, deleting, expired, full.';
 
 create function public.acontext_note_write(p_session_id uuid)
 returns void
@@ -156,74 +128,3 @@ grant execute on function public.acontext_note_write(uuid) to service_role;
 
 comment on function public.acontext_note_write(uuid) is
   'A write to the session''s remote resources is under way right now: told every second of a long one, and at its end.';
-
--- Security definer: the cron jobs must belong to the owner of the schema, no matter who changes a setting.
-create or replace function acontext_sessions.apply_settings(p_changes jsonb)
-returns jsonb
-language plpgsql
-volatile
-security definer
-set search_path = ''
-as $$
-declare
-  v_unknown text;
-  v_old acontext_sessions.settings;
-  v_new acontext_sessions.settings;
-begin
-  if p_changes is null or jsonb_typeof(p_changes) <> 'object' then
-    raise sqlstate 'PT400' using message = 'Cannot change settings: not a JSON object';
-  end if;
-  select s.* into v_old from acontext_sessions.settings as s for update;
-
-  select k into v_unknown
-  from jsonb_object_keys(p_changes) as k
-  where k in ('only_row', 'updated_at') or not to_jsonb(v_old) ? k
-  order by k limit 1;
-  if found then
-    raise sqlstate 'PT400' using
-      message = format('Cannot change settings: unknown setting %I', v_unknown);
-  end if;
-
-  begin
-    v_new := jsonb_populate_record(v_old, p_changes);
-    if v_new.max_workers * v_new.concurrency > v_new.max_remote_deletes then
-      raise exception '% workers that each delete % at a time would exceed max_remote_deletes, which is %',
-        v_new.max_workers, v_new.concurrency, v_new.max_remote_deletes;
-    end if;
-    update acontext_sessions.settings as s
-    set cleanup_enabled = v_new.cleanup_enabled,
-      cleanup_schedule = v_new.cleanup_schedule,
-      retry_schedule = v_new.retry_schedule,
-      reconcile_schedule = v_new.reconcile_schedule,
-      session_ttl = v_new.session_ttl,
-      provisioning_timeout = v_new.provisioning_timeout,
-      deletion_grace = v_new.deletion_grace,
-      orphan_grace = v_new.orphan_grace,
-      touch_granularity = v_new.touch_granularity,
-      max_sessions_per_user = v_new.max_sessions_per_user,
-      max_workers = v_new.max_workers,
-      max_per_run = v_new.max_per_run,
-      concurrency = v_new.concurrency,
-      max_remote_deletes = v_new.max_remote_deletes,
-      max_messages_per_session = v_new.max_messages_per_session,
-      disable_task_tracking = v_new.disable_task_tracking,
-      max_expiry_fraction = v_new.max_expiry_fraction,
-      max_expiry_minimum = v_new.max_expiry_minimum,
-      log_retention = v_new.log_retention,
-      updated_at = acontext_sessions.clock()
-    where s.only_row
-    returning s.* into v_new;
-    perform acontext_sessions.schedule_jobs();
-  exception when others then
-    raise sqlstate 'PT400' using message = 'Cannot change settings: ' || sqlerrm;
-  end;
-
-  if v_new.session_ttl is distinct from v_old.session_ttl then
-    -- What the expiry limit allowed before the change no longer holds.
-    update acontext_sessions.runs as r set expiry_allowed = null where r.status <> 'finished';
-    update acontext_sessions.restamp_state as t set after_id = '00000000-0000-0000-0000-000000000000';
-    perform acontext_sessions.restamp_sessions(2000);
-  end if;
-  return to_jsonb(v_new) - 'only_row';
-end;
-$$;

@@ -50,9 +50,20 @@ select results_eq(
   $$values ('finished', 'busy')$$, 'and says so'
 );
 select is(tests.request_deletion(4), '{"outcome": "queued"}'::jsonb, 'nor does a call');
-select is(
-  public.acontext_claim_long_deletion(tests.lease(5), 100, 200, 300, 1000), null, 'nor a deletion that needs long'
-);
+savepoint long;
+update public.session_mappings set message_count = 250 where id = tests.session(12);
+select tests.queue(12);
+create function pg_temp.long()
+returns text
+language sql
+as $$ select public.acontext_claim_long_deletion(tests.lease(5), 100, 200, 300, 1000) ->> 'id' $$;
+select is(pg_temp.long(), null, 'nor a deletion that needs long');
+update acontext_sessions.runs set slots = slots - 2 where id = tests.run(1);
+select is(acontext_sessions.free_slots(), 2, 'with two of eight slots');
+select is(pg_temp.long(), null, 'which are for the others');
+update acontext_sessions.runs set slots = slots - 1 where id = tests.run(1);
+select is(pg_temp.long(), tests.session(12)::text, 'before one that needs long is begun with the third');
+rollback to savepoint long;
 select pg_temp.report(3, '{"session": "deleted", "disk": "deleted", "disposition": "release"}', 2);
 select is(acontext_sessions.free_slots(), 1, 'a settled call gives its slot back');
 select public.acontext_finish_sweep(tests.run(1), '{"stopReason": "empty", "probeMs": 12}');
@@ -87,8 +98,8 @@ select pg_temp.report(4, '{"disk": "absent", "disposition": "release"}');
 select results_eq(
   'select id, repeated_deletes, session_ms, messages from acontext_sessions.deletion_log order by log_id',
   $$values (tests.session(1), 0, null::integer, 0), (tests.session(3), 0, null, 0),
-    (tests.session(5), 2, 7, 0), (tests.session(4), 0, null, 0)$$,
-  'a receipt says how often a delete was repeated'
+    (tests.session(5), 2, 7, 0), (tests.session(4), 0, 5, 0)$$,
+  'a receipt says how often a delete was repeated, and how long the session''s took, whenever that was'
 );
 select is(
   (public.acontext_session_health(0) #> '{queue,repeatedDeletes}'), '2'::jsonb, 'health counts the repetitions of a week'
@@ -142,6 +153,22 @@ select is(
   (select jsonb_agg(public.acontext_claim_long_deletion(tests.lease(6), 400, 5000, 5000, 8999) ->> 'id')),
   jsonb_build_array(tests.session(8)), 'whatever it has'
 );
+
+-- With the session gone its messages do not matter any more
+update public.session_mappings set message_count = 9000 where id = tests.session(9);
+select tests.queue(9);
+select is(
+  public.acontext_request_session_deletion(tests.alice(), tests.session(9), tests.lease(2), 80, 8999),
+  '{"outcome": "queued"}'::jsonb, 'a call leaves what has too many messages for it'
+);
+select is(
+  public.acontext_claim_long_deletion(tests.lease(5), 400, 499, 9000, 9000) ->> 'id', tests.session(9)::text, 'to a worker'
+);
+select pg_temp.report(9, '{"session": "deleted", "disposition": "release", "sessionMs": 99}', 5);
+select is(
+  public.acontext_claim_long_deletion(tests.lease(5), 400, 499, 500, 9000), null, 'its disk needs no long time'
+);
+select ok(tests.session(9) = any (array(select tests.claim(3))), 'and is any worker''s');
 
 -- What a message adds
 select is(acontext_sessions.ms_per_message(), null, 'without receipts of long deletes nothing is known');

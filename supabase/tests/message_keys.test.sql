@@ -41,7 +41,7 @@ select is(
   pg_temp.begin(1) - 'mark',
   jsonb_build_object(
     'outcome', 'started', 'acontextSessionId', tests.session(1), 'acontextDiskId', tests.disk(1),
-    'writtenMsAgo', null, 'storedMessages', 0
+    'storedMessages', 0
   ),
   'the first call with a key stores'
 );

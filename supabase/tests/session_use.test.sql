@@ -32,7 +32,7 @@ select is(
   pg_temp.use(1),
   jsonb_build_object(
     'outcome', 'ok', 'acontextSessionId', tests.session(1), 'acontextDiskId', tests.disk(1),
-    'writtenMsAgo', null, 'storedMessages', 0
+    'storedMessages', 0
   ),
   'the owner may use an active session, and learns where it is in Acontext'
 );

@@ -21,7 +21,7 @@ select columns_are('acontext_sessions', 'deletion_queue', array[
   'id', 'origin_id', 'reason', 'user_id', 'acontext_session_id', 'acontext_disk_id', 'requested_at', 'attempts',
   'next_attempt_at', 'first_claimed_at', 'lease_id', 'leased_until', 'session_gone_at', 'session_proof',
   'disk_gone_at', 'disk_proof', 'last_error', 'messages', 'session_in_doubt', 'disk_in_doubt', 'slow', 'holds_slot',
-  'repeated_deletes'
+  'repeated_deletes', 'session_ms'
 ]);
 select columns_are('acontext_sessions', 'deletion_log', array[
   'log_id', 'id', 'origin_id', 'reason', 'user_id', 'acontext_session_id', 'acontext_disk_id', 'session_proof',

@@ -83,3 +83,31 @@ raceTest(
     assertEquals((await late).outcome, "queued");
   },
 );
+
+raceTest("the nightly purge waits for nobody who settles", async (race) => {
+  const { first, operator } = race;
+  await makeActive(operator, 1);
+  await operator.query(
+    `
+    insert into acontext_sessions.message_keys (session_id, key_hash, body_hash, lease_id, leased_until, created_at)
+    select $1, repeat(n::text, 64), repeat('f', 64), gen_random_uuid(), now(), now() - interval '3 days'
+    from generate_series(1, 2) as n`,
+    [sessionId(1)],
+  );
+  await operator.query("update public.session_mappings set message_count = 2 where true");
+  const keys = async () => {
+    const [row] = await operator.query(
+      "select count(*)::integer as keys from acontext_sessions.message_keys",
+    );
+    return row?.["keys"];
+  };
+  await first.begin();
+  await first.query("select 1 from public.session_mappings where id = $1 for update", [
+    sessionId(1),
+  ]);
+  await operator.query("select acontext_sessions.purge_history()");
+  assertEquals([await keys(), (await marks(operator)).messages], [2, 2]);
+  await first.commit();
+  await operator.query("select acontext_sessions.purge_history()");
+  assertEquals([await keys(), (await marks(operator)).messages], [0, 0]);
+});

@@ -4,6 +4,9 @@
  * @module
  */
 
+import { join } from "@std/path/mod.js";
+import { ROOT } from "../../local/paths.ts";
+
 /**
  * The migrations of 0.1.0, in the folder `supabase/migrations`, and the SHA-256 of each. What is newer is an upgrade for
  * those who have them.
@@ -40,3 +43,10 @@ export const RELEASE_0_1_0: Readonly<Record<string, string>> = {
   "20261127000015_create_operator_functions.sql":
     "598c97cccf7878bca942c0fcb8838a343fe3d972bbde79d74bd879e4d23d9fbb",
 };
+
+/** The migrations of the project that are newer than those of the release. */
+export async function newerMigrations(release: readonly string[]): Promise<string[]> {
+  const names: string[] = [];
+  for await (const { name } of Deno.readDir(join(ROOT, "supabase", "migrations"))) names.push(name);
+  return names.filter((name) => name.endsWith(".sql") && !release.includes(name)).toSorted();
+}

@@ -4,19 +4,12 @@ import postgres from "postgres";
 import { ROOT } from "../../local/paths.ts";
 import { startStack } from "../../local/stack.ts";
 import { stackTest } from "./fixture.ts";
-import { RELEASE_0_1_0 } from "./releases.ts";
+import { newerMigrations, RELEASE_0_1_0 } from "./releases.ts";
 
 const MIGRATIONS = join("supabase", "migrations");
 const BASELINE = Object.keys(RELEASE_0_1_0);
 const ALICE = "a1111111-1111-4111-8111-111111111111";
 const LEASE = "40000000-0000-4000-8000-0000000000bb";
-
-/** The migrations of the project that are newer than those of the release. */
-async function newerMigrations(release: readonly string[]): Promise<string[]> {
-  const names: string[] = [];
-  for await (const { name } of Deno.readDir(join(ROOT, MIGRATIONS))) names.push(name);
-  return names.filter((name) => name.endsWith(".sql") && !release.includes(name)).toSorted();
-}
 
 /**
  * What the project may add one day, so that the path is tried before there is anything newer: columns in the tables whose
@@ -71,7 +64,8 @@ begin
     'id', '5e550000-0000-4000-8000-000000000001', 'session', 'deleted', 'disk', 'unproven', 'disposition', 'release')));
   perform public.acontext_finish_sweep(v_run, '{"total": 1, "deleted": 1, "stopReason": "empty"}');
   delete from auth.users where id = 'b2222222-2222-4222-8222-222222222222';
-  update acontext_sessions.deletion_queue set attempts = 11, last_error = 'disk: http_500', next_attempt_at = now() + interval '6 hours'
+  update acontext_sessions.deletion_queue set attempts = 11, last_error = 'disk: http_500', next_attempt_at = now() + interval '6 hours',
+    first_claimed_at = now()
   where id = '5e550000-0000-4000-8000-000000000003';
   update acontext_sessions.reconcile_state set phase = 'labels', page_cursor = 'here', pass_started_at = now(), pass_seen = 7 where only_row;
 end $$`;
@@ -117,6 +111,14 @@ async function assertGoesOn(sql: postgres.Sql): Promise<void> {
   assertEquals(jobs.length, 4);
   assert(jobs.some(({ schedule }) => schedule === "*/7 * * * *"), "the schedule was forgotten");
 
+  // The old release has given deletes up, and noted neither that nor how much there was to delete.
+  const [tried, untried] = await sql`
+    select (q.session_in_doubt, q.disk_in_doubt)::text as doubts, q.messages = s.message_count as sized
+    from acontext_sessions.deletion_queue as q join public.session_mappings as s on s.id = q.id
+    where q.session_gone_at is null order by q.first_claimed_at is null limit 2`;
+  assertEquals([tried?.["doubts"], untried?.["doubts"]], ["(t,t)", "(f,f)"]);
+  assertEquals([tried?.["sized"], untried?.["sized"]], [true, true]);
+
   // What was begun under the old release ends under the new one.
   const [row] = await sql`
     select jsonb_array_length(public.acontext_claim_deletions(${LEASE}, 100, 80)) as claimed,
@@ -154,10 +156,10 @@ async function assertGoesOn(sql: postgres.Sql): Promise<void> {
 function assertSettingsAreKept(after: Rows, before: Rows): void {
   const [old = {}] = before;
   const { concurrency, retry_schedule: retry, updated_at: _changed, ...kept } = after[0] ?? {};
-  const { concurrency: _wide, retry_schedule: oldRetry, updated_at: _before, ...expected } = old;
+  const { concurrency: wide, retry_schedule: oldRetry, updated_at: _before, ...expected } = old;
   assertEquals(kept, expected);
   const workers = Number(kept["max_workers"]);
-  assert(Number(concurrency) * workers <= 28, `${workers} workers of ${concurrency}`);
+  assertEquals(concurrency, Math.min(Number(wide), Math.floor(28 / workers)));
   assertEquals(retry, oldRetry === "*/5 * * * *" ? "* * * * *" : oldRetry);
 }
 

@@ -4,7 +4,8 @@ import type { Mutant } from "./mutant.ts";
 
 const SETTLE = "public.acontext_settle_deletions(uuid,jsonb)";
 const CLAIM = "public.acontext_claim_deletions(uuid,integer,integer,integer)";
-const REQUEST = "public.acontext_request_session_deletion(uuid,uuid,uuid,integer)";
+const REQUEST = "public.acontext_request_session_deletion(uuid,uuid,uuid,integer,integer)";
+const LEASE = "acontext_sessions.lease_deletions(uuid[],uuid,integer,boolean)";
 const RESTORE = "public.acontext_restore_session(uuid,uuid)";
 const GUARD = "acontext_sessions.guard_session_change()";
 const FIRST_ATTEMPT = "acontext_sessions.first_attempt_at(uuid,acontext_sessions.deletion_reason)";
@@ -62,28 +63,24 @@ export const deletionMutants: Mutant[] = [
     mechanism: "a claim hides the entry from other workers",
     sql: [{
       function: CLAIM,
-      find: "      next_attempt_at = v_now + make_interval(secs => p_lease_seconds),\n",
-      replace: "",
+      find: "lease_deletions(v_ids, p_lease_id, p_lease_seconds, false)",
+      replace: "lease_deletions(v_ids, p_lease_id, 0, false)",
     }],
   },
   {
     mechanism: "a delete request takes a lease too",
     sql: [{
       function: REQUEST,
-      find: "    next_attempt_at = v_now + make_interval(secs => p_lease_seconds),\n",
-      replace: "",
+      find: "lease_deletions(array[p_session_id], p_lease_id, p_lease_seconds, true)",
+      replace: "lease_deletions(array[p_session_id], p_lease_id, 0, true)",
     }],
   },
   {
     mechanism: "a delete request leaves alone what a worker holds",
     sql: [{
       function: REQUEST,
-      find: "where q.id = p_session_id and q.next_attempt_at <= v_now",
-      replace: "where q.id = p_session_id",
-    }, {
-      function: REQUEST,
-      find: "if v_entry.next_attempt_at > v_now or v_entry.slow",
-      replace: "if v_entry.slow",
+      find: "if not found or v_entry.next_attempt_at > v_now or v_entry.slow",
+      replace: "if not found or v_entry.slow",
     }],
   },
   {
@@ -138,11 +135,11 @@ export const deletionMutants: Mutant[] = [
   {
     mechanism: "a lease that ended without a report leaves a doubt",
     sql: [{
-      function: CLAIM,
+      function: LEASE,
       find: "session_in_doubt = q.session_in_doubt or q.lease_id is not null",
       replace: "session_in_doubt = q.session_in_doubt",
     }, {
-      function: CLAIM,
+      function: LEASE,
       find: "disk_in_doubt = q.disk_in_doubt or q.lease_id is not null",
       replace: "disk_in_doubt = q.disk_in_doubt",
     }],

@@ -27,17 +27,16 @@ function storeAnswering(body: unknown, status = 200) {
 }
 
 Deno.test("each method of the message store is one call of one database function", async () => {
-  const answer = { outcome: "ok", ...IDS, writtenMsAgo: 5, storedMessages: null } as const;
+  const answer = { outcome: "ok", ...IDS, storedMessages: null } as const;
   const used = storeAnswering(answer);
   assertEquals(
-    await used.store.useSession(KEY, { touch: true, newMessages: 1, writes: true }),
+    await used.store.useSession(KEY, { touch: true, writes: true }),
     answer,
   );
   assertEquals(used.asked, [["acontext_use_session", {
     p_user_id: "u",
     p_session_id: "s",
     p_touch: true,
-    p_new_messages: 1,
     p_writes: true,
   }]]);
 
@@ -95,7 +94,7 @@ Deno.test("every outcome of the database is known, and no other", async () => {
   for (const outcome of unusable) {
     const { store } = storeAnswering({ outcome });
     assertEquals<unknown>(
-      await store.useSession(KEY, { touch: false, newMessages: 0, writes: false }),
+      await store.useSession(KEY, { touch: false, writes: false }),
       {
         outcome,
       },
@@ -104,7 +103,7 @@ Deno.test("every outcome of the database is known, and no other", async () => {
   for (const answer of [{ outcome: "ok" }, { outcome: "fine" }, null, []]) {
     const { store } = storeAnswering(answer);
     const error = await assertRejects(
-      () => store.useSession(KEY, { touch: true, newMessages: 0, writes: false }),
+      () => store.useSession(KEY, { touch: true, writes: false }),
       AppError,
     );
     assertEquals(error.code, "database_unavailable");

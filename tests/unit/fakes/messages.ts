@@ -9,6 +9,7 @@ import type { Clock, Lease } from "../../../supabase/functions/_acontext_session
 import type {
   SessionKey,
   UseOutcome,
+  UseStore,
 } from "../../../supabase/functions/_acontext_sessions/core/sessions/ports.ts";
 
 interface KeyRow {
@@ -24,8 +25,7 @@ interface KeyRow {
 /** One active session and its idempotency keys, as the database functions keep them. */
 export class FakeMessageStore implements MessageStore {
   messageCount = 0;
-  outcome: Exclude<UseOutcome["outcome"], "full"> = "ok";
-  writtenMsAgo: number | null = null;
+  outcome: UseOutcome["outcome"] = "ok";
   storedMessages: number | null = null;
   calls: string[] = [];
   failing: "settleMessage" | null = null;
@@ -38,16 +38,12 @@ export class FakeMessageStore implements MessageStore {
     this.#ids = ids;
   }
 
-  useSession(
-    _key: SessionKey,
-    { newMessages }: { touch: boolean; newMessages: number; writes: boolean },
-  ): Promise<UseOutcome> {
+  useSession(_key: SessionKey, _use: Parameters<UseStore["useSession"]>[1]): Promise<UseOutcome> {
     this.calls.push("useSession");
     const { outcome } = this;
     if (outcome !== "ok") return Promise.resolve({ outcome });
-    this.messageCount += newMessages;
-    const { writtenMsAgo, storedMessages } = this;
-    return Promise.resolve({ outcome, ...this.#ids, writtenMsAgo, storedMessages });
+    const { storedMessages } = this;
+    return Promise.resolve({ outcome, ...this.#ids, storedMessages });
   }
 
   noteWrite(): Promise<void> {

@@ -24,6 +24,7 @@ import {
   claim,
   freeSlots,
   isFreshlyWritten,
+  isLarge,
   nameRemoteIds,
   queueOrphans,
   queueSession,
@@ -183,6 +184,7 @@ export class FakeStore implements SessionStore, CleanupStore, StoreState {
 
   requestDeletion(
     { userId, sessionId }: { userId: string; sessionId: string },
+    { maxMessages }: { maxMessages: number },
     lease: Lease,
   ): Promise<DeletionRequestOutcome> {
     return this.#call("requestDeletion", (now) => {
@@ -195,6 +197,7 @@ export class FakeStore implements SessionStore, CleanupStore, StoreState {
       if (entry === undefined || entry.nextAttemptAt > now || entry.slow) {
         return { outcome: "queued" };
       }
+      if (isLarge(entry, maxMessages)) return { outcome: "queued" };
       if (isFreshlyWritten(this, sessionId, now) || freeSlots(this, now) < 1) {
         return { outcome: "queued" };
       }
@@ -289,8 +292,8 @@ export class FakeStore implements SessionStore, CleanupStore, StoreState {
   ): Promise<Deletion[]> {
     return this.#call("claimDeletions", (now) => {
       const due = dueEntries(this, now)
-        .filter(({ id, slow, messages }) =>
-          !slow && (messages ?? 0) <= maxMessages && !isFreshlyWritten(this, id, now)
+        .filter((entry) =>
+          !entry.slow && !isLarge(entry, maxMessages) && !isFreshlyWritten(this, entry.id, now)
         )
         .slice(0, limit)
         .map((entry) => claim(entry, lease, { now, holdsSlot: false }));
@@ -303,12 +306,12 @@ export class FakeStore implements SessionStore, CleanupStore, StoreState {
     lease: Lease,
   ): Promise<Deletion | null> {
     return this.#call("claimLongDeletion", (now) => {
-      if (freeSlots(this, now) < 1) return null;
-      const entry = dueEntries(this, now).find(({ id, slow, messages }) => {
-        const count = messages ?? 0;
-        return (slow || count > over) && (count <= fits || count > never) &&
-          !isFreshlyWritten(this, id, now);
-      });
+      if (freeSlots(this, now) * 4 <= this.settings.maxRemoteDeletes) return null;
+      const entry = dueEntries(this, now).find((entry) =>
+        (entry.slow || isLarge(entry, over)) &&
+        (!isLarge(entry, fits) || isLarge(entry, never)) &&
+        !isFreshlyWritten(this, entry.id, now)
+      );
       return entry === undefined ? null : claim(entry, lease, { now, holdsSlot: true });
     });
   }

@@ -28,6 +28,7 @@ function newEntry(id: string, reason: Reason, nextAttemptAt: number): QueueEntry
     diskProof: null,
     lastError: null,
     messages: null,
+    sessionMs: null,
     sessionInDoubt: false,
     diskInDoubt: false,
     slow: false,
@@ -62,7 +63,7 @@ export function claim(
   entry.leaseId = leaseId;
   entry.leasedUntil = entry.nextAttemptAt = now + leaseSeconds * 1000;
   entry.claimed = true;
-  const { id, originId, acontextSessionId, acontextDiskId, attempts, messages } = entry;
+  const { id, originId, acontextSessionId, acontextDiskId, messages } = entry;
   return {
     messages,
     sessionInDoubt: entry.sessionInDoubt,
@@ -71,7 +72,6 @@ export function claim(
     originId,
     acontextSessionId,
     acontextDiskId,
-    attempts,
     sessionGone: entry.sessionProof !== null,
     diskGone: entry.diskProof !== null,
   };
@@ -150,6 +150,7 @@ export function settle(
   const { session, disk, disposition, error, underWay, stuck = false } = settlement;
   entry.sessionProof ??= session ?? null;
   entry.diskProof ??= disk ?? null;
+  entry.sessionMs = settlement.sessionMs ?? entry.sessionMs;
   entry.leaseId = null;
   entry.leasedUntil = 0;
   entry.holdsSlot = false;
@@ -176,8 +177,13 @@ export function settle(
   leases.delete(id);
   const attempts = entry.attempts + 1;
   const { repeatedDeletes } = entry;
-  const sessionMs = settlement.sessionMs ?? null;
+  const { sessionMs } = entry;
   const proofs = { sessionProof, diskProof };
   log.push({ id, originId, reason, userId, ...proofs, attempts, repeatedDeletes, sessionMs });
   return "deleted";
+}
+
+/** Whether its session is there, and has more messages. */
+export function isLarge({ sessionProof, messages }: QueueEntry, than: number): boolean {
+  return sessionProof === null && (messages ?? 0) > than;
 }

@@ -41,6 +41,7 @@ export interface QueueEntry {
   diskProof: Proof | null;
   lastError: string | null;
   messages: number | null;
+  sessionMs: number | null;
   sessionInDoubt: boolean;
   diskInDoubt: boolean;
   slow: boolean;

@@ -158,6 +158,7 @@ export type Database = {
         Args: {
           "p_lease_id": string;
           "p_lease_seconds": number;
+          "p_max_messages"?: number;
           "p_session_id": string;
           "p_user_id": string;
         };

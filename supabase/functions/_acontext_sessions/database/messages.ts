@@ -18,10 +18,8 @@ const useSchema = z.discriminatedUnion("outcome", [
   z.object({
     outcome: z.literal("ok"),
     ...ids,
-    writtenMsAgo: z.number().nullable(),
     storedMessages: z.number().nullable(),
   }),
-  fullSchema,
   unusableSchema,
 ]);
 
@@ -48,12 +46,11 @@ const settledSchema = z.object({ active: z.boolean() });
 export function createMessageStore(client: DatabaseClient): MessageStore {
   const { call, ask } = databaseFunctions(client);
   return {
-    useSession: ({ userId, sessionId }, { touch, newMessages, writes }) =>
+    useSession: ({ userId, sessionId }, { touch, writes }) =>
       ask("acontext_use_session", {
         p_user_id: userId,
         p_session_id: sessionId,
         p_touch: touch,
-        p_new_messages: newMessages,
         p_writes: writes,
       }, useSchema),
 

@@ -31,7 +31,6 @@ const deletionSchema = z.object({
   acontextDiskId: z.string().nullable(),
   sessionGone: z.boolean(),
   diskGone: z.boolean(),
-  attempts: count,
   messages: count.nullable(),
   sessionInDoubt: z.boolean(),
   diskInDoubt: z.boolean(),

@@ -53,10 +53,11 @@ export function createSessionStore(client: DatabaseClient): SessionStore {
       });
     },
 
-    requestDeletion: ({ userId, sessionId }, lease) =>
+    requestDeletion: ({ userId, sessionId }, { maxMessages }, lease) =>
       ask("acontext_request_session_deletion", {
         p_user_id: userId,
         p_session_id: sessionId,
+        p_max_messages: maxMessages,
         ...leaseArgs(lease),
       }, deletionRequestSchema),
 

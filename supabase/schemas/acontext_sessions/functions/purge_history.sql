@@ -13,6 +13,7 @@ declare
   v_before timestamptz;
   v_total integer := 0;
   v_count integer;
+  v_sessions uuid[];
 begin
   select v_now - s.log_retention into v_before from acontext_sessions.settings as s;
 
@@ -41,20 +42,36 @@ begin
   v_total := v_total + v_count;
 
   -- A client that repeats a call does so within hours.
-  -- Of a message whose fate nobody learned it is not known whether it is stored: it no longer counts.
-  with purged as (
-    delete from acontext_sessions.message_keys as k where (k.session_id, k.key_hash) in (
-      select d.session_id, d.key_hash from acontext_sessions.message_keys as d
-      where d.created_at < v_now - interval '2 days' order by d.created_at limit v_limit
+  delete from acontext_sessions.message_keys as k where (k.session_id, k.key_hash) in (
+    select d.session_id, d.key_hash from acontext_sessions.message_keys as d
+    where d.created_at < v_now - interval '2 days' and (d.message_id is not null or not d.counted)
+    order by d.created_at limit v_limit
+  );
+  get diagnostics v_count = row_count;
+  v_total := v_total + v_count;
+
+  -- Of a message whose fate nobody learned it is not known whether it is stored: it no longer counts. Everybody locks a
+  -- session before its keys; one that somebody holds is left for the next night.
+  select coalesce(array_agg(f.id), '{}') into v_sessions
+  from (
+    select s.id from public.session_mappings as s
+    where s.id in (
+      select d.session_id from acontext_sessions.message_keys as d
+      where d.message_id is null and d.counted and d.created_at < v_now - interval '2 days'
+      limit v_limit
     )
-    returning k.session_id, k.message_id is null and k.counted as unsettled
+    for no key update skip locked
+  ) as f;
+  with purged as (
+    delete from acontext_sessions.message_keys as k
+    where k.session_id = any (v_sessions) and k.message_id is null and k.counted
+      and k.created_at < v_now - interval '2 days'
+    returning k.session_id
   ),
   uncounted as (
     update public.session_mappings as s
     set message_count = greatest(0, s.message_count - p.messages)
-    from (
-      select u.session_id, count(*)::integer as messages from purged as u where u.unsettled group by u.session_id
-    ) as p
+    from (select u.session_id, count(*)::integer as messages from purged as u group by u.session_id) as p
     where s.id = p.session_id
   )
   select count(*)::integer into v_count from purged;
@@ -74,6 +91,6 @@ begin
 end;
 $function$;
 
-COMMENT ON FUNCTION "acontext_sessions"."purge_history"() IS 'Removes receipts, runs and changes of settings older than log_retention, message keys older than two days and our cron history older than a week; at most a million of each at a time.';
+COMMENT ON FUNCTION "acontext_sessions"."purge_history"() IS 'Removes receipts, runs and logged settings past log_retention, message keys after two days and our cron history after a week, a bounded number at a time. What nobody learned the fate of is taken off its session''s count. Answers how many rows it removed.';
 
 REVOKE ALL ON FUNCTION "acontext_sessions"."purge_history"() FROM PUBLIC;

@@ -53,6 +53,9 @@ ALTER TABLE "acontext_sessions"."deletion_queue"
   ADD COLUMN "messages" integer;
 
 ALTER TABLE "acontext_sessions"."deletion_queue"
+  ADD COLUMN "session_ms" integer;
+
+ALTER TABLE "acontext_sessions"."deletion_queue"
   ADD COLUMN "session_in_doubt" boolean NOT NULL DEFAULT false;
 
 ALTER TABLE "acontext_sessions"."deletion_queue"
@@ -121,7 +124,7 @@ CREATE INDEX deletion_queue_long ON acontext_sessions.deletion_queue USING btree
 CREATE INDEX deletion_queue_stuck ON acontext_sessions.deletion_queue USING btree (requested_at)
   WHERE (attempts >= acontext_sessions.stuck_attempts());
 
-COMMENT ON COLUMN "acontext_sessions"."deletion_queue"."attempts" IS 'Attempts that failed.';
+COMMENT ON COLUMN "acontext_sessions"."deletion_queue"."attempts" IS 'Attempts that failed. At once as many as make it stuck when no worker lives long enough for it.';
 
 COMMENT ON COLUMN "acontext_sessions"."deletion_queue"."disk_in_doubt" IS 'As session_in_doubt, of the disk.';
 
@@ -138,6 +141,8 @@ COMMENT ON COLUMN "acontext_sessions"."deletion_queue"."origin_id" IS 'The sessi
 COMMENT ON COLUMN "acontext_sessions"."deletion_queue"."repeated_deletes" IS 'Deletes that were sent although an earlier one may have had an effect: where Acontext can count references down twice.';
 
 COMMENT ON COLUMN "acontext_sessions"."deletion_queue"."session_in_doubt" IS 'A delete of the session was sent whose effect is not known: the list is looked at before another is sent.';
+
+COMMENT ON COLUMN "acontext_sessions"."deletion_queue"."session_ms" IS 'Milliseconds that Acontext took to delete the session; null as long as it is there, or when that was not seen.';
 
 COMMENT ON COLUMN "acontext_sessions"."deletion_queue"."slow" IS 'A delete did not end within its limit: only a worker with most of its life before it tries again.';
 

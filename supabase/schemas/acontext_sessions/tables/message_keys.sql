@@ -34,4 +34,4 @@ COMMENT ON COLUMN "acontext_sessions"."message_keys"."counted" IS 'Whether the s
 
 COMMENT ON COLUMN "acontext_sessions"."message_keys"."mark" IS 'Goes into the meta of the message. Not the hash of the key: a key that is used again after its row was purged must not find the old message.';
 
-COMMENT ON TABLE "acontext_sessions"."message_keys" IS 'One row per idempotency key of a message: who is storing it, or which message it became. Kept for two days.';
+COMMENT ON TABLE "acontext_sessions"."message_keys" IS 'One row per message that is or was being stored: which key it has, and which message it became. Kept for two days.';

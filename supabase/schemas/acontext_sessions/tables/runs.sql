@@ -82,7 +82,7 @@ COMMENT ON COLUMN "acontext_sessions"."runs"."expires_sessions" IS 'False for re
 
 COMMENT ON COLUMN "acontext_sessions"."runs"."expiry_allowed" IS 'What the expiry limit said at the first step of this run.';
 
-COMMENT ON COLUMN "acontext_sessions"."runs"."probe_ms" IS 'Milliseconds that Acontext took to answer a list when the run began; null when it did not answer.';
+COMMENT ON COLUMN "acontext_sessions"."runs"."probe_ms" IS 'Milliseconds of the fastest answer to a small list that the run has seen; null when there was none.';
 
 COMMENT ON COLUMN "acontext_sessions"."runs"."request_id" IS 'The pg_net request that carried the run.';
 

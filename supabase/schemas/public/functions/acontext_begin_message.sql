@@ -82,6 +82,6 @@ $function$;
 
 GRANT EXECUTE ON FUNCTION "public"."acontext_begin_message"(uuid, uuid, uuid, integer, text, text) TO "service_role";
 
-COMMENT ON FUNCTION "public"."acontext_begin_message"(uuid, uuid, uuid, integer, text, text) IS 'acontext_use_session for a message with an idempotency key: leases the storing of it to one caller. Outcomes: started, resumed (look before storing), stored, busy, mismatch, not_found, provisioning, deleting, expired.';
+COMMENT ON FUNCTION "public"."acontext_begin_message"(uuid, uuid, uuid, integer, text, text) IS 'Leases the storing of one message under its key, of the client or made for this one call, and counts it. Outcomes: started, resumed, stored, busy, mismatch, full, and those of acontext_use_session.';
 
 REVOKE ALL ON FUNCTION "public"."acontext_begin_message"(uuid, uuid, uuid, integer, text, text) FROM PUBLIC, "anon", "authenticated";

@@ -23,29 +23,17 @@ begin
     from acontext_sessions.deletion_queue as q
     where q.next_attempt_at <= v_now
       and not q.slow
-      and coalesce(q.messages, 0) <= v_max_messages
-      -- A write that was under way when the deletion was asked for. Not a join: see above.
+      and (q.session_gone_at is not null or coalesce(q.messages, 0) <= v_max_messages)
+      -- A write that was under way when the deletion was asked for. Not a join: of how many rows the planner cannot know, and
+      -- it would sort them all.
       and coalesce((select s.last_write_at from public.session_mappings as s where s.id = q.id) <= v_written_before, true)
     order by q.next_attempt_at, q.id
     limit p_limit
     for update skip locked
   ) as d;
 
-  with claimed as (
-    update acontext_sessions.deletion_queue as q
-    -- A lease that ended without a report: what its holder did is not known.
-    set session_in_doubt = q.session_in_doubt or q.lease_id is not null,
-      disk_in_doubt = q.disk_in_doubt or q.lease_id is not null,
-      lease_id = p_lease_id,
-      leased_until = v_now + make_interval(secs => p_lease_seconds),
-      holds_slot = false,
-      next_attempt_at = v_now + make_interval(secs => p_lease_seconds),
-      first_claimed_at = coalesce(q.first_claimed_at, v_now)
-    where q.id = any (v_ids)
-    returning q.*
-  )
-  select coalesce(jsonb_agg(acontext_sessions.deletion_view(c.*::acontext_sessions.deletion_queue) order by c.id), '[]') into v_claimed
-  from claimed as c;
+  select coalesce(jsonb_agg(acontext_sessions.deletion_view(c) order by c.id), '[]') into v_claimed
+  from acontext_sessions.lease_deletions(v_ids, p_lease_id, p_lease_seconds, false) as c;
   return v_claimed;
 end;
 $function$;

@@ -18,7 +18,8 @@ declare
   v_entry acontext_sessions.deletion_queue;
 begin
   perform acontext_sessions.lock_slots();
-  if acontext_sessions.free_slots() < 1 then
+  -- However many need long, the others have a quarter of the slots to themselves.
+  if acontext_sessions.free_slots() * 4 <= (select s.max_remote_deletes from acontext_sessions.settings as s) then
     return null;
   end if;
   select q.id into v_id
@@ -26,8 +27,8 @@ begin
   where q.next_attempt_at <= v_now
     -- Twice, the first time as the index has it.
     and (q.slow or q.messages > 200)
-    and (q.slow or q.messages > p_over)
-    and (coalesce(q.messages, 0) <= p_fits or q.messages > p_never)
+    and (q.slow or (q.messages > p_over and q.session_gone_at is null))
+    and (q.session_gone_at is not null or coalesce(q.messages, 0) <= p_fits or q.messages > p_never)
     and coalesce((select s.last_write_at from public.session_mappings as s where s.id = q.id) <= v_written_before, true)
   order by q.next_attempt_at, q.id
   limit 1
@@ -35,22 +36,14 @@ begin
   if not found then
     return null;
   end if;
-  update acontext_sessions.deletion_queue as q
-  set session_in_doubt = q.session_in_doubt or q.lease_id is not null,
-    disk_in_doubt = q.disk_in_doubt or q.lease_id is not null,
-    lease_id = p_lease_id,
-    leased_until = v_now + make_interval(secs => p_lease_seconds),
-    holds_slot = true,
-    next_attempt_at = v_now + make_interval(secs => p_lease_seconds),
-    first_claimed_at = coalesce(q.first_claimed_at, v_now)
-  where q.id = v_id
-  returning q.* into v_entry;
+  select l.* into v_entry
+  from acontext_sessions.lease_deletions(array[v_id], p_lease_id, p_lease_seconds, true) as l;
   return acontext_sessions.deletion_view(v_entry);
 end;
 $function$;
 
 GRANT EXECUTE ON FUNCTION "public"."acontext_claim_long_deletion"(uuid, integer, integer, integer, integer) TO "service_role";
 
-COMMENT ON FUNCTION "public"."acontext_claim_long_deletion"(uuid, integer, integer, integer, integer) IS 'Leases one due deletion that needs long, with a slot of its own: one with more than p_over messages (200 at least) or that was slow, which fits (at most p_fits messages) or never will (more than p_never). Null when there is none or no slot is free.';
+COMMENT ON FUNCTION "public"."acontext_claim_long_deletion"(uuid, integer, integer, integer, integer) IS 'Leases one due deletion that needs long, with a slot of its own: one with more than p_over messages (200 at least) or that was slow, which fits (at most p_fits messages) or never will (more than p_never). Null when there is none, or when only a quarter of the slots is free, which others have to themselves.';
 
 REVOKE ALL ON FUNCTION "public"."acontext_claim_long_deletion"(uuid, integer, integer, integer, integer) FROM PUBLIC, "anon", "authenticated";

@@ -4,7 +4,8 @@ CREATE OR REPLACE FUNCTION public.acontext_request_session_deletion (
   p_user_id       uuid,
   p_session_id    uuid,
   p_lease_id      uuid,
-  p_lease_seconds integer
+  p_lease_seconds integer,
+  p_max_messages  integer DEFAULT NULL::integer
 )
   RETURNS jsonb
   LANGUAGE plpgsql
@@ -27,8 +28,9 @@ begin
     update public.session_mappings as s set status = 'deleting' where s.id = p_session_id;
   end if;
 
-  select q.* into v_entry from acontext_sessions.deletion_queue as q where q.id = p_session_id;
-  if v_entry.next_attempt_at > v_now or v_entry.slow
+  select q.* into v_entry from acontext_sessions.deletion_queue as q where q.id = p_session_id for update;
+  if not found or v_entry.next_attempt_at > v_now or v_entry.slow
+    or (v_entry.session_gone_at is null and v_entry.messages > p_max_messages)
     or v_session.last_write_at > v_now - acontext_sessions.write_gap()
   then
     return jsonb_build_object('outcome', 'queued');
@@ -37,25 +39,14 @@ begin
   if acontext_sessions.free_slots() < 1 then
     return jsonb_build_object('outcome', 'queued');
   end if;
-  update acontext_sessions.deletion_queue as q
-  set session_in_doubt = q.session_in_doubt or q.lease_id is not null,
-    disk_in_doubt = q.disk_in_doubt or q.lease_id is not null,
-    lease_id = p_lease_id,
-    leased_until = v_now + make_interval(secs => p_lease_seconds),
-    holds_slot = true,
-    next_attempt_at = v_now + make_interval(secs => p_lease_seconds),
-    first_claimed_at = coalesce(q.first_claimed_at, v_now)
-  where q.id = p_session_id and q.next_attempt_at <= v_now
-  returning q.* into v_entry;
-  if not found then
-    return jsonb_build_object('outcome', 'queued');
-  end if;
+  select l.* into v_entry
+  from acontext_sessions.lease_deletions(array[p_session_id], p_lease_id, p_lease_seconds, true) as l;
   return jsonb_build_object('outcome', 'claimed', 'deletion', acontext_sessions.deletion_view(v_entry));
 end;
 $function$;
 
-GRANT EXECUTE ON FUNCTION "public"."acontext_request_session_deletion"(uuid, uuid, uuid, integer) TO "service_role";
+GRANT EXECUTE ON FUNCTION "public"."acontext_request_session_deletion"(uuid, uuid, uuid, integer, integer) TO "service_role";
 
-COMMENT ON FUNCTION "public"."acontext_request_session_deletion"(uuid, uuid, uuid, integer) IS 'Hides a session from its owner, queues its remote resources and, when they are due at once, nobody works on them and a slot is free, leases them to the caller. Outcomes: claimed, queued, not_found.';
+COMMENT ON FUNCTION "public"."acontext_request_session_deletion"(uuid, uuid, uuid, integer, integer) IS 'Hides a session from its owner, queues its remote resources and, when they are due at once, nobody works on them, there are no more than p_max_messages and a slot is free, leases them to the caller. Outcomes: claimed, queued, not_found.';
 
-REVOKE ALL ON FUNCTION "public"."acontext_request_session_deletion"(uuid, uuid, uuid, integer) FROM PUBLIC, "anon", "authenticated";
+REVOKE ALL ON FUNCTION "public"."acontext_request_session_deletion"(uuid, uuid, uuid, integer, integer) FROM PUBLIC, "anon", "authenticated";

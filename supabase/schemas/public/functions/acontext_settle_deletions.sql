@@ -13,7 +13,6 @@ declare
   v_ids uuid[];
   v_free uuid[];
   v_done uuid[];
-  v_done_ms integer[];
   v_failed integer;
   v_released integer;
 begin
@@ -36,6 +35,7 @@ begin
       session_proof = coalesce(q.session_proof, r.session),
       disk_gone_at = coalesce(q.disk_gone_at, case when r.disk is not null then v_now end),
       disk_proof = coalesce(q.disk_proof, r.disk),
+      session_ms = coalesce(r."sessionMs", q.session_ms),
       lease_id = null,
       leased_until = null,
       holds_slot = false,
@@ -73,14 +73,13 @@ begin
         q.id = any (v_free)
         or not exists (select 1 from public.session_mappings as s where s.id = q.id)
       )
-    returning q.id, r."sessionMs" as session_ms, q.session_gone_at is not null and q.disk_gone_at is not null as done, r.disposition
+    returning q.id, q.session_gone_at is not null and q.disk_gone_at is not null as done, r.disposition
   )
   select
     coalesce(array_agg(s.id) filter (where s.done), '{}'),
-    coalesce(array_agg(s.session_ms) filter (where s.done), '{}'),
     (count(*) filter (where not s.done and s.disposition = 'retry'))::integer,
     (count(*) filter (where not s.done and s.disposition <> 'retry'))::integer
-  into v_done, v_done_ms, v_failed, v_released
+  into v_done, v_failed, v_released
   from settled as s;
 
   if cardinality(v_done) > 0 then
@@ -95,7 +94,7 @@ begin
     )
     select g.id, g.origin_id, g.reason, g.user_id, g.acontext_session_id, g.acontext_disk_id,
       g.session_proof, g.session_gone_at, g.disk_proof, g.disk_gone_at, g.attempts + 1, g.requested_at, v_now,
-      g.messages, v_done_ms[array_position(v_done, g.id)], g.repeated_deletes
+      g.messages, g.session_ms, g.repeated_deletes
     from gone as g;
   end if;
 

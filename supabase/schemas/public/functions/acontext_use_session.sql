@@ -45,7 +45,9 @@ begin
     update public.session_mappings as s
     set last_activity_at = case when v_touch then greatest(s.last_activity_at, v_now) else s.last_activity_at end,
       last_write_at = case when v_writes then greatest(s.last_write_at, v_now) else s.last_write_at end,
-      message_count = s.message_count + p_new_messages
+      message_count = s.message_count + p_new_messages,
+      -- Functions of version 0.1.0 count without a key, and keep the count when the fate of the message is not known.
+      message_count_is_exact = s.message_count_is_exact and (p_new_messages = 0 or p_writes)
     where s.id = p_session_id and s.status = 'active';
     if not found then
       -- Deleted between our look and our update.
@@ -56,21 +58,21 @@ begin
     'outcome', 'ok',
     'acontextSessionId', v_session.acontext_session_id,
     'acontextDiskId', v_session.acontext_disk_id,
-    'writtenMsAgo', case when v_session.last_write_at is not null then
-      greatest(0, ceil(extract(epoch from v_now - v_session.last_write_at) * 1000))::bigint
-    end,
-    'storedMessages', case when v_session.message_count_is_exact then
-      v_session.message_count - (
+    -- In one statement: what is settled between two would be taken off a count that still has it.
+    'storedMessages', (
+      select s.message_count - p_new_messages - (
         select count(*) from acontext_sessions.message_keys as k
         where k.session_id = p_session_id and k.message_id is null and k.counted
       )
-    end
+      from public.session_mappings as s
+      where s.id = p_session_id and s.message_count_is_exact
+    )
   );
 end;
 $function$;
 
 GRANT EXECUTE ON FUNCTION "public"."acontext_use_session"(uuid, uuid, boolean, integer, boolean) TO "service_role";
 
-COMMENT ON FUNCTION "public"."acontext_use_session"(uuid, uuid, boolean, integer, boolean) IS 'Checks that a session is the caller''s and alive, marks it as used (at most once per touch_granularity) or written to, and counts new messages. Answers how long ago it was written to before, and how many messages it surely holds, each null when not known. Outcomes: ok, not_found, provisioning, deleting, expired, full.';
+COMMENT ON FUNCTION "public"."acontext_use_session"(uuid, uuid, boolean, integer, boolean) IS 'Checks that a session is the caller''s and alive, marks it as used (at most once per touch_granularity) or written to, and counts new messages. Answers how many messages it surely holds; null when not known. Outcomes: ok, not_found, provisioning, deleting, expired, full.';
 
 REVOKE ALL ON FUNCTION "public"."acontext_use_session"(uuid, uuid, boolean, integer, boolean) FROM PUBLIC, "anon", "authenticated";

@@ -141,7 +141,7 @@ COMMENT ON COLUMN "public"."session_mappings"."expires_at" IS 'last_activity_at 
 
 COMMENT ON COLUMN "public"."session_mappings"."last_write_at" IS 'When something was last stored in or removed from Acontext for this session, to a second; null when never. No remote delete begins within acontext_sessions.write_gap() of it.';
 
-COMMENT ON COLUMN "public"."session_mappings"."message_count_is_exact" IS 'False for sessions of version 0.1.0, whose message_count may include messages that were not stored.';
+COMMENT ON COLUMN "public"."session_mappings"."message_count_is_exact" IS 'False for sessions that functions of version 0.1.0 have counted for: message_count may include messages that were not stored.';
 
 COMMENT ON COLUMN "public"."session_mappings"."ttl" IS 'Own lifetime since the last activity; null: the project''s session_ttl.';
 

@@ -18,7 +18,6 @@ const DELETION = {
   acontextDiskId: uuid(3),
   sessionGone: false,
   diskGone: false,
-  attempts: 0,
   messages: 3,
   sessionInDoubt: false,
   diskInDoubt: false,

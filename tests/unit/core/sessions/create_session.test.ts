@@ -142,7 +142,7 @@ Deno.test("createSession() answers session_deleting when the session is deleted 
   const world = new World({ latencyMs: 1000 });
   const creating = create(world, { id: ID }).catch((error: unknown) => error);
   await world.clock.advance(100);
-  await world.store.requestDeletion({ userId: ALICE, sessionId: ID }, {
+  await world.store.requestDeletion({ userId: ALICE, sessionId: ID }, { maxMessages: 200 }, {
     leaseId: uuid(0xbad),
     leaseSeconds: 80,
   });
@@ -205,6 +205,7 @@ Deno.test("createSession() answers session_busy and frees the lease when what it
     sessionProof: "absent",
     diskProof: null,
     lastError: null,
+    sessionMs: null,
     messages: null,
     sessionInDoubt: false,
     diskInDoubt: false,

@@ -16,6 +16,7 @@ import type { RemoteResources } from "../resources.ts";
 import {
   type DeleteLimits,
   deletionLease,
+  messagesWithin,
   mostMessages,
   type WorkerLife,
 } from "./delete_limits.ts";
@@ -133,7 +134,11 @@ export class ClaimFeed {
     const ahead = this.#queuedAhead;
     const { worker, msPerMessage } = this.#limits;
     const lease = deletionLease(this.#deps, { worker, msPerMessage });
-    const maxMessages = mostMessages(msPerMessage);
+    // What is claimed and does not fit is due again at once, for the next claim to take.
+    const maxMessages = Math.min(
+      mostMessages(msPerMessage),
+      messagesWithin(worker.endsAt - clock.now(), msPerMessage),
+    );
     const deletions = await store.claimDeletions({ limit: wanted, maxMessages }, lease);
     // A claim that came back short has met all that was due before it.
     this.#queuedAhead -= deletions.length < wanted ? ahead : Math.min(ahead, deletions.length);

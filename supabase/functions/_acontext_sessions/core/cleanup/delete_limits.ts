@@ -82,6 +82,8 @@ export function limitOf(
   const left = endBy - now;
   const expected = messages * (msPerMessage ?? 0);
   if (now > startBy || left < Math.max(Math.min(LEAST_MS, timeoutMs), expected)) return null;
+  // It is here because the usual limit was not enough, or would not be.
+  if (whole) return left;
   return Math.min(Math.max(timeoutMs, 2 * expectedMs({ msPerMessage }, messages)), left);
 }
 
@@ -125,9 +127,10 @@ export function deletionLease(
   const now = clock.now();
   const { timeoutMs } = deletes;
   const last = worker.endsAt - REPORT_MS;
-  // A session, then a disk, and a session may have twice the time that is expected.
+  // What begins last may have twice the time that is expected; as long again for the lists that are read after it.
   const endBy = whole ? last : Math.min(last, now + WORK_MS + 2 * Math.max(timeoutMs, 2 * LONG_MS));
-  const startBy = Math.min(now + WORK_MS, lastStart(worker, timeoutMs));
+  const lastBegin = lastStart(worker, timeoutMs);
+  const startBy = whole ? lastBegin : Math.min(now + WORK_MS, lastBegin);
   return {
     leaseId: random.uuid(),
     leaseSeconds: Math.ceil((Math.max(0, endBy - now) + 2 * REPORT_MS) / 1000),

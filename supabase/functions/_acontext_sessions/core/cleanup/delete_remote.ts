@@ -189,10 +189,9 @@ class Removing {
     return limitOf(this.#frame, { messages: messages ?? 0, now: this.#clock.now() });
   }
 
-  /** Not the delete of a few messages: there, an answer was lost. Of unknown size, twice is no accident. */
+  /** Not the first delete of a few messages: there, an answer was lost. Twice is no accident. */
   #mayNeedLonger({ messages, inDoubt }: Resource, limitMs: number): boolean {
-    if (messages === null) return inDoubt;
-    return expectedMs(this.#frame, messages) >= limitMs / 4;
+    return inDoubt || (messages !== null && expectedMs(this.#frame, messages) >= limitMs / 4);
   }
 }
 

@@ -18,7 +18,6 @@ export interface Deletion {
   /** Proven gone by an earlier attempt. */
   sessionGone: boolean;
   diskGone: boolean;
-  attempts: number;
   /** Messages that the session had; null when not known. */
   messages: number | null;
   /** A delete of it was sent by an earlier attempt, and its effect is not known. */
@@ -98,7 +97,7 @@ export type RunResult = {
   deferred: number;
   stopReason: StopReason;
   errors: RunError[];
-  /** Milliseconds that Acontext took for a small question when the run began; null when it did not answer. */
+  /** Milliseconds of the fastest answer to a small question that the run has seen; null when there was none. */
   probeMs: number | null;
 };
 

@@ -6,7 +6,7 @@
  */
 import type { CleanupStore, RunError, RunResult, StopReason } from "./ports.ts";
 import { lastStart } from "./delete_limits.ts";
-import { beginLongDeletion, type LongDeletionDeps } from "./long_deletion.ts";
+import { beginLongDeletions, type LongDeletionDeps } from "./long_deletion.ts";
 import { SweepRun } from "./run.ts";
 
 export interface SweepOptions {
@@ -59,7 +59,7 @@ export async function sweep(deps: SweepDeps, options: SweepOptions): Promise<Swe
     return { ...emptyReport(started.outcome), runId, remaining: 0 };
   }
   const { maxPerRun, ...settings } = started.settings;
-  await beginLongDeletion(deps, { runId, worker, msPerMessage: settings.msPerMessage });
+  await beginLongDeletions(deps, { runId, worker, msPerMessage: settings.msPerMessage });
   const run = new SweepRun(deps, {
     runId,
     limit: options.limit ?? maxPerRun,

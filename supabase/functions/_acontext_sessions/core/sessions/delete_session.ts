@@ -3,11 +3,9 @@
  *
  * @module
  */
-import { type DeleteLimits, deletionLease, type HeldDeletions } from "../cleanup/delete_limits.ts";
-import { deleteRemote } from "../cleanup/delete_remote.ts";
-import type { Deletion } from "../cleanup/ports.ts";
-import { settlementOf } from "../cleanup/settlement.ts";
-import { AppError, describeError } from "../errors.ts";
+import { carryOut } from "../cleanup/carry_out.ts";
+import { type DeleteLimits, deletionLease, mostMessages } from "../cleanup/delete_limits.ts";
+import { AppError } from "../errors.ts";
 import type { Background, Clock, Log, Randomness } from "../ports.ts";
 import type { RemoteResources } from "../resources.ts";
 import type { SessionKey, SessionStore } from "./ports.ts";
@@ -34,7 +32,7 @@ export async function deleteSession(
 ): Promise<{ deleted: boolean }> {
   const { store, acontext, clock, deletes } = deps;
   const lease = deletionLease(deps, { worker: deletes.worker(), msPerMessage: null });
-  const requested = await store.requestDeletion(key, lease);
+  const requested = await store.requestDeletion(key, { maxMessages: mostMessages(null) }, lease);
   switch (requested.outcome) {
     case "not_found":
       throw new AppError("session_not_found");
@@ -43,7 +41,9 @@ export async function deleteSession(
     case "claimed":
       break;
   }
-  const deleting = carryOut(deps, requested.deletion, lease);
+  const { deletion } = requested;
+  const deleting = carryOut(deps, { deletion, lease, blame: "service" })
+    .then(({ deleted }) => deleted);
   // A caller that goes away must not end it.
   deps.background(deleting.then(() => {}));
   const waiting = new AbortController();
@@ -51,22 +51,4 @@ export async function deleteSession(
   const deleted = await Promise.race([deleting, tooLong]);
   waiting.abort();
   return { deleted };
-}
-
-/** Never throws: the deletion is queued and its lease ends by itself, so for the owner the session is gone either way. */
-async function carryOut(
-  deps: DeleteDeps,
-  deletion: Deletion,
-  lease: HeldDeletions,
-): Promise<boolean> {
-  try {
-    const attempt = await deleteRemote(deps, deletion, lease.frame);
-    const settled = await deps.store.settleDeletions(lease.leaseId, [
-      settlementOf(deletion, attempt, { blame: "service" }),
-    ]);
-    return settled.deleted === 1;
-  } catch (error) {
-    deps.log.warn("settle_failed", { sessionId: deletion.id, ...describeError(error) });
-    return false;
-  }
 }

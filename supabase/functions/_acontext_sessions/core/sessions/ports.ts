@@ -84,12 +84,9 @@ export type Unusable = { outcome: "not_found" | "provisioning" | "deleting" | "e
 export type UseOutcome =
   | ({
     outcome: "ok";
-    /** Milliseconds since the last write before this call; null when there was none. */
-    writtenMsAgo: number | null;
     /** Messages that Acontext holds for certain; null when that is not known. */
     storedMessages: number | null;
   } & RemoteIds)
-  | { outcome: "full"; limit: number }
   | Unusable;
 
 /**
@@ -120,7 +117,12 @@ export interface SessionStore extends Pick<DeletionStore, "settleDeletions"> {
       acontextDiskIds: string[];
     },
   ): Promise<void>;
-  requestDeletion(key: SessionKey, lease: Lease): Promise<DeletionRequestOutcome>;
+  /** @param limits.maxMessages One of a session with more is left to a worker. */
+  requestDeletion(
+    key: SessionKey,
+    limits: { maxMessages: number },
+    lease: Lease,
+  ): Promise<DeletionRequestOutcome>;
   restoreSession(key: SessionKey): Promise<RestoreOutcome>;
 }
 
@@ -130,7 +132,6 @@ export interface UseStore {
     key: SessionKey,
     use: {
       touch: boolean;
-      newMessages: number;
       /** Something in Acontext is about to be stored, replaced or removed. */
       writes: boolean;
     },

@@ -52,22 +52,18 @@ const UNUSABLE = {
 /**
  * The session, when it is the caller's and alive.
  *
- * @throws {AppError} `session_not_found`, `session_not_ready`, `session_deleting`, `session_expired`, `session_full`,
+ * @throws {AppError} `session_not_found`, `session_not_ready`, `session_deleting`, `session_expired`,
  *   `database_unavailable`
  */
 export async function useSession(
   deps: UseDeps,
   key: SessionKey,
-  { touch, newMessages = 0, writes = false, ...purpose }: Purpose & {
-    touch: boolean;
-    newMessages?: number;
-    writes?: boolean;
-  },
-): Promise<SessionInUse & { writtenMsAgo: number | null; storedMessages: number | null }> {
-  const used = await deps.sessions.useSession(key, { newMessages, touch, writes });
+  { touch, writes = false, ...purpose }: Purpose & { touch: boolean; writes?: boolean },
+): Promise<SessionInUse & { storedMessages: number | null }> {
+  const used = await deps.sessions.useSession(key, { touch, writes });
   if (used.outcome !== "ok") throw unusable(used);
-  const { writtenMsAgo, storedMessages } = used;
-  return { ...sessionInUse(deps, key, { ids: used, ...purpose }), writtenMsAgo, storedMessages };
+  const { storedMessages } = used;
+  return { ...sessionInUse(deps, key, { ids: used, ...purpose }), storedMessages };
 }
 
 export function unusable(used: Unusable | { outcome: "full"; limit: number }): AppError {
@@ -119,7 +115,7 @@ export function sessionInUse(
     const wanted = needs === "session" ? acontextSessionId : acontextDiskId;
     if (found.value.ids.includes(wanted)) return await doubted();
     // Gone. That is as it should be when the session was deleted while the call was under way.
-    const now = await sessions.useSession(key, { touch: false, newMessages: 0, writes: false });
+    const now = await sessions.useSession(key, { touch: false, writes: false });
     if (now.outcome !== "ok") return unusable(now);
     log.error("acontext_inconsistent", { sessionId: key.sessionId, missing: needs });
     return new AppError("acontext_inconsistent", {

@@ -1,0 +1,49 @@
+import { assertEquals } from "@std/assert/mod.js";
+import { join } from "@std/path/mod.js";
+import postgres from "postgres";
+import { ROOT } from "../../local/paths.ts";
+import { startStack } from "../../local/stack.ts";
+import { stackTest } from "./fixture.ts";
+import { newerMigrations, RELEASE_0_1_0 } from "./releases.ts";
+
+const MIGRATIONS = join("supabase", "migrations");
+
+/** Tables that were there before, of which others cannot read or write until the transaction ends. */
+const TABLES_KEPT_FROM_OTHERS = `
+  select distinct l.relation::regclass::text as name
+  from pg_locks as l join pg_class as c on c.oid = l.relation
+  where l.pid = pg_backend_pid() and c.relkind = 'r' and c.relnamespace <> 'pg_catalog'::regnamespace
+    and l.mode in ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+  order by name`;
+
+// Each migration is one transaction. Calls and runs lock tables in different orders, so a migration that holds one table and
+// waits for a second can meet one of them head-on.
+stackTest("a migration keeps at most one table from those who are at work", async () => {
+  const projectDir = await Deno.makeTempDir({ prefix: "stack-locks-" });
+  const dataDir = await Deno.makeTempDir({ prefix: "stack-locks-data-" });
+  const baseline = Object.keys(RELEASE_0_1_0);
+  try {
+    await Deno.mkdir(join(projectDir, MIGRATIONS), { recursive: true });
+    for (const name of ["config.toml", ...baseline.map((file) => join("migrations", file))]) {
+      await Deno.copyFile(join(ROOT, "supabase", name), join(projectDir, "supabase", name));
+    }
+    const stack = await startStack({ projectDir, dataDir, ports: "free" });
+    const sql = postgres(stack.databaseUrl, { max: 1, fetch_types: false, onnotice: () => {} });
+    try {
+      for (const name of await newerMigrations(baseline)) {
+        const text = await Deno.readTextFile(join(ROOT, MIGRATIONS, name));
+        const tables = await sql.begin(async (tx) => {
+          await tx.unsafe(text);
+          return await tx.unsafe(TABLES_KEPT_FROM_OTHERS);
+        });
+        assertEquals(tables.slice(1).map((row) => row["name"]), [], `${name} also locks`);
+      }
+    } finally {
+      await sql.end({ timeout: 1 });
+      await stack.stop();
+    }
+  } finally {
+    await Deno.remove(projectDir, { recursive: true });
+    await Deno.remove(dataDir, { recursive: true });
+  }
+});
