@@ -64,7 +64,7 @@ begin
   if v_new.session_ttl is distinct from v_old.session_ttl then
     -- What the expiry limit allowed before the change no longer holds.
     update acontext_sessions.runs as r set expiry_allowed = null where r.status <> 'finished';
-    update acontext_sessions.restamp_state as t set after_id = '00000000-0000-0000-0000-000000000000';
+    update acontext_sessions.restamp_state as t set after_id = '00000000-0000-0000-0000-000000000000' where t.only_row;
     perform acontext_sessions.restamp_sessions(2000);
   end if;
   return to_jsonb(v_new) - 'only_row';

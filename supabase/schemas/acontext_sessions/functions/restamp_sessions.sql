@@ -32,7 +32,7 @@ begin
     and s.expires_at is distinct from s.last_activity_at + t.session_ttl;
 
   v_after := case when cardinality(v_ids) = p_limit then v_ids[p_limit] end;
-  update acontext_sessions.restamp_state as t set after_id = v_after;
+  update acontext_sessions.restamp_state as t set after_id = v_after where t.only_row;
   return v_after is null;
 exception
   when lock_not_available or deadlock_detected then
