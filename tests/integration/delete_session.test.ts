@@ -172,6 +172,15 @@ integrationTest("a deleted session comes back within the grace period", async (w
   assertEquals(ours(await world.remote.audit()).sessions, [session.id]);
 });
 
+integrationTest("the quota counts sessions that are restored", async (world) => {
+  const user = await world.newUser();
+  await world.database.configure({ deletion_grace: "1 hour", max_sessions_per_user: 1 });
+  const { id } = await world.created(user);
+  await world.remove(user, id);
+  await world.created(user);
+  assertRefused(await world.restore(user, id), 409, "quota_exceeded");
+});
+
 integrationTest(
   "the sweep takes a deleted session when its grace period is over",
   async (world) => {

@@ -170,6 +170,16 @@ integrationTest("a page that a user uploaded is never shown as one", async (worl
   assert(headers.get("content-security-policy")?.includes("sandbox"));
 });
 
+integrationTest("a text that Acontext cannot keep is refused before it is sent", async (world) => {
+  const { chat } = await converse(world);
+  await chat.uploaded("old", { filename: "a.txt" });
+  const calls = await world.remote.callsOf(async () => {
+    assertRefused(await chat.upload("new\0", { filename: "a.txt" }), 422, "file_unstorable");
+  });
+  assertEquals(calls, {});
+  assertEquals(await contentOf(chat, { filename: "a.txt" }), "old");
+});
+
 integrationTest("an upload replaces the file of the same name", async (world) => {
   const { chat } = await converse(world);
   await chat.uploaded("old", { type: "text/plain" });

@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert/mod.js";
+import { z } from "zod";
 import { converse, textsOf } from "./support/conversations.ts";
 import { assertRefused } from "./support/functions.ts";
 import { sessionRow } from "./support/sessions.ts";
@@ -19,6 +20,11 @@ integrationTest("a message is stored, counted and loaded", async (world) => {
   assert(page.tokens !== null && page.tokens > 0);
   assertEquals((await sessionRow(world, session.id)).message_count, 1);
   assertEquals((await chat.tokens()).body, { totalTokens: page.tokens });
+});
+
+const incompleteSchema = z.object({
+  messages: z.array(z.object({ message: z.object({ content: z.string() }) })),
+  incomplete: z.literal(true),
 });
 
 const CALL_ID = "call_1";
@@ -304,6 +310,31 @@ integrationTest("a Gemini response without its call is refused and not counted",
   assertRefused(await chat.store(body), 422, "message_rejected");
   assertRefused(await chat.store(body, "key"), 422, "message_rejected");
   assertEquals((await sessionRow(world, session.id)).message_count, 0);
+});
+
+integrationTest("a full session takes no more messages and is loaded as before", async (world) => {
+  const { session, chat } = await converse(world);
+  await world.database.configure({ max_messages_per_session: 1 });
+  await chat.said("first");
+  const error = assertRefused(await chat.say("second"), 409, "session_full");
+  assert(error.message.includes("limit of 1 "));
+  assertEquals(textsOf(await chat.page()), ["first"]);
+  assertEquals((await sessionRow(world, session.id)).message_count, 1);
+});
+
+integrationTest("a load that lacks a message is refused, or says so", async (world) => {
+  const { chat } = await converse(world);
+  await chat.said("first");
+  const lost = await chat.said("second");
+  await chat.said("third");
+  await world.remote.control.loseMessage(lost);
+  await world.remote.control.forgetCache();
+  const unedited = { editStrategies: "[]" };
+  assertRefused(await chat.get(unedited), 503, "messages_incomplete");
+  const { status, body } = await chat.get({ ...unedited, allowIncomplete: "true" });
+  assertEquals(status, 200);
+  const page = incompleteSchema.parse(body);
+  assertEquals(page.messages.map(({ message }) => message.content), ["first", "third"]);
 });
 
 integrationTest("a cursor that is none of ours is refused", async (world) => {

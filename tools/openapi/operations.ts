@@ -118,7 +118,14 @@ export const OPERATIONS: Operation[] = [
     summary: "Take a deletion back, within the grace period",
     auth: "user",
     answers: { 200: { description: "The session", schema: answers.session } },
-    errors: [...USER, "invalid_id", "session_not_found", "not_restorable", "database_unavailable"],
+    errors: [
+      ...USER,
+      "invalid_id",
+      "session_not_found",
+      "not_restorable",
+      "quota_exceeded",
+      "database_unavailable",
+    ],
   },
   {
     method: "POST",
@@ -172,6 +179,7 @@ export const OPERATIONS: Operation[] = [
       ...USE.filter((code) => code !== "acontext_rejected"),
       ...BODY,
       "invalid_multipart",
+      "session_full",
       "idempotency_busy",
       "idempotency_mismatch",
       "message_rejected",
@@ -186,7 +194,7 @@ export const OPERATIONS: Operation[] = [
     auth: "user",
     query: loadMessagesQuery,
     answers: { 200: { description: "Oldest message first", schema: answers.messagePage } },
-    errors: [...USE, "invalid_request", "history_too_large"],
+    errors: [...USE, "invalid_request", "history_too_large", "messages_incomplete"],
   },
   {
     method: "GET",
@@ -238,7 +246,13 @@ export const OPERATIONS: Operation[] = [
       200: { description: "Replaced another", schema: answers.fileView },
       201: { description: "A new file", schema: answers.fileView },
     },
-    errors: [...FILE, "invalid_multipart", "body_too_large", "unsupported_media_type"],
+    errors: [
+      ...FILE,
+      "invalid_multipart",
+      "body_too_large",
+      "unsupported_media_type",
+      "file_unstorable",
+    ],
   },
   {
     method: "DELETE",
