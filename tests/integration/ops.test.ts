@@ -1,5 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert/mod.js";
+import { ROOT } from "../../local/paths.ts";
 import { runOps } from "../../ops/ops.ts";
+import { HEALTH_REASONS } from "../../supabase/functions/_acontext_sessions/core/health/reasons.ts";
 import { eventually } from "../support/eventually.ts";
 import { expiredSessions, orphanSession, stuckSession } from "./support/sessions.ts";
 import { behindGateway } from "./support/gateway.ts";
@@ -30,6 +32,21 @@ async function opsAt(
     pauseMs: 20,
   });
   return { code, stdout: stdout.join("\n"), stderr: stderr.join("\n") };
+}
+
+/** Commands that pages and remedies show: each its changes of settings. */
+async function shownSettings(): Promise<string[][]> {
+  const pages = ["docs/operations.md", "docs/configuration.md"]
+    .map((path) => Deno.readTextFile(`${ROOT}/${path}`));
+  const texts = [
+    ...await Promise.all(pages),
+    ...Object.values(HEALTH_REASONS).map(({ remedy }) => remedy),
+  ];
+  return texts.flatMap((text) =>
+    [...text.matchAll(/ops -- settings set((?:\s+\w+=(?:'[^']*'|\w+))+)/g)]
+      .map(([, changes = ""]) => changes.match(/\w+=(?:'[^']*'|\w+)/g) ?? [])
+      .map((changes) => changes.map((change) => change.replaceAll("'", "")))
+  );
 }
 
 integrationTest("ops health exits with the status and shows each remedy", async (world) => {
@@ -158,6 +175,15 @@ integrationTest("ops settings shows, changes and remembers", async (world) => {
   assertEquals(refused.code, 3);
   assertStringIncludes(refused.stderr, "max_workers_in_range");
   assertEquals((await ops(world, "settings", "set", "max_workers")).code, 3);
+});
+
+integrationTest("ops settings takes every change that a page or a remedy shows", async (world) => {
+  const shown = await shownSettings();
+  assert(shown.length > 4);
+  for (const changes of shown) {
+    const { code, stderr } = await ops(world, "settings", "set", ...changes);
+    assertEquals([changes, code, stderr], [changes, 0, ""]);
+  }
 });
 
 integrationTest(
