@@ -32,6 +32,7 @@ function describe(health: Health): string[] {
       ["deletions due", number(queue.due), age(queue.dueForSeconds)],
       ["deletions stuck", number(queue.stuck), null],
       ["deletions unproven", number(unproven), null],
+      ["deletes repeated in 7 days", String(queue.repeatedDeletes), null],
       ["last successful run", null, age(runs.lastSuccessSeconds)],
       [
         "last pass of reconcile",

@@ -15,6 +15,8 @@ comment on column acontext_sessions.settings.max_messages_per_session is
   'A session with this many messages takes no more; null: no limit. The time that a delete takes grows with them.';
 comment on column acontext_sessions.settings.disable_task_tracking is
   'New sessions are not read by Acontext''s task agent, unless their creator says otherwise.';
+comment on column acontext_sessions.settings.orphan_grace is
+  'How old a remote resource that no session knows must be before reconcile queues it for deletion, unless its session has a receipt.';
 
 -- What exceeded the limit that is new here, and what is left for the users' own calls.
 update acontext_sessions.settings as s

@@ -61,7 +61,10 @@ integrationTest("ops health exits with the status and shows each remedy", async 
   const well = await ops(world, "health", "--json");
   assertEquals([well.code, JSON.parse(well.stdout).status], [0, "ok"]);
   await stuckSession(world);
-  assertEquals((await ops(world, "health")).code, 1);
+  const degraded = await ops(world, "health");
+  assertEquals(degraded.code, 1);
+  assertMatch(degraded.stdout, /^deletions stuck +1$/m);
+  assertMatch(degraded.stdout, /^deletes repeated in 7 days +\d+$/m);
   await world.database.makeDue();
   await world.swept();
 });

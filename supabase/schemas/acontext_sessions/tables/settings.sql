@@ -60,6 +60,6 @@ COMMENT ON COLUMN "acontext_sessions"."settings"."max_messages_per_session" IS '
 
 COMMENT ON COLUMN "acontext_sessions"."settings"."max_remote_deletes" IS 'Deletes that Acontext works on at a time, of all workers and user calls together. Each of a session takes two of its database connections.';
 
-COMMENT ON COLUMN "acontext_sessions"."settings"."orphan_grace" IS 'How old a remote resource that no session knows must be before reconcile queues it for deletion.';
+COMMENT ON COLUMN "acontext_sessions"."settings"."orphan_grace" IS 'How old a remote resource that no session knows must be before reconcile queues it for deletion, unless its session has a receipt.';
 
 COMMENT ON TABLE "acontext_sessions"."settings" IS 'Settings of session expiry and cleanup: exactly one row.';
