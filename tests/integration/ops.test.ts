@@ -63,8 +63,8 @@ integrationTest("ops health exits with the status and shows each remedy", async 
   await stuckSession(world);
   const degraded = await ops(world, "health");
   assertEquals(degraded.code, 1);
-  assertMatch(degraded.stdout, /^deletions stuck +1$/m);
-  assertMatch(degraded.stdout, /^deletes repeated in 7 days +\d+$/m);
+  assertMatch(degraded.stdout, /^deletions stuck +1 +–$/m);
+  assertMatch(degraded.stdout, /^deletes repeated in 7 days +\d+ +–$/m);
   await world.database.makeDue();
   await world.swept();
 });
