@@ -67,13 +67,13 @@ export type OpenaiMessage = {
       } | {
         type: "file";
         file: {
-          file_id?: string | undefined;
-          file_data?: string | undefined;
-          filename?: string | undefined;
+          file_id?: string | null | undefined;
+          file_data?: string | null | undefined;
+          filename?: string | null | undefined;
         };
       }
     >;
-  name?: string | undefined;
+  name?: string | null | undefined;
 } | {
   role: "assistant";
   content?:
@@ -99,9 +99,9 @@ export type OpenaiMessage = {
       } | {
         type: "file";
         file: {
-          file_id?: string | undefined;
-          file_data?: string | undefined;
-          filename?: string | undefined;
+          file_id?: string | null | undefined;
+          file_data?: string | null | undefined;
+          filename?: string | null | undefined;
         };
       }
     >
@@ -125,7 +125,7 @@ export type OpenaiMessage = {
     }
     | null
     | undefined;
-  name?: string | undefined;
+  name?: string | null | undefined;
 } | {
   role: "tool";
   tool_call_id: string;
@@ -193,7 +193,7 @@ export type AnthropicMessage = {
       } | {
         type: "image";
         source: {
-          type: "base64" | "text";
+          type: "base64";
           media_type: string;
           data: string;
         } | {
@@ -203,7 +203,7 @@ export type AnthropicMessage = {
       } | {
         type: "document";
         source: {
-          type: "base64" | "text";
+          type: "base64";
           media_type: string;
           data: string;
         } | {
@@ -219,8 +219,9 @@ export type AnthropicMessage = {
             type: "text";
             text: string;
           }>
+          | null
           | undefined;
-        is_error?: boolean | undefined;
+        is_error?: boolean | null | undefined;
       }
     >;
 } | {
@@ -234,7 +235,7 @@ export type AnthropicMessage = {
       } | {
         type: "image";
         source: {
-          type: "base64" | "text";
+          type: "base64";
           media_type: string;
           data: string;
         } | {
@@ -244,7 +245,7 @@ export type AnthropicMessage = {
       } | {
         type: "document";
         source: {
-          type: "base64" | "text";
+          type: "base64";
           media_type: string;
           data: string;
         } | {
@@ -277,8 +278,8 @@ export type GeminiMessage = {
     } | {
       functionResponse: {
         name: string;
-        response?: JsonObject | undefined;
-        id?: string | undefined;
+        response?: JsonObject | null | undefined;
+        id?: string | null | undefined;
       };
     }
   >;
@@ -295,8 +296,8 @@ export type GeminiMessage = {
     } | {
       functionCall: {
         name: string;
-        args?: JsonObject | undefined;
-        id?: string | undefined;
+        args?: JsonObject | null | undefined;
+        id?: string | null | undefined;
       };
     }
   >;

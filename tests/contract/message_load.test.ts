@@ -24,6 +24,22 @@ contractTest("without a limit, or with 0, all messages come, oldest first", asyn
   }
 });
 
+contractTest("a message names the one before it, on whatever page it is", async (api) => {
+  const id = await api.session();
+  const said = [];
+  for (const content of ["0", "1", "2"]) said.push(await api.say(id, content));
+  const parents: unknown[] = [];
+  let cursor: string | undefined;
+  do {
+    const query = { format: "acontext", limit: 1, ...(cursor === undefined ? {} : { cursor }) };
+    const answer = await api.call("GET", `/session/${id}/messages`, { query });
+    const page = dataOf(answer, loadedSchema);
+    parents.push(...page.items.map((item) => item["parent_id"]));
+    cursor = page.next_cursor;
+  } while (cursor !== undefined);
+  assertEquals(parents, [null, ...said.slice(0, 2)]);
+});
+
 contractTest("an empty session has empty lists and no tokens", async (api) => {
   const { items, ids, metas, this_time_tokens } = await load(api, await api.session());
   assertEquals([items, ids, metas, this_time_tokens], [[], [], [], 0]);

@@ -18,14 +18,16 @@ export interface InlineImage {
 
 const DATA_URL = /^data:([^;,]*)[^,]*,(.*)$/s;
 
-/** An image for a format that wants its bytes; null when there are none to be had. */
+/**
+ * An image for a format that wants its bytes; null when there are none to be had. The server looks for the bytes in an
+ * asset or behind an address, never in the `data` where it has stored those of Anthropic and Gemini. Addresses on the
+ * web are as if they could not be reached.
+ */
 export function inlineImage({ asset, meta }: Part, files: Files): InlineImage | null {
   if (asset !== undefined) {
     const base64 = files.base64(asset);
     return base64 === null ? null : { mime: asset.mime, base64 };
   }
-  const data = metaText(meta, "data");
-  if (data !== "") return { mime: metaText(meta, "media_type") || "image/png", base64: data };
   const [, mime = "", base64 = ""] = DATA_URL.exec(metaText(meta, "url")) ?? [];
   return base64 === "" ? null : { mime: mime || "image/png", base64 };
 }

@@ -1,22 +1,26 @@
 /** Anthropic messages. @module */
 
 import { z } from "zod";
+import { goJson } from "../go_json.ts";
 import {
   compact,
   type IncomingMessage,
   type IncomingPart,
   MessageError,
+  nullable,
   read,
 } from "./normalized.ts";
 
 const sourceSchema = z.object({
   type: z.string(),
-  media_type: z.string().optional(),
-  data: z.string().optional(),
-  url: z.string().optional(),
+  media_type: nullable,
+  data: nullable,
+  url: nullable,
 });
-const cache_control = z.object({ type: z.string() }).optional();
-const resultContent = z.array(z.object({ type: z.string(), text: z.string().optional() }));
+const cache_control = z.object({ type: z.string() }).nullish().transform((control) =>
+  control ?? undefined
+);
+const resultContent = z.array(z.object({ type: z.string(), text: nullable }));
 const blockSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("text"), text: z.string(), cache_control }),
   z.object({ type: z.literal("image"), source: sourceSchema, cache_control }),
@@ -31,11 +35,12 @@ const blockSchema = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("tool_result"),
     tool_use_id: z.string(),
-    content: z.union([z.string(), resultContent]).optional(),
-    is_error: z.boolean().default(false),
+    content: z.union([z.string(), resultContent]).nullish(),
+    is_error: z.boolean().nullish().transform((isError) => isError ?? false),
     cache_control,
   }),
   z.object({ type: z.literal("thinking"), thinking: z.string(), signature: z.string() }),
+  z.object({ type: z.literal("redacted_thinking"), data: z.string() }),
 ]);
 const KNOWN = new Set<unknown>(blockSchema.options.map((option) => option.shape.type.value));
 const messageSchema = z.object({
@@ -75,8 +80,8 @@ function toPart(block: Block): IncomingPart {
         meta: compact({
           id: block.id,
           name: block.name,
-          arguments: JSON.stringify(block.input ?? {}),
-          source_type: "tool_use",
+          arguments: goJson(block.input ?? null),
+          type: "tool_use",
           cache_control: block.cache_control,
         }),
       };
@@ -92,15 +97,19 @@ function toPart(block: Block): IncomingPart {
       };
     case "thinking":
       return { type: "thinking", text: block.thinking, meta: { signature: block.signature } };
+    case "redacted_thinking":
+      return { type: "redacted_thinking", meta: { data: block.data } };
   }
 }
 
 function sourceMeta({ source, cache_control }: Extract<Block, { type: "image" | "document" }>) {
   const { type, media_type, data, url } = source;
-  return compact({ source_type: type, media_type, data, url, cache_control });
+  // Of any other kind nothing is kept.
+  const kept = type === "base64" ? { media_type, data } : type === "url" ? { url } : null;
+  return compact({ ...(kept === null ? {} : { type, ...kept }), cache_control });
 }
 
-function resultText(content: string | z.infer<typeof resultContent> | undefined): string {
+function resultText(content: string | z.infer<typeof resultContent> | null | undefined): string {
   if (typeof content === "string") return content;
   return (content ?? []).map(({ text }) => text ?? "").join("");
 }

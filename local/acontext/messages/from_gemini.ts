@@ -1,28 +1,27 @@
 /** Gemini contents. @module */
 
 import { z } from "zod";
+import { goJson } from "../go_json.ts";
 import {
   compact,
   type IncomingMessage,
   type IncomingPart,
   MessageError,
+  nullable,
   objectSchema,
   read,
 } from "./normalized.ts";
 
+const base64 = z.base64().nullish();
 const partSchema = z.object({
-  text: z.string().optional(),
-  inlineData: z.object({ mimeType: z.string(), data: z.string() }).optional(),
-  functionCall: z.object({
-    id: z.string().optional(),
-    name: z.string(),
-    args: objectSchema.default({}),
-  }).optional(),
-  functionResponse: z.object({
-    id: z.string().optional(),
-    name: z.string(),
-    response: objectSchema.default({}),
-  }).optional(),
+  text: nullable,
+  thought: z.boolean().nullish(),
+  thoughtSignature: base64,
+  inlineData: z.object({ mimeType: z.string(), data: z.base64() }).nullish(),
+  functionCall: z.object({ id: nullable, name: z.string(), args: objectSchema.nullish() })
+    .nullish(),
+  functionResponse: z.object({ id: nullable, name: z.string(), response: objectSchema.nullish() })
+    .nullish(),
 });
 const messageSchema = z.object({ role: z.string(), parts: z.array(partSchema).default([]) });
 
@@ -42,24 +41,31 @@ export function fromGemini(blob: unknown, newCallId: () => string): IncomingMess
 }
 
 function toPart(part: Part, newCallId: () => string): IncomingPart {
-  const { text, inlineData, functionCall, functionResponse } = part;
-  if (text) return { type: "text", text };
-  if (inlineData !== undefined) {
-    const { mimeType, data } = inlineData;
-    return { type: "image", meta: { source_type: "base64", media_type: mimeType, data } };
-  }
-  if (functionCall !== undefined) {
-    const { id = newCallId(), name, args } = functionCall;
+  const { text, thought, thoughtSignature, inlineData, functionCall, functionResponse } = part;
+  if (text && thought) {
     return {
-      type: "tool-call",
-      meta: { id, name, arguments: JSON.stringify(args), source_type: "function" },
+      type: "thinking",
+      text,
+      ...(thoughtSignature ? { meta: { signature: thoughtSignature } } : {}),
     };
   }
-  if (functionResponse !== undefined) {
-    const { id, name, response } = functionResponse;
+  if (text) return { type: "text", text };
+  if (inlineData) {
+    const { mimeType, data } = inlineData;
+    return { type: "image", meta: { type: "base64", media_type: mimeType, data } };
+  }
+  if (functionCall) {
+    const { id = newCallId(), name, args = null } = functionCall;
+    return {
+      type: "tool-call",
+      meta: { id, name, arguments: goJson(args), type: "function" },
+    };
+  }
+  if (functionResponse) {
+    const { id, name, response = null } = functionResponse;
     return {
       type: "tool-result",
-      text: JSON.stringify(response),
+      text: goJson(response),
       meta: compact({ name, tool_call_id: id }),
     };
   }

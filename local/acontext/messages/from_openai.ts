@@ -11,16 +11,19 @@ import {
   read,
 } from "./normalized.ts";
 
-const textField = z.string().optional();
+const textField = z.string().nullish();
 const contentPartSchema = z.object({
   type: z.string(),
   text: textField,
   refusal: textField,
-  image_url: z.object({ url: z.string(), detail: textField }).optional(),
-  input_audio: z.object({ data: z.string(), format: z.string() }).optional(),
-  file: z.object({ file_id: textField, file_data: textField, filename: textField }).optional(),
+  image_url: z.object({ url: z.string(), detail: textField }).nullish(),
+  input_audio: z.object({ data: z.string(), format: z.string() }).nullish(),
+  file: z.object({ file_id: textField, file_data: textField, filename: textField }).nullish(),
 });
-const callSchema = z.object({ name: z.string(), arguments: z.string().default("") });
+const callSchema = z.object({
+  name: z.string(),
+  arguments: z.string().nullish().transform((text) => text ?? ""),
+});
 const messageSchema = z.object({
   role: z.string(),
   content: z.union([z.string(), z.array(contentPartSchema)]).nullish(),
@@ -35,7 +38,8 @@ type ContentPart = z.infer<typeof contentPartSchema>;
 
 export function fromOpenai(blob: unknown): IncomingMessage {
   const message = read(messageSchema, read(objectSchema, blob, "OpenAI message"), "OpenAI message");
-  const meta = compact({ source_format: "openai", name: message.name });
+  const source = { source_format: "openai" };
+  const meta = nullsEmpty({ ...source, name: message.name });
   switch (message.role) {
     case "user":
       return { role: "user", parts: requiredContent(message), meta };
@@ -49,9 +53,9 @@ export function fromOpenai(blob: unknown): IncomingMessage {
     case "assistant":
       return { role: "assistant", parts: assistantParts(message), meta };
     case "tool":
-      return { role: "user", parts: [toolResult(message, "tool_call_id")], meta };
+      return { role: "user", parts: [toolResult(message, "tool_call_id")], meta: source };
     case "function":
-      return { role: "user", parts: [toolResult(message, "name")], meta };
+      return { role: "user", parts: [toolResult(message, "name")], meta: source };
     default:
       throw new MessageError("unknown OpenAI message type");
   }
@@ -72,7 +76,7 @@ function assistantParts({ content, tool_calls, function_call }: Message): Incomi
 }
 
 function toolCall(meta: JsonObject): IncomingPart {
-  return { type: "tool-call", meta: { ...meta, source_type: "function" } };
+  return { type: "tool-call", meta: { ...meta, type: "function" } };
 }
 
 function toolResult(message: Message, key: "tool_call_id" | "name"): IncomingPart {
@@ -84,12 +88,24 @@ function toolResult(message: Message, key: "tool_call_id" | "name"): IncomingPar
   return { type: "tool-result", text, meta: { [metaKey]: message[key] ?? "" } };
 }
 
-function toPart(part: ContentPart): IncomingPart {
-  const { text, refusal, image_url, input_audio, file } = part;
-  if (text !== undefined) return { type: "text", text };
-  if (refusal !== undefined) return { type: "text", text: refusal, meta: { is_refusal: true } };
-  if (image_url !== undefined) return { type: "image", meta: compact(image_url) };
-  if (input_audio !== undefined) return { type: "audio", meta: input_audio };
-  if (file !== undefined) return { type: "file", meta: compact(file) };
+function toPart({ type, text, refusal, image_url, input_audio, file }: ContentPart): IncomingPart {
+  if (type === "text") return { type, text: text ?? "" };
+  if (type === "refusal") {
+    return { type: "text", text: refusal ?? "", meta: { is_refusal: true } };
+  }
+  if (type === "image_url" && image_url) {
+    return { type: "image", meta: { url: image_url.url, detail: image_url.detail ?? "" } };
+  }
+  if (type === "input_audio" && input_audio) return { type: "audio", meta: input_audio };
+  if (type === "file" && file) return { type, meta: nullsEmpty(file) };
   throw new MessageError("unsupported OpenAI content part type");
+}
+
+/** What is absent is left out, what is null is kept as an empty text. */
+function nullsEmpty(texts: Record<string, string | null | undefined>): JsonObject {
+  return compact(
+    Object.fromEntries(
+      Object.entries(texts).map(([key, text]) => [key, text === null ? "" : text]),
+    ),
+  );
 }

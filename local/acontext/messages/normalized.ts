@@ -28,6 +28,9 @@ export class MessageError extends Error {
 
 export const objectSchema = z.record(z.string(), z.unknown());
 
+/** A text that may be null, which Go reads as if it were empty or absent. */
+export const nullable = z.string().nullish().transform((text) => text ?? undefined);
+
 /** Reads a value with a schema. @throws MessageError */
 export function read<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
   const result = schema.safeParse(value);

@@ -1,6 +1,6 @@
 /** Stored messages as Anthropic messages. @module */
 
-import type { JsonObject } from "../json.ts";
+import { isObject, type JsonObject } from "../json.ts";
 import type { Message } from "../store/messages.ts";
 import { type Files, inlineImage } from "./files.ts";
 import { compact, metaText, parseArguments } from "./normalized.ts";
@@ -15,51 +15,56 @@ export function toAnthropic(messages: readonly Message[], files: Files): JsonObj
 
 function block(part: Part, files: Files): JsonObject | null {
   const { type, text = "", meta } = part;
-  const cache_control = meta?.["cache_control"];
   switch (type) {
     case "text":
-      return text === "" ? null : compact({ type, text, cache_control });
+      return text === "" ? null : compact({ type, text, cache_control: cacheControl(meta) });
     case "thinking":
-      return { type, thinking: text, signature: metaText(meta, "signature") };
+      return text === "" ? null : { type, thinking: text, signature: metaText(meta, "signature") };
+    case "redacted_thinking": {
+      const data = metaText(meta, "data");
+      return data === "" ? null : { type, data };
+    }
     case "image": {
-      const source = imageSource(part, files);
-      return source === null ? null : compact({ type, source, cache_control });
+      const image = inlineImage(part, files);
+      return image === null ? null : {
+        type,
+        source: { type: "base64", media_type: image.mime, data: image.base64 },
+      };
     }
     case "tool-call": {
       const id = metaText(meta, "id");
       const name = metaText(meta, "name");
       const input = parseArguments(meta?.["arguments"]);
-      return id === "" || name === ""
-        ? null
-        : compact({ type: "tool_use", id, name, input, cache_control });
+      return id === "" || name === "" ? null : { type: "tool_use", id, name, input };
     }
-    case "tool-result":
-      return compact({
+    case "tool-result": {
+      const id = metaText(meta, "tool_call_id");
+      return id === "" ? null : {
         type: "tool_result",
-        tool_use_id: metaText(meta, "tool_call_id"),
+        tool_use_id: id,
         content: [{ type: "text", text }],
         is_error: meta?.["is_error"] === true,
-        cache_control,
-      });
+      };
+    }
     case "file": {
       const source = documentSource(meta);
-      return source === null ? null : compact({ type: "document", source, cache_control });
+      return source === null ? null : { type: "document", source };
     }
     default:
       return null;
   }
 }
 
-function imageSource(part: Part, files: Files): JsonObject | null {
-  const image = inlineImage(part, files);
-  if (image !== null) return { type: "base64", media_type: image.mime, data: image.base64 };
-  const url = metaText(part.meta, "url");
-  return url === "" ? null : { type: "url", url };
+function cacheControl(meta: JsonObject | undefined): JsonObject | undefined {
+  const control = meta?.["cache_control"];
+  return isObject(control) && control["type"] === "ephemeral" ? { type: "ephemeral" } : undefined;
 }
 
+/** Of files with an asset nothing is shown. */
 function documentSource(meta: JsonObject | undefined): JsonObject | null {
-  const data = metaText(meta, "data");
-  if (data !== "") return { type: "base64", media_type: metaText(meta, "media_type"), data };
-  const url = metaText(meta, "url");
-  return url === "" ? null : { type: "url", url };
+  const [type, data, media, url] = ["type", "data", "media_type", "url"].map((key) =>
+    metaText(meta, key)
+  );
+  if (type === "base64" && data && media) return { type, media_type: "application/pdf", data };
+  return type === "url" && url ? { type, url } : null;
 }

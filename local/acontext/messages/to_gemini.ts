@@ -26,8 +26,13 @@ function geminiPart(part: Part, { files, callNames }: Context): JsonObject | nul
   const { type, text = "", meta } = part;
   switch (type) {
     case "text":
-    case "thinking":
       return text === "" ? null : { text };
+    case "thinking":
+      return text === "" ? null : compact({
+        text,
+        thought: true,
+        thoughtSignature: metaText(meta, "signature") || undefined,
+      });
     case "image": {
       const image = inlineImage(part, files);
       return image === null ? null : { inlineData: { mimeType: image.mime, data: image.base64 } };
@@ -35,18 +40,24 @@ function geminiPart(part: Part, { files, callNames }: Context): JsonObject | nul
     case "tool-call": {
       const id = metaText(meta, "id") || undefined;
       const name = metaText(meta, "name");
-      const args = parseArguments(meta?.["arguments"]);
+      const args = filledOnly(parseArguments(meta?.["arguments"]));
       return name === "" ? null : { functionCall: compact({ id, name, args }) };
     }
     case "tool-result": {
       const id = metaText(meta, "tool_call_id");
       const name = metaText(meta, "name") || callNames.get(id);
       if (!name) return null;
-      return { functionResponse: compact({ id: id || undefined, name, response: response(text) }) };
+      const answer = filledOnly(response(text));
+      return { functionResponse: compact({ id: id || undefined, name, response: answer }) };
     }
     default:
       return null;
   }
+}
+
+/** An empty object is left out. */
+function filledOnly(object: JsonObject): JsonObject | undefined {
+  return Object.keys(object).length === 0 ? undefined : object;
 }
 
 function response(text: string): JsonObject {

@@ -1,5 +1,6 @@
 /** Stored messages as OpenAI chat messages. @module */
 
+import { goJson } from "../go_json.ts";
 import type { JsonObject } from "../json.ts";
 import type { Message } from "../store/messages.ts";
 import type { Files } from "./files.ts";
@@ -9,11 +10,14 @@ import type { Part } from "./part.ts";
 export function toOpenai(messages: readonly Message[], files: Files): JsonObject[] {
   return messages.map((message) => {
     const { role, parts, meta } = message;
+    const name = metaText(meta, "name") || undefined;
+    const original = metaText(meta, "original_role");
+    if (original === "system" || original === "developer") {
+      return compact({ role: original, content: textsOf(parts), name });
+    }
     if (role === "assistant") return assistant(message);
     if (parts.length > 0 && parts.every(({ type }) => type === "tool-result")) return tool(parts);
-    const name = metaText(meta, "name") || undefined;
-    const sourceRole = metaText(meta, "original_role") || "user";
-    return compact({ role: sourceRole, content: content(parts, files), name });
+    return compact({ role: "user", content: content(parts, files), name });
   });
 }
 
@@ -48,12 +52,13 @@ function contentPart({ type, text, meta, asset }: Part, files: Files): JsonObjec
 }
 
 function assistant({ parts, meta }: Message): JsonObject {
-  const text = parts.filter(({ type }) => type === "text" || type === "thinking")
-    .map((part) => part.text ?? "").join("");
+  const texts = parts.flatMap(({ type, text }) =>
+    (type === "text" || type === "thinking") && text ? [{ type: "text", text }] : []
+  );
   const calls = parts.filter(({ type }) => type === "tool-call").flatMap(toolCall);
   return compact({
     role: "assistant",
-    content: text || undefined,
+    content: texts.length > 1 ? texts : texts[0]?.text,
     tool_calls: calls.length > 0 ? calls : undefined,
     name: metaText(meta, "name") || undefined,
   });
@@ -64,8 +69,13 @@ function toolCall({ meta }: Part): JsonObject[] {
   const name = metaText(meta, "name");
   if (id === "" || name === "") return [];
   const kept = meta?.["arguments"] ?? "";
-  const args = typeof kept === "string" ? kept : JSON.stringify(kept);
+  // Empty arguments come out as JSON, too.
+  const args = typeof kept === "string" && kept !== "" ? kept : goJson(kept);
   return [{ id, type: "function", function: { name, arguments: args } }];
+}
+
+function textsOf(parts: readonly Part[]): string {
+  return parts.filter(({ type }) => type === "text").map(({ text }) => text ?? "").join("");
 }
 
 function tool(parts: readonly Part[]): JsonObject {

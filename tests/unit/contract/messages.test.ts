@@ -57,7 +57,21 @@ const GOOD: [string, unknown][] = [
     role: "assistant",
     content: [{ type: "tool_use", id: "c", name: "f", input: {} }],
   }],
+  ["openai", { role: "user", content: "x", name: null }],
+  ["openai", {
+    role: "user",
+    content: [{ type: "file", file: { file_id: null, file_data: "data:,", filename: null } }],
+  }],
+  ["anthropic", {
+    role: "user",
+    content: [{ type: "tool_result", tool_use_id: "c", content: null, is_error: null }],
+  }],
   ["gemini", { role: "user", parts: [{ text: "x" }] }],
+  ["gemini", { role: "model", parts: [{ text: "x", functionCall: null, inlineData: null }] }],
+  ["gemini", {
+    role: "model",
+    parts: [{ text: null, functionCall: { name: "f", args: null, id: null } }],
+  }],
   ["gemini", { role: "model", parts: [{ functionCall: { name: "f" }, thoughtSignature: "s" }] }],
   ["gemini", { role: "user", parts: [{ functionResponse: { name: "f", response: {} } }] }],
 ];
@@ -99,6 +113,23 @@ const BAD: [string, unknown, string][] = [
   ["gemini", { role: "user", parts: [{}] }, "message.parts.0"],
   ["gemini", { role: "user", parts: [{ fileData: { fileUri: "x" } }] }, "message.parts.0"],
   ["gemini", { role: "assistant", parts: [{ text: "x" }] }, "message.role"],
+  ["gemini", { role: "user", parts: [{ text: null }] }, "message.parts.0"],
+  ["gemini", {
+    role: "user",
+    parts: [{ inlineData: { mimeType: "image/png", data: "-_==" } }],
+  }, "message.parts.0.inlineData.data"],
+  // What Acontext would store and never give back.
+  ["anthropic", {
+    role: "user",
+    content: [{ type: "document", source: { type: "text", media_type: "text/plain", data: "x" } }],
+  }, "message.content"],
+  ["gemini", {
+    role: "user",
+    parts: [
+      { functionResponse: { name: "f", response: {} } },
+      { inlineData: { mimeType: "image/png", data: "AA==" } },
+    ],
+  }, "message.parts"],
 ];
 
 Deno.test("what Acontext would refuse or leave out is refused, by field", () => {

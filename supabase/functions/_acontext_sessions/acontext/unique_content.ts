@@ -3,18 +3,27 @@
  *
  * Acontext stores equal parts once per project and counts references, and a delete that is broken off and repeated
  * counts down twice: what others share is lost. In Acontext's own format a part has a free `meta` that belongs to what
- * is hashed. The other three formats have no such place, but what consists of text only becomes the same message
- * either way: the same parts and the same notes about its format, role and name. Tried on API 0.1.41: loads in all four
- * formats, token counts and edited loads are equal.
+ * is hashed. The other three formats have no such place, so their messages are sent in Acontext's own, with the parts
+ * and the notes that Acontext would make of them ({@link inOwnFormat}).
  *
- * Everything else is stored in its own format. Tool calls and their results have ids of their own; of images and files
- * equal bytes stay shared.
+ * A nonce goes into every part of:
+ * - Acontext's own format
+ * - OpenAI: texts, images, audio, files, refusals, tool calls and their results, of every role but `function`
+ * - Anthropic: texts, thinking, images, documents, tool calls and their results
+ * - Gemini: texts, thoughts and inline data
+ *
+ * Without one, and shared where nothing in them differs, are:
+ * - messages of Gemini that have a call or a result: the server pairs those by a queue that its own format passes by
+ * - results of OpenAI's old functions (role `function`), and messages with an empty thinking block of Anthropic, both of
+ *   which Acontext's own format refuses
+ * - the bytes of attached files, whatever the parts say
  *
  * @module
  */
 import type { NewMessage } from "../core/messages/ports.ts";
 import type { Json, JsonObject } from "../core/ports.ts";
 import { MARK } from "../core/resources.ts";
+import { inOwnFormat } from "./own_format.ts";
 
 /** What is sent as `blob` and `format`. */
 interface Blob {
@@ -24,7 +33,7 @@ interface Blob {
 
 /** @param nonce Used for this message alone. */
 export function uniqueBlob({ format, message }: NewMessage, nonce: string): Blob {
-  const blob = format === "acontext" ? message : fromPlainText(format, message);
+  const blob = format === "acontext" ? message : inOwnFormat(format, message);
   return blob === null
     ? { format, blob: message }
     : { format: "acontext", blob: markParts(blob, nonce) };
@@ -53,91 +62,6 @@ function markParts(message: JsonObject, nonce: string): JsonObject {
         : part
     ),
   };
-}
-
-/** As Acontext itself would turn it into its own format; null when it is not text alone. */
-function fromPlainText(
-  format: Exclude<NewMessage["format"], "acontext">,
-  message: JsonObject,
-): JsonObject | null {
-  switch (format) {
-    case "openai":
-      return fromOpenAi(message);
-    case "anthropic":
-      return fromAnthropic(message);
-    case "gemini":
-      return fromGemini(message);
-  }
-}
-
-function fromOpenAi(message: JsonObject): JsonObject | null {
-  const { role, content, name } = message;
-  if (!hasOnly(message, ["role", "content", "name"]) || typeof role !== "string") return null;
-  const texts = typeof content === "string" ? [content] : textsOf(content, "text");
-  const own = OPENAI_ROLES[role];
-  if (own === undefined || !areFilled(texts)) return null;
-  return {
-    role: own,
-    parts: texts.map(textPart),
-    meta: {
-      source_format: "openai",
-      ...(own === role ? {} : { original_role: role }),
-      ...(typeof name === "string" ? { name } : {}),
-    },
-  };
-}
-
-const OPENAI_ROLES: Record<string, string> = {
-  user: "user",
-  assistant: "assistant",
-  system: "user",
-  developer: "user",
-};
-
-function fromAnthropic(message: JsonObject): JsonObject | null {
-  const { role, content } = message;
-  const texts = textsOf(content, "text");
-  if (!hasOnly(message, ["role", "content"]) || !areFilled(texts)) return null;
-  if (role !== "user" && role !== "assistant") return null;
-  return { role, parts: texts.map(textPart), meta: { source_format: "anthropic" } };
-}
-
-function fromGemini(message: JsonObject): JsonObject | null {
-  const { role, parts } = message;
-  const texts = textsOf(parts, null);
-  if (!hasOnly(message, ["role", "parts"]) || !areFilled(texts)) return null;
-  if (role !== "user" && role !== "model") return null;
-  return {
-    role: role === "model" ? "assistant" : "user",
-    parts: texts.map(textPart),
-    meta: { source_format: "gemini" },
-  };
-}
-
-function textPart(text: string): JsonObject {
-  return { type: "text", text };
-}
-
-/** The texts of a list that has nothing else; null when it has. `type` of its members, where they have one. */
-function textsOf(content: Json | undefined, type: string | null): string[] | null {
-  if (!Array.isArray(content)) return null;
-  const texts: string[] = [];
-  for (const part of content) {
-    if (!isObject(part) || typeof part["text"] !== "string") return null;
-    if (!hasOnly(part, type === null ? ["text"] : ["type", "text"])) return null;
-    if (type !== null && part["type"] !== type) return null;
-    texts.push(part["text"]);
-  }
-  return texts;
-}
-
-/** Acontext's own format has no empty text. */
-function areFilled(texts: string[] | null): texts is string[] {
-  return texts !== null && texts.length > 0 && texts.every((text) => text !== "");
-}
-
-function hasOnly(object: JsonObject, names: string[]): boolean {
-  return Object.keys(object).every((name) => names.includes(name));
 }
 
 function isObject(value: Json | undefined): value is JsonObject {

@@ -39,10 +39,10 @@ const openaiPart = z.discriminatedUnion("type", [
   z.looseObject({
     type: z.literal("file"),
     file: z.looseObject({
-      file_id: filled.optional(),
-      file_data: filled.optional(),
-      filename: filled.optional(),
-    }).refine((file) => file.file_id !== undefined || file.file_data !== undefined, {
+      file_id: filled.nullish(),
+      file_data: filled.nullish(),
+      filename: filled.nullish(),
+    }).refine((file) => file.file_id || file.file_data, {
       error: "must have file_id or file_data",
     }),
   }),
@@ -57,7 +57,7 @@ const openaiResult = oneOf("must be a string or a list of text parts", [
   list(z.looseObject({ type: z.literal("text"), text: z.string() })),
 ]);
 const openaiCalled = z.looseObject({ name: filled, arguments: z.string() });
-const name = filled.optional();
+const name = filled.nullish();
 
 const openai = z.discriminatedUnion("role", [
   z.looseObject({
@@ -124,14 +124,11 @@ const acontext = z.looseObject({
 
 // Anthropic messages: https://docs.anthropic.com/en/api/messages
 
+/** Of every other source, `text` for one, Acontext keeps nothing. */
 const source = z.discriminatedUnion("type", [
-  z.looseObject({
-    type: z.enum(["base64", "text"]),
-    media_type: filled,
-    data: filled,
-  }),
+  z.looseObject({ type: z.literal("base64"), media_type: filled, data: filled }),
   z.looseObject({ type: z.literal("url"), url: filled }),
-], { error: 'must be of type "base64", "text" or "url"' });
+], { error: 'must be of type "base64" or "url": Acontext keeps no other' });
 
 const anthropicShared = [
   z.looseObject({ type: z.literal("text"), text: filled }),
@@ -148,8 +145,8 @@ const anthropicUser = z.discriminatedUnion("type", [
     content: oneOf("must be a string or a list of text blocks", [
       z.string(),
       z.array(z.looseObject({ type: z.literal("text"), text: z.string() })),
-    ]).optional(),
-    is_error: z.boolean().optional(),
+    ]).nullish(),
+    is_error: z.boolean().nullish(),
   }),
 ], { error: "must have a type that can be stored for this role" });
 
@@ -180,24 +177,38 @@ const anthropic = z.discriminatedUnion("role", [
 
 const geminiText = z.looseObject({ text: filled });
 const geminiData = z.looseObject({
-  inlineData: z.looseObject({ mimeType: filled, data: filled }),
+  inlineData: z.looseObject({
+    mimeType: filled,
+    data: filled.pipe(z.base64({ error: "must be base64" })),
+  }),
 });
 const geminiCall = z.looseObject({
-  functionCall: z.looseObject({ name: filled, args: object.optional(), id: filled.optional() }),
+  functionCall: z.looseObject({ name: filled, args: object.nullish(), id: filled.nullish() }),
 });
 const geminiResponse = z.looseObject({
   functionResponse: z.looseObject({
     name: filled,
-    response: object.optional(),
-    id: filled.optional(),
+    response: object.nullish(),
+    id: filled.nullish(),
   }),
 });
 
 /** Acontext reads one of these of each part and drops the others. */
 const GEMINI_KINDS = ["text", "inlineData", "functionCall", "functionResponse"];
-function hasOneKind(part: object): boolean {
-  return GEMINI_KINDS.filter((kind) => kind in part).length === 1;
+function hasOneKind(part: Record<string, unknown>): boolean {
+  return GEMINI_KINDS.filter((kind) => (part[kind] ?? null) !== null).length === 1;
 }
+
+/** Acontext pairs calls and results itself, in Gemini's format alone, of which it does not give inline data back. */
+function canKeepData({ parts }: { parts: Record<string, unknown>[] }): boolean {
+  const holds = (...kinds: string[]) =>
+    parts.some((part) => kinds.some((kind) => (part[kind] ?? null) !== null));
+  return !holds("inlineData") || !holds("functionCall", "functionResponse");
+}
+const DATA_APART = {
+  path: ["parts"],
+  error: "must not hold inlineData beside a functionCall or functionResponse: Acontext drops it",
+};
 
 const gemini = z.discriminatedUnion("role", [
   z.looseObject({
@@ -209,14 +220,14 @@ const gemini = z.discriminatedUnion("role", [
         geminiResponse,
       ]).refine(hasOneKind, { error: "must hold one kind of content" }),
     ),
-  }),
+  }).refine(canKeepData, DATA_APART),
   z.looseObject({
     role: z.literal("model"),
     parts: list(
       oneOf("must hold text, inlineData or functionCall", [geminiText, geminiData, geminiCall])
         .refine(hasOneKind, { error: "must hold one kind of content" }),
     ),
-  }),
+  }).refine(canKeepData, DATA_APART),
 ], { error: 'must have the role "user" or "model"' });
 
 export const messageFormats = { openai, acontext, anthropic, gemini } as const satisfies Record<
