@@ -41,6 +41,7 @@ const pageSchema = z.object({
   public_urls: z.record(z.string(), z.object({ url: z.string(), expire_at: z.string() })).nullish(),
 });
 const datedItemSchema = z.object({ created_at: time });
+const childSchema = z.object({ parent_id: z.string().nullish() });
 const tokensSchema = z.object({ total_tokens: z.int() });
 
 type Page = z.infer<typeof pageSchema>;
@@ -128,7 +129,7 @@ export function createMessages(options: AcontextOptions): Messages {
         kind: "done",
         value: {
           messages,
-          count: page.value.ids.length,
+          ids: page.value.ids,
           editedAt: page.value.edit_at_message_id || null,
           next: more && next ? next : null,
           tokens,
@@ -137,7 +138,7 @@ export function createMessages(options: AcontextOptions): Messages {
       };
     },
 
-    async cursorBehind(remoteId, { limit, cursor }) {
+    async pageEnd(remoteId, { limit, cursor }) {
       if (!isId(remoteId)) return BAD_ID;
       const page = await readPage(remoteId, {
         limit,
@@ -147,7 +148,14 @@ export function createMessages(options: AcontextOptions): Messages {
       });
       if (page.kind === "too_large") return { kind: "unavailable", detail: "too_large" };
       if (page.kind !== "done") return page;
-      return { kind: "done", value: page.value.next_cursor || cursorBehind(page.value) };
+      return {
+        kind: "done",
+        value: {
+          ids: page.value.ids,
+          missing: countMissing(page.value, cursor),
+          next: page.value.next_cursor || cursorBehind(page.value),
+        },
+      };
     },
 
     async countTokens(remoteId) {
@@ -209,6 +217,22 @@ function cursorBehind({ items, ids }: Page): string | null {
   if (id === undefined || at === undefined) return null;
   return btoa(`${nanoseconds(at)}|${id}`).replaceAll("+", "-").replaceAll("/", "_")
     .replace(/=+$/, "");
+}
+
+/** Messages that those of a page name as the one before them, and that are neither on the page nor at its cursor. */
+function countMissing({ items, ids }: Page, cursor: string | null): number {
+  const known = new Set([...ids, ...(cursor === null ? [] : [messageAt(cursor)])]);
+  const parents = items.map((item) => childSchema.safeParse(item).data?.parent_id ?? null);
+  return new Set(parents.filter((id) => id !== null && !known.has(id))).size;
+}
+
+/** The id in a cursor; empty when it has another form. */
+function messageAt(cursor: string): string {
+  try {
+    return atob(cursor.replaceAll("-", "+").replaceAll("_", "/")).split("|")[1] ?? "";
+  } catch {
+    return "";
+  }
 }
 
 /** Of a time with up to nine fractional digits. */

@@ -7,6 +7,7 @@ import {
   loadMessages,
   type LoadMessagesInput,
 } from "../../../../supabase/functions/_acontext_sessions/core/messages/load_messages.ts";
+import type { Format } from "../../../../supabase/functions/_acontext_sessions/core/messages/ports.ts";
 import { type MessageWorld, withMessageWorld } from "../../fakes/message_world.ts";
 
 const LOAD = "GET /session/:id/messages";
@@ -256,19 +257,77 @@ Deno.test("pages go on behind what cannot be read", async () => {
       await say(world, 7);
       world.sessions.storedMessages = 7;
       await lose(world, 1, 4);
-      const found: unknown[] = [];
-      let cursor: string | null = null;
-      do {
-        const query = { limit: 2, cursor, format, allowIncomplete: true };
-        const page: Awaited<ReturnType<typeof load>> = await load(world, query);
-        found.push(...page.messages.map(({ message }) => JSON.stringify(message).match(/\d/)?.[0]));
-        cursor = page.nextCursor;
-      } while (cursor !== null);
-      assertEquals(found.length, 5, format);
+      assertEquals(await pagesOf(world, { limit: 2, format, allowIncomplete: true }), [
+        { said: ["0", "2"], incomplete: true },
+        { said: ["3", "5"], incomplete: true },
+        { said: ["6"] },
+      ]);
       assertEquals(await codeOf(load(world, { limit: 2 })), INCOMPLETE);
     });
   }
 });
+
+Deno.test("a page that lacks nothing is a plain answer, whatever is missing behind it", async () => {
+  for (const format of ["openai", "acontext"] as const) {
+    await withMessageWorld(async (world) => {
+      await say(world, 7);
+      world.sessions.storedMessages = 7;
+      await lose(world, 4);
+      assertEquals(await pagesOf(world, { limit: 2, format, allowIncomplete: true }), [
+        { said: ["0", "1"] },
+        { said: ["2", "3"] },
+        { said: ["5", "6"], incomplete: true },
+      ]);
+      assertEquals(await pagesOf(world, { limit: 4, format, allowIncomplete: true }), [
+        { said: ["0", "1", "2", "3"] },
+        { said: ["5", "6"], incomplete: true },
+      ]);
+      // Those who want nothing but the truth get as far as it goes.
+      const { nextCursor } = await load(world, { limit: 4, format });
+      assertEquals(await codeOf(load(world, { limit: 4, cursor: nextCursor })), INCOMPLETE);
+    });
+  }
+});
+
+Deno.test("the last message of all is missed, too", async () => {
+  await withMessageWorld(async (world) => {
+    await say(world, 3);
+    world.sessions.storedMessages = 3;
+    await lose(world, 2);
+    assertEquals(await pagesOf(world, { limit: 2, allowIncomplete: true }), [
+      { said: ["0", "1"] },
+      { said: [], incomplete: true },
+    ]);
+    const { nextCursor } = await load(world, { limit: 2 });
+    assertEquals(await codeOf(load(world, { limit: 2, cursor: nextCursor })), INCOMPLETE);
+  });
+});
+
+Deno.test("an answer that is refused anyway costs no second look", async () => {
+  await withMessageWorld(async (world) => {
+    await say(world, 3);
+    world.sessions.storedMessages = 3;
+    await lose(world, 1, 2);
+    assertEquals(await world.requests(() => codeOf(load(world, { limit: 2 }))), 1);
+  });
+});
+
+/** All pages, as they are given one after the other. */
+async function pagesOf(world: MessageWorld, input: Partial<LoadMessagesInput>) {
+  const pages: { said: unknown[]; incomplete?: true | undefined }[] = [];
+  let cursor: string | null = null;
+  do {
+    const page: Awaited<ReturnType<typeof load>> = await load(world, { ...input, cursor });
+    pages.push({
+      said: page.messages.map(({ message }) =>
+        /"(?:content|text)":"(\d)"/.exec(JSON.stringify(message))?.[1]
+      ),
+      ...(page.incomplete && { incomplete: page.incomplete }),
+    });
+    cursor = page.nextCursor;
+  } while (cursor !== null);
+  return pages;
+}
 
 Deno.test("messages that others have stored do not look like a loss, nor does a lack of knowledge", async () => {
   await withMessageWorld(async (world) => {
@@ -306,6 +365,45 @@ Deno.test("a search for a message goes on behind what cannot be read, and proves
       kind: "unavailable",
       detail: "incomplete",
     });
+  });
+});
+
+Deno.test("equal messages as the official SDKs make them share nothing", async () => {
+  const text = { type: "text", text: "hi" };
+  const call = { id: "c", type: "function", function: { name: "f", arguments: "{}" } };
+  const answers: [Format, JsonObject][] = [
+    ["openai", { role: "assistant", content: "hi", refusal: null, annotations: [] }],
+    ["openai", {
+      role: "assistant",
+      content: "hi",
+      refusal: null,
+      audio: null,
+      function_call: null,
+      tool_calls: null,
+    }],
+    ["openai", { role: "assistant", content: null, refusal: null, tool_calls: [call] }],
+    ["openai", { role: "tool", tool_call_id: "c", content: "Done" }],
+    ["openai", { role: "tool", tool_call_id: "c", content: [text] }],
+    ["anthropic", { role: "assistant", content: [{ ...text, citations: null }] }],
+    ["anthropic", {
+      role: "user",
+      content: [{ type: "tool_result", tool_use_id: "c", content: "Done" }],
+    }],
+    ["anthropic", {
+      role: "assistant",
+      content: [{ type: "tool_use", id: "c", name: "f", input: {}, caller: null }],
+    }],
+    ["gemini", { role: "model", parts: [{ text: "hi", thoughtSignature: "c2ln" }] }],
+    ["gemini", { role: "model", parts: [{ text: "hm", thought: true }, { text: "hi" }] }],
+  ];
+  await withMessageWorld(async (world) => {
+    for (const [format, message] of [...answers, ...answers]) {
+      const made = { format, message, meta: {}, attachments: new Map() };
+      const { sessionId } = world.key;
+      const outcome = await world.messages.store(sessionId, made, crypto.randomUUID());
+      assertEquals(outcome.kind, "done", JSON.stringify(message));
+    }
+    assertEquals(world.standIn.control.content().objects.length, 2 * answers.length);
   });
 });
 

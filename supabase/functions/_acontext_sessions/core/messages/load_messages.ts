@@ -107,7 +107,10 @@ interface Place {
   seen: number | null;
 }
 
-/** Our cursors begin with the number of messages before them; those of version 0.1.0 are the server's own. */
+/**
+ * Our cursors begin with the number of messages before them, read or known to be missing; those of version 0.1.0 are the
+ * server's own.
+ */
 const CURSOR = /^(\d{1,9})~([\s\S]+)$/;
 
 function placeOf(cursor: string | null): Place {
@@ -125,20 +128,31 @@ async function loadPage(
   if (limit === null) return asLoaded(await readWhole(loading, input));
   const { place: { cursor, seen: before }, atLeast } = loading;
   const page = await loading.read({ limit, cursor });
-  const seen = before === null ? null : before + page.count;
-  const cursorAt = (next: string | null) =>
-    next === null || seen === null ? next : `${seen}~${next}`;
-  if (page.next !== null || seen === null || seen >= atLeast) {
-    return asLoaded({ ...page, next: cursorAt(page.next), incomplete: false });
+  if (before === null) return asLoaded({ ...page, incomplete: false });
+  const seen = before + page.ids.length;
+  if (page.next !== null || seen >= atLeast) {
+    return asLoaded({ ...page, next: cursorAt(seen, page.next), incomplete: false });
   }
   // Edited, a page may have fewer messages than were read.
   if (mayDrop(input.editStrategies)) return asLoaded({ ...page, incomplete: false });
-  // The page ends at a message that cannot be read, wherever the list ends.
-  const behind = deps.messages.cursorBehind(session.acontextSessionId, { limit, cursor });
-  return asLoaded({ ...page, next: cursorAt(await session.must(behind)), incomplete: true });
+  // The server looks one message ahead, and takes one that it cannot read for the end of the list: a full page may lack
+  // nothing.
+  const isFull = page.ids.length === limit;
+  if (!isFull && !input.allowIncomplete) throw new AppError("messages_incomplete");
+  const end = await session.must(
+    deps.messages.pageEnd(session.acontextSessionId, { limit, cursor }),
+  );
+  const isWhole = isFull && end.missing === 0 && end.ids.join() === page.ids.join();
+  const passed = seen + end.missing;
+  const next = passed >= atLeast ? null : cursorAt(passed, end.next);
+  return asLoaded({ ...page, next, incomplete: !isWhole });
 }
 
-interface CheckedPage extends Omit<MessagePage, "tokens" | "count" | "editedAt"> {
+function cursorAt(seen: number, next: string | null): string | null {
+  return next === null ? null : `${seen}~${next}`;
+}
+
+interface CheckedPage extends Omit<MessagePage, "tokens" | "ids" | "editedAt"> {
   tokens: number | null;
   incomplete: boolean;
 }
@@ -149,12 +163,12 @@ async function readWhole(
   { editStrategies }: LoadMessagesInput,
 ): Promise<CheckedPage> {
   const page = await read({ limit: null, cursor: null });
-  if (page.count >= atLeast) return { ...page, incomplete: false };
+  if (page.ids.length >= atLeast) return { ...page, incomplete: false };
   if (!mayDrop(editStrategies)) return { ...page, incomplete: true };
-  if (page.count > 0) return { ...page, incomplete: false };
+  if (page.ids.length > 0) return { ...page, incomplete: false };
   // Nothing is left: by the strategies, or is there nothing to be read?
   const unedited = await read({ limit: 1, cursor: null, editStrategies: [] });
-  return { ...page, incomplete: unedited.count === 0 };
+  return { ...page, incomplete: unedited.ids.length === 0 };
 }
 
 /** Whether whole messages may be left out. */
@@ -175,8 +189,11 @@ function asLoaded(
  */
 async function readNewest({ read, atLeast }: Loading, last: number): Promise<LoadedMessages> {
   const page = await read({ limit: last, cursor: null, newest: true });
-  // Where messages are missing, the server takes what is left for all there is.
-  if (page.next === null) return newestOf({ ...page, incomplete: page.count < atLeast }, last);
+  // Where messages are missing, the server takes what is left for all there is. It does not tell whether the newest are
+  // among them, or the one before those that were asked for.
+  if (page.next === null) {
+    return newestOf({ ...page, incomplete: page.ids.length < atLeast }, last);
+  }
   const messages = [...page.messages];
   const publicUrls = { ...page.publicUrls };
   const seen = new Set(messages.map(({ id }) => id));
@@ -186,7 +203,7 @@ async function readNewest({ read, atLeast }: Loading, last: number): Promise<Loa
     const next: MessagePage = await read({ limit: PAGE_SIZE, cursor });
     messages.push(...next.messages.filter(({ id }) => id === null || !seen.has(id)));
     Object.assign(publicUrls, next.publicUrls);
-    more += next.count;
+    more += next.ids.length;
     cursor = next.next;
   }
   return newestOf({ messages, publicUrls, next: null, tokens: null, incomplete: more === 0 }, last);

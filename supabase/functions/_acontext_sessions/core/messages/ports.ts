@@ -92,8 +92,8 @@ export interface LoadedMessage {
 
 export interface MessagePage {
   messages: LoadedMessage[];
-  /** Messages of the session on this page, after editing; a format may show them as fewer. */
-  count: number;
+  /** Of the session's messages on this page, after editing; a format may show them as fewer. */
+  ids: string[];
   /** Up to where strategies have edited; null when there is nothing. */
   editedAt: string | null;
   /** Where the next page begins; null on the last. */
@@ -102,6 +102,15 @@ export interface MessagePage {
   tokens: number;
   /** By SHA-256 of the content; only in the format `acontext`. */
   publicUrls: Record<string, { url: string; expiresAt: string }>;
+}
+
+/** What a page says of the list around it. */
+export interface PageEnd {
+  ids: string[];
+  /** Messages that are missing before or between these, at least; of what is missing behind them, nothing is known. */
+  missing: number;
+  /** Where the list goes on behind the page, also when it says that it ends there; null when it is empty. */
+  next: string | null;
 }
 
 /** The messages of remote sessions. */
@@ -128,13 +137,10 @@ export interface Messages {
     remoteId: string,
     query: PageQuery,
   ): Promise<RemoteOutcome<MessagePage> | { kind: "too_large" }>;
-  /**
-   * Where the list goes on behind this page of at most `limit` messages, also when the page says that it ends there; null
-   * when the page is empty.
-   */
-  cursorBehind(
+  /** Looks more closely at a page of at most `limit` unedited messages that says that the list ends with it. */
+  pageEnd(
     remoteId: string,
     page: { limit: number; cursor: string | null },
-  ): Promise<RemoteOutcome<string | null>>;
+  ): Promise<RemoteOutcome<PageEnd>>;
   countTokens(remoteId: string): Promise<RemoteOutcome<number>>;
 }
