@@ -1,6 +1,7 @@
 /** The stand-in's own SQLite database. @module */
 
 import { DatabaseSync } from "node:sqlite";
+import { upgrade } from "./upgrade.ts";
 
 const TABLES = [
   "materials",
@@ -127,10 +128,23 @@ const SCHEMA = `
   ) without rowid;
 `;
 
-/** Opens the state, making it when it is new. What it holds may be lost with the machine, not with the process. */
+/**
+ * Opens the state, making it when it is new and bringing it up to date when it is old. What it holds may be lost with the
+ * machine, not with the process.
+ *
+ * @throws when a later version made it.
+ */
 export function openDatabase(file: string): DatabaseSync {
   const database = new DatabaseSync(file);
-  database.exec("pragma journal_mode = wal; pragma synchronous = off; pragma foreign_keys = on;");
+  // Not before the upgrade, which renames tables that others refer to.
+  database.exec("pragma journal_mode = wal; pragma synchronous = off; pragma foreign_keys = off;");
+  try {
+    upgrade(database);
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+  database.exec("pragma foreign_keys = on;");
   database.exec(SCHEMA);
   return database;
 }

@@ -8,6 +8,8 @@ export interface Faulty {
   handle(): Promise<Response>;
   /** The same after this long. */
   handleLate(ms: number): Promise<Response>;
+  /** Handles it for a caller that has gone away, which otherwise breaks a delete off. */
+  handleAlone(): Promise<Response>;
   /** Begins to, and dies after so many steps. */
   handleUntil(steps: number): Promise<Response>;
   outage(): Response;
@@ -38,7 +40,7 @@ export async function applyFault(fault: Fault, faulty: Faulty): Promise<Response
     case "false404":
       return failure({ status: 404, msg: "not found" });
     case "late":
-      faulty.background(faulty.sleep(fault.ms).then(() => faulty.handle()));
+      faulty.background(faulty.sleep(fault.ms).then(() => faulty.handleAlone()));
       throw dropped();
     case "die":
       await faulty.handleUntil(fault.afterSteps);

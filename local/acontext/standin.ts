@@ -139,6 +139,8 @@ export function createAcontextStandIn(options: StandInOptions): AcontextStandIn 
     if (fault === null) return await work();
     return await applyFault(fault, {
       handle: work,
+      // Somebody on the way has the request, whatever becomes of its caller.
+      handleAlone: () => handle(new Request(request, { signal: null }), url, match),
       handleUntil: (steps) => handle(request, url, match, steps),
       async handleLate(ms) {
         const late = () => state.sleep(ms).then(work);

@@ -20,6 +20,8 @@ export interface StandInApi extends Api {
   control: Control;
   /** The same server with the key of another project. */
   other: Api;
+  /** Lets time pass for the server, and nobody else. */
+  advance(ms: number): void;
 }
 
 /** Tests a fact of the wire against whichever server is chosen. */
@@ -41,7 +43,12 @@ export function standInTest(name: string, test: (api: StandInApi) => Promise<voi
 }
 
 async function withStandIn(test: (api: StandInApi) => Promise<void>): Promise<void> {
-  const standIn = createAcontextStandIn({ stateFile: ":memory:", apiKey: STAND_IN_KEY });
+  let passed = 0;
+  const standIn = createAcontextStandIn({
+    stateFile: ":memory:",
+    apiKey: STAND_IN_KEY,
+    now: () => performance.timeOrigin + performance.now() + passed,
+  });
   const server = await serveStandIn(standIn, 0);
   const baseUrl = `${server.origin}/api/v1`;
   standIn.control.createProject(OTHER_KEY);
@@ -50,6 +57,7 @@ async function withStandIn(test: (api: StandInApi) => Promise<void>): Promise<vo
       ...createApi({ baseUrl, apiKey: STAND_IN_KEY }),
       control: standIn.control,
       other: createApi({ baseUrl, apiKey: OTHER_KEY }),
+      advance: (ms) => void (passed += ms),
     });
   } finally {
     await server.stop();

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert/mod.js";
 import { join } from "@std/path/mod.js";
 import { createControlClient } from "../../../local/acontext/control.ts";
+import { eventually } from "../../support/eventually.ts";
 import { KEY } from "./standin.ts";
 
 const MAIN = new URL("../../../local/acontext/main.ts", import.meta.url).pathname;
@@ -121,6 +122,23 @@ Deno.test("on a socket a drop is a connection without an answer, a stall a body 
     await last.body?.cancel();
     assertEquals(last.status, 200);
     assertEquals((await control.audit()).calls["GET /ping"], 8);
+  }));
+
+Deno.test("a late request has its effect although its caller has gone away", () =>
+  withProcess(async ({ origin }) => {
+    const control = createControlClient(`${origin}/_control`);
+    for (const kind of ["session", "disk"]) {
+      const made = await fetch(`${origin}/api/v1/${kind}`, { method: "POST", headers: HEADERS });
+      const { data: { id } } = await made.json();
+      const route = `DELETE /${kind}/:id`;
+      await control.setFaults([{ route, times: 1, fault: { kind: "late", ms: 20 } }]);
+      const url = `${origin}/api/v1/${kind}/${id}`;
+      await assertRejects(() => fetch(url, { method: "DELETE", headers: HEADERS }), TypeError);
+      await eventually(`the ${kind} is gone`, async () => {
+        const { sessions, disks } = await control.audit();
+        return [...sessions, ...disks].length === 0;
+      });
+    }
   }));
 
 Deno.test("a taken port is a clear message and exit code 1", () =>
