@@ -7,7 +7,7 @@ import { integrationTest, type World } from "./support/world.ts";
 async function reconcileLater(world: World): Promise<void> {
   await world.database.later("2 hours", async () => {
     await world.reconciled();
-    await sweptWhenDue(world);
+    await world.sweptWhenDue();
   });
 }
 
@@ -65,9 +65,3 @@ integrationTest(
     assertEquals(receipts.map(({ reason }) => reason), ["orphan", "orphan"]);
   },
 );
-
-/** What was queued just now is due a moment later. */
-async function sweptWhenDue(world: World) {
-  await world.database.makeDue();
-  return await world.swept();
-}

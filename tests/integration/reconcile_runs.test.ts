@@ -30,13 +30,13 @@ integrationTest("what nobody knows is queued once it is old enough, and swept", 
     ["disk", old[1]],
   ]);
   assertEquals(await queuedRemoteIds(world), old.toSorted());
-  assertEquals((await sweptWhenDue(world)).deleted, 2);
+  assertEquals((await world.sweptWhenDue()).deleted, 2);
   const left = ours(await world.remote.audit());
   assertEquals([...left.sessions, ...left.disks], young);
 
   await world.remote.control.age(11 * 60);
   assertEquals((await world.reconciled()).queued, 2);
-  assertEquals((await sweptWhenDue(world)).deleted, 2);
+  assertEquals((await world.sweptWhenDue()).deleted, 2);
   assertNothingLeft(await world.remote.audit());
   const receipts = await world.database.receipts();
   assertEquals(receipts.map(({ reason }) => reason), Array(4).fill("orphan"));
@@ -93,11 +93,11 @@ integrationTest(
       ]);
     }
     assertEquals(await queuedRemoteIds(world), []);
-    assertEquals((await sweptWhenDue(world)).total, 0);
+    assertEquals((await world.sweptWhenDue()).total, 0);
 
     const forced = await world.reconciled({ force: true });
     assertEquals([forced.queued, forced.stopReason], [250, "complete"]);
-    assertEquals((await sweptWhenDue(world)).deleted, 250);
+    assertEquals((await world.sweptWhenDue()).deleted, 250);
     assertNothingLeft(await world.remote.audit());
   },
 );
@@ -241,16 +241,10 @@ for (const version of ["no-uuid", "no-labels", "oldest"] as const) {
       const before = await world.remote.audit();
       const report = await world.reconciled();
       assertEquals([report.queued, report.stopReason], [1, "complete"]);
-      assertEquals((await sweptWhenDue(world)).deleted, 1);
+      assertEquals((await world.sweptWhenDue()).deleted, 1);
       const after = await world.remote.audit();
       assertEquals(after.disks, before.disks);
       assertEquals(after.sessions, before.sessions.filter(({ id }) => id !== orphan));
     },
   );
-}
-
-/** What was queued just now is due a moment later. */
-async function sweptWhenDue(world: World) {
-  await world.database.makeDue();
-  return await world.swept();
 }

@@ -34,7 +34,11 @@ export function portsOf(world: World, process: Process) {
     reconcileStore: system.createReconcileStore(client),
     deletes: {
       timeoutMs: DELETE_TIMEOUT_MS,
-      worker: () => ({ endsAt: process.clock.now() + LIFETIME_MS, totalMs: LIFETIME_MS }),
+      worker: () => ({
+        endsAt: process.clock.now() + LIFETIME_MS,
+        totalMs: LIFETIME_MS,
+        shutdown: process.shutdown.signal,
+      }),
     },
     background: (work: Promise<void>) => void work,
     clock: process.clock,

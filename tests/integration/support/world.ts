@@ -19,6 +19,8 @@ export type World =
     database: Database;
     remote: ReturnType<typeof createRemote>;
     tokens: ReturnType<typeof createTokens>;
+    /** A sweep that takes up what was queued just now, too, which is due a moment later. */
+    sweptWhenDue(): ReturnType<ReturnType<typeof createCalls>["swept"]>;
   };
 
 /**
@@ -36,13 +38,18 @@ export async function withWorld(
     await database.silenceJobs();
     await remote.control.reset();
     await remote.control.setVersion("new");
+    const calls = createCalls(info);
     await test({
-      ...createCalls(info),
+      ...calls,
       ...createUsers(info),
       info,
       database,
       remote,
       tokens: createTokens(info),
+      async sweptWhenDue() {
+        await database.makeDue();
+        return await calls.swept();
+      },
     });
     const audit = await remote.audit();
     assertEquals(await findLeaks(database, audit), [], "leaked");

@@ -42,6 +42,8 @@ export class World {
   readonly store: FakeStore;
   /** From a worker's start to its end. */
   lifetimeMs = 400_000;
+  /** Aborted when the worker is about to be shut down. */
+  shutdown = new AbortController().signal;
   /** What went on after an answer. */
   readonly #inBackground = new Set<Promise<void>>();
   /** What was logged as wrong. */
@@ -129,13 +131,14 @@ export class World {
   }
 
   sweep(options: Partial<SweepOptions> = {}): Promise<SweepReport> {
+    this.shutdown = options.signal ?? this.shutdown;
     return sweep(this.deps, {
       runId: this.random.uuid(),
       dryRun: false,
       force: false,
       limit: null,
       timeBudgetMs: 100_000,
-      signal: new AbortController().signal,
+      signal: this.shutdown,
       ...options,
     });
   }
@@ -144,7 +147,7 @@ export class World {
     const { store, acontext, clock, random, log, lifetimeMs: totalMs } = this;
     const deletes = {
       timeoutMs: 120_000,
-      worker: () => ({ endsAt: clock.now() + totalMs, totalMs }),
+      worker: () => ({ endsAt: clock.now() + totalMs, totalMs, shutdown: this.shutdown }),
     };
     const background = (work: Promise<void>) => {
       const done = work.finally(() => this.#inBackground.delete(done));

@@ -20,8 +20,9 @@ export const shutdownSignal: AbortSignal = shutdown.signal;
  */
 export function workerLife(
   { lifetimeMs, hosted }: { lifetimeMs: number; hosted: boolean },
-): { endsAt: number; totalMs: number } {
-  return { endsAt: (hosted ? loadedAt : performance.now()) + lifetimeMs, totalMs: lifetimeMs };
+): { endsAt: number; totalMs: number; shutdown: AbortSignal } {
+  const startedAt = hosted ? loadedAt : performance.now();
+  return { endsAt: startedAt + lifetimeMs, totalMs: lifetimeMs, shutdown: shutdownSignal };
 }
 
 /** Keeps the worker alive until `work` ends, where the runtime can. `work` has to deal with its own errors. */

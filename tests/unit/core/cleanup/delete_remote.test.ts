@@ -31,7 +31,8 @@ function deletion(row: SessionRow, changes: Partial<Deletion> = {}): Deletion {
 function frame(startBy = 60_000): Timeframe {
   const endBy = 400_000;
   const lifeMs = 400_000;
-  return { startBy, endBy, timeoutMs: 120_000, msPerMessage: null, lifeMs, whole: true };
+  const { signal: shutdown } = new AbortController();
+  return { startBy, endBy, timeoutMs: 120_000, msPerMessage: null, lifeMs, whole: true, shutdown };
 }
 
 /** What became of the two resources. */

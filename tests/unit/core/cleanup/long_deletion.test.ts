@@ -37,6 +37,19 @@ Deno.test("its disk is begun however long the session took, as the lease lasts a
   assertEquals(long.acontext.calls.deleteDisk, 1);
 });
 
+Deno.test("its disk is left to another worker when this one is shut down meanwhile", async () => {
+  const long = world(2_000);
+  long.acontext.faults = [{ calls: ["deleteSession"], mishap: { kind: "slow", ms: 130_000 } }];
+  const stop = new AbortController();
+  long.shutdown = stop.signal;
+  await sweepTwice(long);
+  stop.abort();
+  await long.run(long.settled());
+  assertEquals([long.acontext.calls.deleteSession, long.acontext.calls.deleteDisk], [1, 0]);
+  const [entry] = [...long.store.queue.values()];
+  assertEquals([entry?.sessionProof, entry?.diskProof], ["deleted", null]);
+});
+
 Deno.test("one that fits into no worker's life is stuck at once, and no delete is sent", async () => {
   const long = world(5_000, { lifetimeMs: 150_000 });
   await sweepTwice(long);

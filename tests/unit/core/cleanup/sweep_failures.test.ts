@@ -114,7 +114,10 @@ Deno.test("sweep() asks nothing more and counts no attempt when the worker is sh
   const sweeping = world.sweep({ signal: stop.signal });
   await world.clock.advance(500);
   stop.abort();
+  const asked = { ...world.acontext.calls };
+  assertEquals(asked.deleteSession, 5);
   const report = await world.run(sweeping);
+  assertEquals(world.acontext.calls, asked);
   assertEquals([report.stopReason, report.failed, report.deferred], ["shutdown", 0, 5]);
   assertEquals(attempts(world), [0, 0, 0, 0, 0]);
   assertEquals(world.left().leased, 0);

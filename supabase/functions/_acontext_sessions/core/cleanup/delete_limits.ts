@@ -21,6 +21,8 @@ export interface WorkerLife {
   endsAt: number;
   /** From a worker's start to its end, in milliseconds. */
   totalMs: number;
+  /** Aborted when the worker is about to be shut down, whenever it was to end. */
+  shutdown: AbortSignal;
 }
 
 /** When remote deletes may begin and have to end, on the holder's monotonic clock. */
@@ -36,6 +38,8 @@ export interface Timeframe {
   lifeMs: number;
   /** For a delete that needs long, as no other is begun here. */
   whole: boolean;
+  /** None begins once it is aborted. */
+  shutdown: AbortSignal;
 }
 
 /** A lease of deletions, and when they may be worked on. */
@@ -75,9 +79,10 @@ const MANY = 2_147_483_647;
 
 /** The time for one delete; null when it could not be waited for. */
 export function limitOf(
-  { startBy, endBy, timeoutMs, msPerMessage, whole }: Timeframe,
+  { startBy, endBy, timeoutMs, msPerMessage, whole, shutdown }: Timeframe,
   { messages, now }: { messages: number; now: number },
 ): number | null {
+  if (shutdown.aborted) return null;
   if (!whole && messages > mostMessages(msPerMessage)) return null;
   const left = endBy - now;
   const expected = messages * (msPerMessage ?? 0);
@@ -134,6 +139,14 @@ export function deletionLease(
   return {
     leaseId: random.uuid(),
     leaseSeconds: Math.ceil((Math.max(0, endBy - now) + 2 * REPORT_MS) / 1000),
-    frame: { startBy, endBy, timeoutMs, msPerMessage, lifeMs: worker.totalMs, whole },
+    frame: {
+      startBy,
+      endBy,
+      timeoutMs,
+      msPerMessage,
+      lifeMs: worker.totalMs,
+      whole,
+      shutdown: worker.shutdown,
+    },
   };
 }

@@ -7,7 +7,7 @@
  * - working: slots take entries;
  * - paused, because Acontext asked for it: no slot takes an entry before the pause ends, which ends by itself; or
  * - stopping, for good and for one reason: nothing new is begun, what is under way is waited for, and what was claimed
- *   and not begun is given back.
+ *   and not begun is given back. When the worker is shut down, no delete is begun, not even the second of an entry.
  *
  * It works in rounds. One ends when nothing more can be claimed and all that was claimed is reported on; another
  * follows when something was given back in it.
