@@ -54,6 +54,10 @@ integrationTest("the client stores every format, with meta and files", async (wo
   assertEquals(first?.meta, { from: "app" });
   const [link] = Object.values(publicUrls);
   assertEquals(await (await fetch(link?.url ?? "")).text(), "hello");
+  const { messages: shown, publicUrls: links } = await messages.load(id, { editStrategies: [] });
+  const [note] = shown.at(-1)?.attachments ?? [];
+  assertEquals([note?.type, note?.filename, note?.size], ["file", "note.txt", 5]);
+  assertEquals(await (await fetch(links[note?.sha256 ?? ""]?.url ?? "")).text(), "hello");
 });
 
 integrationTest("one key stores one message, a call without a key two", async (world) => {

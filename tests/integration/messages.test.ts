@@ -194,6 +194,11 @@ integrationTest("an attachment is stored with its message", async (world) => {
   assert(JSON.stringify(messages).includes('a \\"b\\"; c=1 é.png'));
   const [link] = Object.values(publicUrls);
   assertEquals(await (await fetch(link?.url ?? "")).bytes(), new Uint8Array([0, 255, 137, 80]));
+  const { messages: [shown], publicUrls: links } = await chat.page({ format: "anthropic" });
+  assertEquals(
+    shown?.attachments?.map(({ filename, sha256 }) => [filename, sha256 in links]),
+    [['a "b"; c=1 é.png', true]],
+  );
 
   const missing = new FormData();
   missing.set("payload", JSON.stringify(payload));

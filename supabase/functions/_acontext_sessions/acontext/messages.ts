@@ -6,6 +6,7 @@
 import * as z from "zod";
 import { isId } from "../core/ids.ts";
 import {
+  type Attachment,
   type LoadedMessage,
   type Messages,
   type NewMessage,
@@ -13,6 +14,7 @@ import {
 } from "../core/messages/ports.ts";
 import type { Json, JsonObject, RemoteOutcome } from "../core/ports.ts";
 import { MARK, PAGE_SIZE } from "../core/resources.ts";
+import { attachmentsOf, haveFiles, noteOf } from "./attachments.ts";
 import { multipart, UPLOAD_TIMEOUT_FACTOR } from "./multipart.ts";
 import { BAD_ID, badShape, DOUBTFUL } from "./outcomes.ts";
 import { type AcontextOptions, createRequests, parse } from "./requests.ts";
@@ -109,22 +111,26 @@ export function createMessages(options: AcontextOptions): Messages {
     async page(remoteId, query) {
       if (!isId(remoteId)) return BAD_ID;
       const { limit, cursor, newest, format, editStrategies, pinEditsAt, withAssetUrls } = query;
-      const page = await readPage(remoteId, {
+      const params = {
         limit: limit ?? 0,
-        format,
         time_desc: String(newest),
         with_asset_public_url: String(withAssetUrls),
         ...(cursor === null ? {} : { cursor }),
         ...(editStrategies.length === 0 ? {} : { edit_strategies: JSON.stringify(editStrategies) }),
         ...(pinEditsAt === null ? {} : { pin_editing_strategies_at_message: pinEditsAt }),
-      });
+      };
+      const page = await readPage(remoteId, { ...params, format });
       if (page.kind !== "done") return page;
+      const withFiles = format !== "acontext" && withAssetUrls && haveFiles(page.value.metas ?? [])
+        ? await readPage(remoteId, { ...params, format: "acontext" })
+        : page;
+      if (withFiles.kind !== "done") return withFiles;
       const { has_more: more, next_cursor: next, this_time_tokens: tokens } = page.value;
       const publicUrls = Object.fromEntries(
-        Object.entries(page.value.public_urls ?? {})
+        Object.entries(withFiles.value.public_urls ?? {})
           .map(([hash, { url, expire_at: expiresAt }]) => [hash, { url, expiresAt }]),
       );
-      const messages = messagesOf(page.value);
+      const messages = messagesOf(page.value, attachmentsIn(withFiles.value));
       return {
         kind: "done",
         value: {
@@ -179,7 +185,7 @@ function payloadOf(message: NewMessage, mark: string) {
   const { meta, attachments } = message;
   const json = JSON.stringify({
     ...uniqueBlob(message, mark),
-    meta: { ...meta, [MARK]: { mark } },
+    meta: { ...meta, [MARK]: noteOf(mark, attachments.size) },
   });
   return attachments.size > 0
     ? multipart({ payload: json }, attachments)
@@ -242,14 +248,27 @@ function nanoseconds(time: string): bigint {
   return seconds * 1_000_000_000n + BigInt(fraction.padEnd(9, "0").slice(0, 9));
 }
 
-function messagesOf({ items, ids, metas }: Page): LoadedMessage[] {
+function messagesOf(
+  { items, ids, metas }: Page,
+  attachments: Map<string, Attachment[]>,
+): LoadedMessage[] {
   // A format that leaves messages out does not show which.
   const complete = items.length === ids.length;
-  return items.map((message, index) => ({
-    id: complete ? ids[index] ?? null : null,
-    meta: complete ? withoutMark(metas?.[index] ?? {}) : {},
-    message: cleaned(message),
-  }));
+  return items.map((message, index) => {
+    const id = complete ? ids[index] ?? null : null;
+    const files = attachments.get(id ?? "") ?? [];
+    return {
+      id,
+      meta: complete ? withoutMark(metas?.[index] ?? {}) : {},
+      message: cleaned(message),
+      ...(files.length > 0 && { attachments: files }),
+    };
+  });
+}
+
+/** By the id of the message. */
+function attachmentsIn({ items, ids }: Page): Map<string, Attachment[]> {
+  return new Map(ids.map((id, index) => [id, attachmentsOf(items[index])]));
 }
 
 function withoutMark(meta: JsonObject): JsonObject {

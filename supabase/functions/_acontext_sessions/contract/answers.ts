@@ -92,6 +92,13 @@ const loadedMessage = z.strictObject({
   }),
   meta: jsonObject,
   message: json,
+  attachments: z.array(z.strictObject({
+    type: z.string().meta({ description: 'Of the part: "image", "audio", "video" or "file"' }),
+    filename: z.string(),
+    contentType: z.string(),
+    size: count.meta({ description: "Bytes" }),
+    sha256: z.string().meta({ description: "A key of publicUrls" }),
+  })).optional().meta({ description: "Files that were sent with it; absent when there are none" }),
 }) satisfies z.ZodType<LoadedMessage>;
 
 export const messagePage = z.strictObject({
@@ -102,7 +109,7 @@ export const messagePage = z.strictObject({
     description: "Null where Acontext did not count exactly these messages",
   }),
   publicUrls: z.record(z.string(), z.strictObject({ url: z.string(), expiresAt: z.string() })).meta(
-    { description: "Links to attachments by the SHA-256 of their content; format acontext only" },
+    { description: "Links to attachments, by the SHA-256 of their content" },
   ),
   editedAtMessageId: z.string().optional().meta({
     description: "Up to where strategies have edited, when a pin was asked for",

@@ -303,6 +303,41 @@ Deno.test("the last message of all is missed, too", async () => {
   });
 });
 
+Deno.test("attachments are listed and linked in every format, at the price of a second look", async () => {
+  await withMessageWorld(async (world) => {
+    const [text] = await say(world, 1);
+    const bytes = new TextEncoder().encode("%PDF-1.4");
+    const file = { bytes, filename: "a.pdf", contentType: "application/pdf" };
+    await world.messages.store(world.key.sessionId, {
+      format: "acontext",
+      message: {
+        role: "user",
+        parts: [{ type: "text", text: "read" }, { type: "file", file_field: "f" }],
+      },
+      meta: { n: 1 },
+      attachments: new Map([["f", file]]),
+    }, crypto.randomUUID());
+    for (const format of ["openai", "anthropic", "gemini", "acontext"] as const) {
+      const requests = await world.requests(async () => {
+        const { messages: [plain, read], publicUrls } = await load(world, { format });
+        assertEquals(plain?.attachments, undefined, text);
+        assertEquals(read?.meta, { n: 1 });
+        const [{ sha256, ...attachment } = { sha256: "" }] = read?.attachments ?? [];
+        assertEquals<unknown>(attachment, {
+          type: "file",
+          filename: "a.pdf",
+          contentType: "application/pdf",
+          size: bytes.length,
+        });
+        assertEquals(Object.keys(publicUrls), [sha256], format);
+      });
+      assertEquals(requests, format === "acontext" ? 1 : 2);
+    }
+    assertEquals(await world.requests(() => load(world, { withAssetUrls: false })), 1);
+    assertEquals(await world.requests(() => load(world, { limit: 1 })), 1);
+  });
+});
+
 Deno.test("an answer that is refused anyway costs no second look", async () => {
   await withMessageWorld(async (world) => {
     await say(world, 3);

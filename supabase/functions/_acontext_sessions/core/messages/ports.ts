@@ -88,6 +88,20 @@ export interface LoadedMessage {
   /** What was stored with it. */
   meta: JsonObject;
   message: Json;
+  /** Files that were sent with it, in the order of its parts. Absent when there are none. */
+  attachments?: Attachment[] | undefined;
+}
+
+export interface Attachment {
+  /** Of the part: `image`, `audio`, `video` or `file`. */
+  type: string;
+  filename: string;
+  /** As Acontext took it from the bytes and the name. */
+  contentType: string;
+  /** Bytes. */
+  size: number;
+  /** Of the content, in hexadecimal digits. */
+  sha256: string;
 }
 
 export interface MessagePage {
@@ -100,7 +114,7 @@ export interface MessagePage {
   next: string | null;
   /** Of the page, after editing. */
   tokens: number;
-  /** By SHA-256 of the content; only in the format `acontext`. */
+  /** Links to the attachments, by the SHA-256 of their content. */
   publicUrls: Record<string, { url: string; expiresAt: string }>;
 }
 
