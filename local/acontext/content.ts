@@ -28,6 +28,21 @@ export async function goOn(call: Call, state: State, ms = 0): Promise<void> {
   if (call.diesAfter < 0) throw dropped();
 }
 
+/** Runs a delete, which holds a connection as long as it takes. */
+export async function inTransaction<T>(
+  call: Call,
+  state: State,
+  work: () => Promise<T>,
+): Promise<T> {
+  const held = state.connections.hold(call.request.signal);
+  const giveBack = held instanceof Promise ? await held : held;
+  try {
+    return await work();
+  } finally {
+    giveBack();
+  }
+}
+
 /** Takes one use for each mention of a hash; what nobody uses any more goes. */
 export async function countDown(
   call: Call,
@@ -38,6 +53,9 @@ export async function countDown(
   for (const sha256 of hashes) uses.set(sha256, (uses.get(sha256) ?? 0) + 1);
   for (const [sha256, count] of uses) {
     await goOn(call, state);
+    // Not the connection of the transaction that deletes the row.
+    const connection = state.connections.moment(call.request.signal);
+    if (connection !== null) await connection;
     const reference = state.references.find(call.projectId, sha256);
     if (reference === null) continue;
     if (reference.count > count) {

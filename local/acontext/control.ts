@@ -58,6 +58,7 @@ export const skillInputSchema = z.object({
   user: z.string().optional(),
 });
 const skillSchema = z.object({ skillId: z.string(), diskId: z.string() });
+export const connectionsSchema = z.object({ count: z.int().min(1) });
 export const projectInputSchema = z.object({ apiKey: z.string().min(1) });
 /** Sessions as this project makes them: the remote session has the session's id, the disk an id of its own. */
 export const markedInputSchema = z.object({
@@ -86,6 +87,8 @@ export interface Control {
   content(): Content;
   /** How the object storage fares from now on. */
   setStorage(storage: z.infer<typeof storageSchema>): void;
+  /** How many connections the server has to its database from now on. */
+  setConnections(count: number): void;
   /** Removes the object that holds what a message says, behind everybody's back. */
   loseMessage(id: string): void;
   /** Empties the cache, which keeps the parts of a message for an hour, whatever became of the object. */
@@ -127,6 +130,7 @@ export function createControlClient(controlUrl: string): ControlClient {
     setVersion: async (version) => void await call("PUT", "/version", { version }),
     content: async () => contentSchema.parse(await call("GET", "/content")),
     setStorage: async (storage) => void await call("PUT", "/storage", storage),
+    setConnections: async (count) => void await call("PUT", "/connections", { count }),
     loseMessage: async (id) => void await call("POST", "/lose-message", { id }),
     forgetCache: async () => void await call("POST", "/forget-cache"),
     createSkill: async (input = {}) => skillSchema.parse(await call("POST", "/skills", input)),

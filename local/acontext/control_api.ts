@@ -3,6 +3,7 @@
 import { z } from "zod";
 import {
   ageSchema,
+  connectionsSchema,
   type Control,
   markedInputSchema,
   messageIdSchema,
@@ -42,6 +43,10 @@ const ACTIONS: Record<string, Action> = {
   "GET /content": (control) => control.content(),
   "PUT /storage": (control, body) => {
     control.setStorage(storageSchema.parse(body));
+    return {};
+  },
+  "PUT /connections": (control, body) => {
+    control.setConnections(connectionsSchema.parse(body).count);
     return {};
   },
   "POST /lose-message": (control, body) => {

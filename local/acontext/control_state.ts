@@ -25,6 +25,7 @@ export function createControl({ state, faults, calls, setVersion, projectId }: P
     reset() {
       emptyDatabase(state.database);
       state.deletions.reset();
+      state.connections.reset();
       Object.assign(state.storage, { down: false, latencyMs: 0 });
       faults.clear();
       calls.clear();
@@ -33,6 +34,7 @@ export function createControl({ state, faults, calls, setVersion, projectId }: P
     setVersion,
     content: () => takeStock(state),
     setStorage: (storage) => void Object.assign(state.storage, storage),
+    setConnections: (count) => state.connections.setSize(count),
     loseMessage(id) {
       const message = state.messages.everywhere().find((known) => known.id === id);
       if (message !== undefined) state.objects.delete(message.content.key);

@@ -24,6 +24,8 @@ export interface StandInOptions {
   /** Decides about faults with a probability; by default seeded, so that a plan plays the same way twice. */
   random?: () => number;
   version?: Version;
+  /** Of the server to its database, 100 by default. */
+  connections?: number;
 }
 
 /** What a version knows. */

@@ -8,6 +8,7 @@
  */
 
 import { pageNotFound, unauthorized } from "./answer.ts";
+import { createConnections } from "./connections.ts";
 import type { Control } from "./control.ts";
 import { answerControl, CONTROL_PREFIX } from "./control_api.ts";
 import { createControl } from "./control_state.ts";
@@ -45,6 +46,7 @@ const DELETED: Record<string, string> = {
   "DELETE /disk/:id": "disk",
 };
 
+const CONNECTIONS = 100;
 const BEARER = "Bearer ";
 
 function wallClock(): number {
@@ -70,6 +72,7 @@ export function createAcontextStandIn(options: StandInOptions): AcontextStandIn 
     references: createReferenceStore(database, now),
     storage: { down: false, latencyMs: 0 },
     deletions: createDeletionLog(),
+    connections: createConnections(options.connections ?? CONNECTIONS),
     abilities: () => abilities,
     uuid,
     now,
@@ -106,6 +109,9 @@ export function createAcontextStandIn(options: StandInOptions): AcontextStandIn 
     match: Match,
     diesAfter?: number,
   ): Promise<Response> {
+    // Keys are in the database, too.
+    const connection = state.connections.moment(request.signal);
+    if (connection !== null) await connection;
     const authorization = request.headers.get("authorization") ?? "";
     const key = authorization.startsWith(BEARER) ? authorization.slice(BEARER.length) : "";
     const projectId = state.projects.byKey(key);
@@ -163,6 +169,7 @@ export function createAcontextStandIn(options: StandInOptions): AcontextStandIn 
       if (closed) return;
       closed = true;
       timers.wakeAll();
+      state.connections.close();
       database.close();
     },
   };

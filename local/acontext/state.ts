@@ -1,6 +1,7 @@
 /** Everything the routes work on. @module */
 
 import type { DatabaseSync } from "node:sqlite";
+import type { Connections } from "./connections.ts";
 import type { DeletionLog } from "./deletion_log.ts";
 import type { Abilities } from "./options.ts";
 import type { ArtifactStore } from "./store/artifacts.ts";
@@ -25,6 +26,7 @@ export interface State {
   /** How the object storage fares. */
   storage: { down: boolean; latencyMs: number };
   deletions: DeletionLog;
+  connections: Connections;
   abilities(): Abilities;
   uuid(): string;
   /** Wall-clock milliseconds. */

@@ -2,7 +2,7 @@
 
 import { badRequest, created, failure, ok } from "../answer.ts";
 import { bindBody, textField } from "../body.ts";
-import { countDown, goOn, StorageDown } from "../content.ts";
+import { countDown, goOn, inTransaction, StorageDown } from "../content.ts";
 import { readListQuery, toPage } from "../list_query.ts";
 import type { Call, State } from "../state.ts";
 import type { Disk } from "../store/disks.ts";
@@ -50,7 +50,7 @@ export async function deleteDisk(call: Call, state: State): Promise<Response> {
   if (id === null) return badRequest(`invalid UUID "${call.param}"`);
   const disk = state.disks.find(call.projectId, id);
   if (disk === null) return diskNotFound();
-  return await state.deletions.during(`disk ${id}`, call.request, async () => {
+  const deleteStepwise = async () => {
     try {
       await countDown(call, state, state.artifacts.hashes(id));
     } catch (error) {
@@ -60,5 +60,7 @@ export async function deleteDisk(call: Call, state: State): Promise<Response> {
     await goOn(call, state);
     state.disks.delete(id);
     return ok();
-  });
+  };
+  const work = () => inTransaction(call, state, deleteStepwise);
+  return await state.deletions.during(`disk ${id}`, call.request, work);
 }

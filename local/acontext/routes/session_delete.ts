@@ -1,7 +1,7 @@
 /** DELETE /session/:id. @module */
 
 import { databaseError, ok } from "../answer.ts";
-import { countDown, goOn, StorageDown, storageStep } from "../content.ts";
+import { countDown, goOn, inTransaction, StorageDown, storageStep } from "../content.ts";
 import type { Call, State } from "../state.ts";
 import { requireSession, sessionNotFound } from "./session_answers.ts";
 
@@ -16,7 +16,7 @@ export async function deleteSession(call: Call, state: State): Promise<Response>
     : sessionNotFound;
   const session = requireSession(call, state, missing);
   if (session instanceof Response) return session;
-  return await state.deletions.during(`session ${session.id}`, call.request, async () => {
+  const deleteStepwise = async () => {
     const hashes: string[] = [];
     for (const { content, parts } of state.messages.all(session.id)) {
       hashes.push(content.sha256);
@@ -33,7 +33,9 @@ export async function deleteSession(call: Call, state: State): Promise<Response>
     await goOn(call, state);
     state.sessions.delete(session.id);
     return ok();
-  });
+  };
+  const work = () => inTransaction(call, state, deleteStepwise);
+  return await state.deletions.during(`session ${session.id}`, call.request, work);
 
   async function isReadable(key: string): Promise<boolean> {
     try {
