@@ -342,12 +342,25 @@ export type MessagePage = {
     meta: JsonObject;
     /** Any JSON */
     message: unknown;
+    /** Files that were sent with it; absent when there are none */
+    attachments?:
+      | Array<{
+        /** Of the part: "image", "audio", "video" or "file" */
+        type: string;
+        filename: string;
+        contentType: string;
+        /** Bytes */
+        size: number;
+        /** A key of publicUrls */
+        sha256: string;
+      }>
+      | undefined;
   }>;
   nextCursor: string | null;
   hasMore: boolean;
   /** Null where Acontext did not count exactly these messages */
   tokens: number | null;
-  /** Links to attachments by the SHA-256 of their content; format acontext only */
+  /** Links to attachments, by the SHA-256 of their content */
   publicUrls: Record<string, {
     url: string;
     expiresAt: string;

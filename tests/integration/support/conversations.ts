@@ -13,6 +13,13 @@ const pageSchema = z.strictObject({
     id: z.uuid().nullable(),
     meta: z.record(z.string(), z.json()),
     message: z.json(),
+    attachments: z.array(z.strictObject({
+      type: z.string(),
+      filename: z.string(),
+      contentType: z.string(),
+      size: z.int(),
+      sha256: z.string(),
+    })).optional(),
   })),
   nextCursor: z.string().nullable(),
   hasMore: z.boolean(),
