@@ -89,20 +89,3 @@ Deno.test("an answer that is an error slows a run down, and is no silence", asyn
     assertEquals(asked, answer.kind === "throttled" ? 6 : 41);
   }
 });
-
-Deno.test("the limit lets in as many as it says, and the next when one leaves or it rises", async () => {
-  const limit = new AdaptiveLimit(2);
-  limit.slower();
-  const entered: number[] = [];
-  const enter = (n: number) => void limit.enter().then(() => entered.push(n));
-  for (const n of [1, 2, 3]) enter(n);
-  const settle = () => new Promise((resolve) => setTimeout(resolve));
-  await settle();
-  assertEquals(entered, [1]);
-  limit.leave();
-  await settle();
-  assertEquals(entered, [1, 2]);
-  for (let beat = 0; beat < 4; beat++) limit.faster();
-  await settle();
-  assertEquals(entered, [1, 2, 3]);
-});

@@ -48,8 +48,9 @@ for (const [concurrency, storeLatencyMs] of [[16, 0], [16, 50], [16, 300], [4, 5
     const starts = world.acontext.deleteStarts;
     const busyMs = Math.max(...starts) - Math.min(...starts) + 100;
     const idealMs = 640 / settings.concurrency * 200;
-    // One claim may be waited for when more than one is needed and the database is slower than the slots.
-    assertLess(busyMs, idealMs * 1.01 + 2 * (storeLatencyMs ?? 0) + 1);
+    // One claim may be waited for when more than one is needed and the database is slower than the slots; and the start
+    // is slow: a quarter, half of them after 100 ms, all after 450.
+    assertLess(busyMs, idealMs * 1.01 + 2 * (storeLatencyMs ?? 0) + 275);
   });
 }
 
@@ -113,7 +114,8 @@ Deno.test("sweep() stops at its time budget and gives back what it leased", asyn
   const report = await world.run(world.sweep({ timeBudgetMs: 5000 }));
 
   assertEquals(report.stopReason, "time_budget");
-  assertLess(world.clock.now(), 6100);
+  // A session takes two seconds, and some are begun in between: the start is slow.
+  assertLess(world.clock.now(), 7000);
   assertEquals(report.deleted, 500 - world.left().rows);
   assertEquals(report.total, report.deleted + report.deferred);
   assertEquals(world.left().leased, 0);
@@ -147,7 +149,7 @@ Deno.test("sweep() has reported what is done before a large batch ends", async (
   const world = new World({ latencyMs: 1000, storeLatencyMs: 10 });
   world.expired(120);
   const sweeping = world.sweep();
-  await world.clock.advance(9000);
+  await world.clock.advance(10_500);
   assertEquals(world.store.log.length, 64);
   assertEquals((await world.run(sweeping)).deleted, 120);
 });
@@ -160,14 +162,15 @@ Deno.test("sweep() gives back at once what it has not begun, and begins no other
   await world.clock.advance(1000);
   stop.abort();
   await world.clock.advance(20);
-  assertEquals(world.left().leased, 16);
+  // A quarter of what it may: nothing has told it yet that Acontext is not slow.
+  assertEquals(world.left().leased, 4);
 
   const report = await world.run(sweeping);
   // What was under way has ended and is known; the disks of these sessions are left to the next sweep.
   assertEquals([report.stopReason, report.deleted, report.deferred], ["shutdown", 0, 100]);
-  assertEquals(world.left(), { rows: 100, queued: 100, leased: 0, sessions: 84, disks: 100 });
+  assertEquals(world.left(), { rows: 100, queued: 100, leased: 0, sessions: 96, disks: 100 });
   const entries = [...world.store.queue.values()];
-  assertEquals(entries.filter(({ sessionProof }) => sessionProof === "deleted").length, 16);
+  assertEquals(entries.filter(({ sessionProof }) => sessionProof === "deleted").length, 4);
   const { signal } = new AbortController();
   assertEquals((await world.run(world.sweep({ signal }))).deleted, 100);
   assertEquals(world.acontext.calls.deleteSession, 100);

@@ -2,23 +2,26 @@
  * How many deletes a run has under way at a time: at most what it was granted, fewer while Acontext is slow, so that
  * who else uses it hardly notices.
  *
- * Additive increase, multiplicative decrease, as congestion control does it.
+ * As congestion control does it: a slow start that doubles until something is slow, then additive increase,
+ * multiplicative decrease. With all at once, the first second of every run would be what other clients notice.
  *
  * @module
  */
 
+const START = 0.25;
 const DECREASE = 0.5;
 const INCREASE = 0.25;
 
 export class AdaptiveLimit {
   #limit: number;
+  #starting = true;
   #underWay = 0;
   #waiting: (() => void)[] = [];
   readonly #most: number;
 
   constructor(most: number) {
     this.#most = most;
-    this.#limit = most;
+    this.#limit = most * START;
   }
 
   get limit(): number {
@@ -39,11 +42,14 @@ export class AdaptiveLimit {
   }
 
   faster(): void {
-    this.#limit = Math.min(this.#most, this.#limit + INCREASE);
-    this.#waiting.shift()?.();
+    const faster = this.#starting ? this.#limit * 2 : this.#limit + INCREASE;
+    this.#limit = Math.min(this.#most, faster);
+    // Each looks for itself whether it fits.
+    for (const enter of this.#waiting.splice(0)) enter();
   }
 
   slower(): void {
+    this.#starting = false;
     this.#limit = Math.max(1, this.#limit * DECREASE);
   }
 }
