@@ -1,0 +1,115 @@
+/**
+ * Tries the mutants of the core: the unit tests that reach them, nearest first, then the compiler, then the simulation.
+ *
+ * @module
+ */
+
+import { basename, dirname, join } from "@std/path/mod.js";
+import { denoTests, outputOf, succeeds } from "../command.ts";
+import { choose, type Mutant, type Tried, type Verdict } from "../mutant.ts";
+import type { Options } from "../options.ts";
+import { SWITCH } from "./instrument.ts";
+import { type CoreMutant, findUnitTests, makeWorkspace, type Workspace } from "./workspace.ts";
+
+const SIMULATED_RUNS = 40;
+const RECORDER = "tests/mutation/core/record_coverage.ts";
+
+export async function tryCore(
+  options: Options,
+  onVerdict: (verdict: Verdict) => void,
+): Promise<Tried> {
+  const folder = await Deno.makeTempDir({ prefix: "acontext-mutation-" });
+  try {
+    const workspace = await makeWorkspace(folder);
+    const all = workspace.mutants.map(({ mutant }) => mutant);
+    const chosen = new Set(choose(all, options));
+    const total = choose(all, { ...options, sample: null }).length;
+    const reached = await measureCoverage(workspace, join(folder, "coverage.json"));
+    const verdicts: Verdict[] = [];
+    for (const one of workspace.mutants.filter(({ mutant }) => chosen.has(mutant))) {
+      const tests = [...reached].filter(([, ids]) => ids.has(one.id)).map(([path]) => path);
+      const caughtBy = await firstToNotice(workspace, one, tests);
+      verdicts.push({ mutant: one.mutant, caughtBy });
+      onVerdict({ mutant: one.mutant, caughtBy });
+    }
+    return { total, verdicts };
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/**
+ * The ids of the mutants that each file of unit tests reaches.
+ *
+ * @throws {Error} when one fails without any mutant.
+ */
+async function measureCoverage(
+  { switched }: Workspace,
+  record: string,
+): Promise<Map<string, ReadonlySet<string>>> {
+  const reached = new Map<string, ReadonlySet<string>>();
+  for (const path of await findUnitTests(switched)) {
+    const text = await Deno.readTextFile(join(switched, path));
+    if (!text.includes("_acontext_sessions")) continue;
+    await Deno.writeTextFile(record, "[]");
+    const run = await outputOf(Deno.execPath(), {
+      args: [
+        ...["test", "--allow-all", "--no-check", "--cached-only"],
+        ...["--preload", RECORDER, path],
+      ],
+      cwd: switched,
+      env: { MUTATION_COVERAGE: record },
+    });
+    if (!run.success) {
+      throw new Error(`Cannot judge mutants: ${path} fails without one\n${run.text}`);
+    }
+    const ids: string[] = JSON.parse(await Deno.readTextFile(record));
+    if (ids.length > 0) reached.set(path, new Set(ids));
+  }
+  return reached;
+}
+
+async function firstToNotice(
+  workspace: Workspace,
+  { id, mutant }: CoreMutant,
+  tests: readonly string[],
+): Promise<string | null> {
+  const run = { cwd: workspace.switched, env: { [SWITCH]: id } };
+  const near = tests.filter((path) => isNear(path, mutant.file));
+  const others = tests.filter((path) => !isNear(path, mutant.file));
+  for (const paths of [near, others]) {
+    if (paths.length > 0 && !await denoTests(paths, run)) return "unit";
+  }
+  if (!await compiles(workspace, mutant)) return "types";
+  const simulated = await succeeds(Deno.execPath(), {
+    args: [
+      ...["run", "--allow-all", "--no-check", "--cached-only", "tests/simulation/main.ts"],
+      ...["--runs", String(SIMULATED_RUNS), "--seed", "1"],
+    ],
+    ...run,
+  });
+  return simulated ? null : "simulation";
+}
+
+/** `tests/unit/core/cleanup/…` is near what is in `core/cleanup`; a file of the same name is near everything. */
+function isNear(test: string, file: string): boolean {
+  return dirname(file).endsWith(dirname(test).replace(/^tests\/unit\//, "")) ||
+    basename(test, ".test.ts") === basename(file, ".ts");
+}
+
+async function compiles({ plain, sources }: Workspace, mutant: Mutant): Promise<boolean> {
+  const text = sources.get(mutant.file) ?? "";
+  const path = join(plain, mutant.file);
+  await Deno.writeTextFile(
+    path,
+    text.slice(0, mutant.start) + mutant.replacement + text.slice(mutant.end),
+  );
+  try {
+    return await succeeds(Deno.execPath(), {
+      args: ["check", "--quiet", "supabase/functions/_acontext_sessions/wiring.ts", mutant.file],
+      cwd: plain,
+    });
+  } finally {
+    await Deno.writeTextFile(path, text);
+  }
+}
