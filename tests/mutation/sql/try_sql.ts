@@ -8,6 +8,7 @@ import { join } from "@std/path/mod.js";
 import postgres from "postgres";
 import { debianProblem } from "../../../local/postgres/debian.ts";
 import { ROOT } from "../../../local/paths.ts";
+import { resetDatabase } from "../../integration/support/database.ts";
 import { startThread } from "../../simulation/bench.ts";
 import { type Cluster, startCluster } from "../../simulation/cluster.ts";
 import { DEFAULT_COMMANDS } from "../../simulation/search.ts";
@@ -38,8 +39,6 @@ export async function trySql(
     const sql = postgres(stack.adminDatabaseUrl, { max: 1, onnotice: () => {} });
     const cluster = await startCluster();
     try {
-      // The stack's own schedule would run mutants too.
-      await sql`select cron.alter_job(job_id := j.jobid, active := false) from cron.job as j`;
       const functions = await readFunctions(sql);
       const all = functions.flatMap(({ mutants }) => mutants);
       const chosen = new Set(choose(all, options));
@@ -79,13 +78,21 @@ async function readTests(): Promise<Map<string, string>> {
   return new Map([...tests].toSorted());
 }
 
+/** Takes back what the tests of races left, and what the stack's own schedule did with a mutant. */
+async function restore({ sql, stack }: Bench): Promise<void> {
+  await resetDatabase(stack);
+  await sql`select cron.alter_job(job_id := j.jobid, active := true) from cron.job as j where not j.active`;
+}
+
 async function expectGood(bench: Bench): Promise<void> {
+  await restore(bench);
   const { success, text } = await pgTap(bench, [...bench.tests.keys()]);
   if (!success) throw new Error(`Cannot judge mutants: pgTAP fails without one\n${text}`);
 }
 
 async function tryMutant(bench: Bench, fn: SqlFunction, mutant: Mutant): Promise<string | null> {
   const changed = mutated(fn, mutant);
+  await restore(bench);
   try {
     await bench.sql.unsafe(changed);
   } catch (error) {
