@@ -22,6 +22,9 @@ comment on column acontext_sessions.deletion_queue.holds_slot is
 comment on column acontext_sessions.deletion_queue.repeated_deletes is
   'Deletes that were sent although an earlier one may have had an effect: where Acontext can count references down twice.';
 
+-- Serves the search for one that needs long, among all that are due.
+create index deletion_queue_long on acontext_sessions.deletion_queue (next_attempt_at, id) where slow or messages > 200;
+
 create index deletion_queue_slots on acontext_sessions.deletion_queue (leased_until) where holds_slot;
 
 alter table acontext_sessions.deletion_log
@@ -401,6 +404,8 @@ begin
   select q.id into v_id
   from acontext_sessions.deletion_queue as q
   where q.next_attempt_at <= v_now
+    -- Twice, the first time as the index has it.
+    and (q.slow or q.messages > 200)
     and (q.slow or q.messages > p_over)
     and (coalesce(q.messages, 0) <= p_fits or q.messages > p_never)
     and coalesce((select s.last_write_at from public.session_mappings as s where s.id = q.id) <= v_written_before, true)
@@ -429,7 +434,7 @@ revoke execute on function public.acontext_claim_long_deletion(uuid, integer, in
 grant execute on function public.acontext_claim_long_deletion(uuid, integer, integer, integer, integer) to service_role;
 
 comment on function public.acontext_claim_long_deletion(uuid, integer, integer, integer, integer) is
-  'Leases one due deletion that needs long, with a slot of its own: one with more than p_over messages or that was slow, which fits (at most p_fits messages) or never will (more than p_never). Null when there is none or no slot is free.';
+  'Leases one due deletion that needs long, with a slot of its own: one with more than p_over messages (200 at least) or that was slow, which fits (at most p_fits messages) or never will (more than p_never). Null when there is none or no slot is free.';
 
 create or replace function public.acontext_settle_deletions(p_lease_id uuid, p_settlements jsonb)
 returns jsonb

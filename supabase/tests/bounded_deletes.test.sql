@@ -51,7 +51,7 @@ select results_eq(
 );
 select is(tests.request_deletion(4), '{"outcome": "queued"}'::jsonb, 'nor does a call');
 select is(
-  public.acontext_claim_long_deletion(tests.lease(5), 100, -1, 100, 1000), null, 'nor a deletion that needs long'
+  public.acontext_claim_long_deletion(tests.lease(5), 100, 200, 300, 1000), null, 'nor a deletion that needs long'
 );
 select pg_temp.report(3, '{"session": "deleted", "disk": "deleted", "disposition": "release"}', 2);
 select is(acontext_sessions.free_slots(), 1, 'a settled call gives its slot back');

@@ -173,7 +173,7 @@ select bag_eq(
   array[
     'acontext_sessions.deletion_queue_pkey', 'acontext_sessions.deletion_queue_due', 'acontext_sessions.deletion_queue_acontext_session_id',
     'acontext_sessions.deletion_queue_acontext_disk_id', 'acontext_sessions.deletion_queue_origin_id', 'acontext_sessions.deletion_queue_stuck',
-    'acontext_sessions.deletion_queue_slots'
+    'acontext_sessions.deletion_queue_slots', 'acontext_sessions.deletion_queue_long'
   ],
   'deletion_queue has its indexes'
 );

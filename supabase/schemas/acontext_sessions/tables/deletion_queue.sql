@@ -115,6 +115,9 @@ ALTER TABLE "acontext_sessions"."deletion_queue"
 
 CREATE INDEX deletion_queue_due ON acontext_sessions.deletion_queue USING btree (next_attempt_at, id);
 
+CREATE INDEX deletion_queue_long ON acontext_sessions.deletion_queue USING btree (next_attempt_at, id)
+  WHERE (slow OR (messages > 200));
+
 CREATE INDEX deletion_queue_stuck ON acontext_sessions.deletion_queue USING btree (requested_at)
   WHERE (attempts >= acontext_sessions.stuck_attempts());
 

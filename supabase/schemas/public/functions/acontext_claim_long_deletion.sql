@@ -24,6 +24,8 @@ begin
   select q.id into v_id
   from acontext_sessions.deletion_queue as q
   where q.next_attempt_at <= v_now
+    -- Twice, the first time as the index has it.
+    and (q.slow or q.messages > 200)
     and (q.slow or q.messages > p_over)
     and (coalesce(q.messages, 0) <= p_fits or q.messages > p_never)
     and coalesce((select s.last_write_at from public.session_mappings as s where s.id = q.id) <= v_written_before, true)
@@ -49,6 +51,6 @@ $function$;
 
 GRANT EXECUTE ON FUNCTION "public"."acontext_claim_long_deletion"(uuid, integer, integer, integer, integer) TO "service_role";
 
-COMMENT ON FUNCTION "public"."acontext_claim_long_deletion"(uuid, integer, integer, integer, integer) IS 'Leases one due deletion that needs long, with a slot of its own: one with more than p_over messages or that was slow, which fits (at most p_fits messages) or never will (more than p_never). Null when there is none or no slot is free.';
+COMMENT ON FUNCTION "public"."acontext_claim_long_deletion"(uuid, integer, integer, integer, integer) IS 'Leases one due deletion that needs long, with a slot of its own: one with more than p_over messages (200 at least) or that was slow, which fits (at most p_fits messages) or never will (more than p_never). Null when there is none or no slot is free.';
 
 REVOKE ALL ON FUNCTION "public"."acontext_claim_long_deletion"(uuid, integer, integer, integer, integer) FROM PUBLIC, "anon", "authenticated";

@@ -56,9 +56,12 @@ const LONG_MS = 30_000;
 /** So much longer than expected a delete may take before it counts as one that does not fit. */
 const SAFETY = 1.1;
 
+/** Messages of a session whose delete still is one among others, however slow; the database has an index above. */
+const ALWAYS_FEW = 200;
+
 /** Messages of a session whose delete still is one among others. */
 export function mostMessages(msPerMessage: number | null): number {
-  return Math.floor(LONG_MS / (msPerMessage ?? ASSUMED_MS_PER_MESSAGE));
+  return Math.max(ALWAYS_FEW, Math.floor(LONG_MS / (msPerMessage ?? ASSUMED_MS_PER_MESSAGE)));
 }
 
 /** Messages of a session whose delete ends within `ms`, as far as is known. Without experience anything may. */
