@@ -110,6 +110,14 @@ select is(tests.health('runs', 'lastCall', 'problem'), '"timeout"'::jsonb, 'and 
 select tests.pass(interval '1 minute');
 select tests.call_answered(14, null);
 select is(tests.health('runs', 'lastCall', 'problem'), '"unreachable"'::jsonb, 'and one that reached nobody');
+update acontext_sessions.runs
+set status = 'finished', stop_reason = 'not_delivered', errors = '[{"error": "http_500"}, {"error": "later"}]'
+where id = tests.run(14);
+select is(
+  tests.health('runs', 'lastCall', 'problem'), '"http_500"'::jsonb, 'and one that a dispatcher has given up, with its error'
+);
+update acontext_sessions.runs set errors = '[]' where id = tests.run(14);
+select is(tests.health('runs', 'lastCall', 'problem'), '"unreachable"'::jsonb, 'known or not');
 select tests.pass(interval '1 minute');
 select tests.call_answered(15, 202);
 select is(tests.health('runs', 'lastCall', 'problem'), 'null'::jsonb, 'a call that was accepted is well');

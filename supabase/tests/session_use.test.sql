@@ -68,10 +68,10 @@ select is(pg_temp.use(6), '{"outcome": "expired"}'::jsonb, 'a session whose time
 select is(pg_temp.use(6, p_new_messages => 1), '{"outcome": "expired"}'::jsonb, 'nor written to');
 select is(pg_temp.seen(6), (0, interval '60 seconds', interval '0')::text, 'and stays as it was');
 select tests.make_active(9, p_ttl_seconds => 60);
-select tests.pass(interval '5 seconds');
+select tests.pass(interval '5.9 seconds');
 select pg_temp.use(9);
-select is(pg_temp.seen(9), (0, interval '5 seconds', interval '55 seconds')::text, 'a short life is not touched all the time');
-select tests.pass(interval '1 second');
+select is(pg_temp.seen(9), (0, interval '5.9 seconds', interval '54.1 seconds')::text, 'a short life is not touched all the time');
+select tests.pass(interval '0.1 seconds');
 select pg_temp.use(9);
 select is(pg_temp.seen(9), (0, interval '0', interval '60 seconds')::text, 'but ten times as long as it lasts');
 

@@ -6,12 +6,19 @@
 
 import { basename, dirname, join } from "@std/path/mod.js";
 import { denoTests, outputOf, succeeds } from "../command.ts";
-import { choose, type Mutant, type Tried, type Verdict } from "../mutant.ts";
+import { choose, type Tried, type Verdict } from "../mutant.ts";
 import type { Options } from "../options.ts";
+import { type Notices, withSimulation } from "../simulation.ts";
 import { SWITCH } from "./instrument.ts";
-import { type CoreMutant, findUnitTests, makeWorkspace, type Workspace } from "./workspace.ts";
+import {
+  copyFunctions,
+  type CoreMutant,
+  findUnitTests,
+  makeWorkspace,
+  withMutant,
+  type Workspace,
+} from "./workspace.ts";
 
-const SIMULATED_RUNS = 40;
 /** Others build the code, or only read it. */
 const IMPORTS_CODE = /from "[^"]*supabase\/functions\//;
 const RECORDER = "tests/mutation/core/record_coverage.ts";
@@ -25,16 +32,20 @@ export async function tryCore(
     const workspace = await makeWorkspace(folder);
     const all = workspace.mutants.map(({ mutant }) => mutant);
     const chosen = new Set(choose(all, options));
-    const total = choose(all, { ...options, sample: null }).length;
-    const reached = await measureCoverage(workspace, join(folder, "coverage.json"));
-    const verdicts: Verdict[] = [];
-    for (const one of workspace.mutants.filter(({ mutant }) => chosen.has(mutant))) {
-      const tests = [...reached].filter(([, ids]) => ids.has(one.id)).map(([path]) => path);
-      const caughtBy = await firstToNotice(workspace, one, tests);
-      verdicts.push({ mutant: one.mutant, caughtBy });
-      onVerdict({ mutant: one.mutant, caughtBy });
+    if (!await compiles(workspace.plain, [...workspace.sources.keys()])) {
+      throw new Error("Cannot judge mutants: the core does not compile");
     }
-    return { total, verdicts };
+    const reached = await measureCoverage(workspace, join(folder, "coverage.json"));
+    return await withSimulation(async (simulationNotices) => {
+      const verdicts: Verdict[] = [];
+      for (const one of workspace.mutants.filter(({ mutant }) => chosen.has(mutant))) {
+        const tests = [...reached].filter(([, ids]) => ids.has(one.id)).map(([path]) => path);
+        const caughtBy = await firstToNotice({ workspace, simulationNotices }, one, tests);
+        verdicts.push({ mutant: one.mutant, caughtBy });
+        onVerdict({ mutant: one.mutant, caughtBy });
+      }
+      return { total: choose(all, { ...options, sample: null }).length, verdicts };
+    });
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
@@ -72,7 +83,7 @@ async function measureCoverage(
 }
 
 async function firstToNotice(
-  workspace: Workspace,
+  { workspace, simulationNotices }: { workspace: Workspace; simulationNotices: Notices },
   { id, mutant }: CoreMutant,
   tests: readonly string[],
 ): Promise<string | null> {
@@ -82,15 +93,12 @@ async function firstToNotice(
   for (const paths of [near, others]) {
     if (paths.length > 0 && !await denoTests(paths, run)) return "unit";
   }
-  if (!await compiles(workspace, mutant)) return "types";
-  const simulated = await succeeds(Deno.execPath(), {
-    args: [
-      ...["run", "--allow-all", "--no-check", "--cached-only", "tests/simulation/main.ts"],
-      ...["--runs", String(SIMULATED_RUNS), "--seed", "1"],
-    ],
-    ...run,
+  return await withMutant(workspace, mutant, async () => {
+    if (!await compiles(workspace.plain, [mutant.file])) return "types";
+    const folder = join(dirname(workspace.plain), `mutant_${id}`);
+    await copyFunctions(workspace, folder);
+    return await simulationNotices({ folder, patches: [] }) ? "simulation" : null;
   });
-  return simulated ? null : "simulation";
 }
 
 /** `tests/unit/core/cleanup/…` is near what is in `core/cleanup`; a file of the same name is near everything. */
@@ -99,19 +107,9 @@ function isNear(test: string, file: string): boolean {
     basename(test, ".test.ts") === basename(file, ".ts");
 }
 
-async function compiles({ plain, sources }: Workspace, mutant: Mutant): Promise<boolean> {
-  const text = sources.get(mutant.file) ?? "";
-  const path = join(plain, mutant.file);
-  await Deno.writeTextFile(
-    path,
-    text.slice(0, mutant.start) + mutant.replacement + text.slice(mutant.end),
-  );
-  try {
-    return await succeeds(Deno.execPath(), {
-      args: ["check", "--quiet", "supabase/functions/_acontext_sessions/wiring.ts", mutant.file],
-      cwd: plain,
-    });
-  } finally {
-    await Deno.writeTextFile(path, text);
-  }
+function compiles(folder: string, files: readonly string[]): Promise<boolean> {
+  return succeeds(Deno.execPath(), {
+    args: ["check", "--quiet", "supabase/functions/_acontext_sessions/wiring.ts", ...files],
+    cwd: folder,
+  });
 }

@@ -1,12 +1,14 @@
 /** Copies of the project to change: one with every mutant of the core behind its switch, one to type-check. @module */
 
+import { existsSync } from "node:fs";
 import { dirname, join, relative } from "@std/path/mod.js";
 import { ROOT } from "../../../local/paths.ts";
 import { outputOf } from "../command.ts";
 import { type Mutant, nameMutants } from "../mutant.ts";
 import { instrument } from "./instrument.ts";
 
-const CORE = join("supabase", "functions", "_acontext_sessions", "core");
+const FUNCTIONS = join("supabase", "functions");
+const CORE = join(FUNCTIONS, "_acontext_sessions", "core");
 
 /** A mutant and the id of its switch. */
 export interface CoreMutant {
@@ -20,6 +22,8 @@ export interface Workspace {
   /** Of the copy whose files are as they were. */
   plain: string;
   mutants: CoreMutant[];
+  /** Paths relative to the root. */
+  files: readonly string[];
   /** The original sources, by path relative to the root. */
   sources: ReadonlyMap<string, string>;
 }
@@ -41,7 +45,7 @@ export async function makeWorkspace(folder: string): Promise<Workspace> {
     const named = nameMutants(own.map(({ edit }) => edit), { file, text });
     return named.map((mutant, i) => ({ id: own[i]?.id ?? "", mutant }));
   });
-  return { switched, plain, mutants, sources };
+  return { switched, plain, mutants, files, sources };
 }
 
 /** What git knows, and what is new and not ignored. */
@@ -50,17 +54,42 @@ async function projectFiles(): Promise<string[]> {
     args: ["ls-files", "--cached", "--others", "--exclude-standard"],
   });
   if (!success) throw new Error(`Cannot list the project's files: ${text}`);
-  return text.split("\n").filter((path) => path !== "");
+  // Without those that were removed, but for git not yet.
+  return [...new Set(text.split("\n"))].filter((path) =>
+    path !== "" && existsSync(join(ROOT, path))
+  );
 }
 
 async function copyTo(files: readonly string[], folder: string): Promise<void> {
   for (const path of files) {
-    const [source, target] = [join(ROOT, path), join(folder, path)];
+    const target = join(folder, path);
     await Deno.mkdir(dirname(target), { recursive: true });
-    // Deleted, but not yet for git.
-    await Deno.copyFile(source, target).catch((error) => {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    });
+    await Deno.copyFile(join(ROOT, path), target);
+  }
+}
+
+/** Runs `use` while the mutant is in the plain copy. */
+export async function withMutant<T>(
+  { plain, sources }: Workspace,
+  { file, start, end, replacement }: Mutant,
+  use: () => Promise<T>,
+): Promise<T> {
+  const [path, text] = [join(plain, file), sources.get(file) ?? ""];
+  await Deno.writeTextFile(path, text.slice(0, start) + replacement + text.slice(end));
+  try {
+    return await use();
+  } finally {
+    await Deno.writeTextFile(path, text);
+  }
+}
+
+/** The functions of the plain copy in a folder of their own: modules are loaded once for each path. */
+export async function copyFunctions({ plain, files }: Workspace, folder: string): Promise<void> {
+  for (const path of files) {
+    if (!path.startsWith(FUNCTIONS) || !path.endsWith(".ts")) continue;
+    const target = join(folder, relative(FUNCTIONS, path));
+    await Deno.mkdir(dirname(target), { recursive: true });
+    await Deno.copyFile(join(plain, path), target);
   }
 }
 

@@ -9,15 +9,12 @@ import postgres from "postgres";
 import { debianProblem } from "../../../local/postgres/debian.ts";
 import { ROOT } from "../../../local/paths.ts";
 import { resetDatabase } from "../../integration/support/database.ts";
-import { startThread } from "../../simulation/bench.ts";
-import { type Cluster, startCluster } from "../../simulation/cluster.ts";
-import { DEFAULT_COMMANDS } from "../../simulation/search.ts";
-import { runSeedOf } from "../../simulation/simulate.ts";
 import { connectionEnvironment, installPgTap } from "../../support/suites.ts";
 import { type TestStack, withTestStack } from "../../support/test_stack.ts";
 import { denoTests, outputOf } from "../command.ts";
 import { choose, type Mutant, type Tried, type Verdict } from "../mutant.ts";
 import type { Options } from "../options.ts";
+import { type Notices, withSimulation } from "../simulation.ts";
 import { mutated, readFunctions, type SqlFunction } from "./functions.ts";
 
 const TESTS = join(ROOT, "supabase", "tests");
@@ -25,7 +22,6 @@ const RACES = ["sql_races_creation", "sql_races_deletion", "sql_races_use"]
   .map((name) => join(ROOT, "tests", "integration", `${name}.test.ts`));
 /** A mutant that waits for ever is caught by it. */
 const STATEMENT_LIMIT = "-c statement_timeout=30s -c lock_timeout=20s";
-const SIMULATED_RUNS = 40;
 
 /** @throws {Error} without Debian's PostgreSQL, or when a suite fails on what was not changed. */
 export async function trySql(
@@ -34,38 +30,48 @@ export async function trySql(
 ): Promise<Tried> {
   const problem = await debianProblem();
   if (problem !== null) throw new Error(`Cannot mutate the SQL: it ${problem}`);
-  return await withTestStack({ postgres: "debian" }, async (stack) => {
-    await installPgTap(stack);
-    const sql = postgres(stack.adminDatabaseUrl, { max: 1, onnotice: () => {} });
-    const cluster = await startCluster();
-    try {
-      const functions = await readFunctions(sql);
-      const all = functions.flatMap(({ mutants }) => mutants);
-      const chosen = new Set(choose(all, options));
-      const total = choose(all, { ...options, sample: null }).length;
-      const bench: Bench = { sql, stack, cluster, tests: await readTests() };
-      await expectGood(bench);
-      const verdicts: Verdict[] = [];
-      for (const fn of functions) {
-        for (const mutant of fn.mutants.filter((one) => chosen.has(one))) {
-          const verdict = { mutant, caughtBy: await tryMutant(bench, fn, mutant) };
-          verdicts.push(verdict);
-          onVerdict(verdict);
+  return await withTestStack(
+    { postgres: "debian" },
+    (stack) =>
+      withSimulation(async (simulationNotices) => {
+        await installPgTap(stack);
+        const sql = postgres(stack.adminDatabaseUrl, { max: 1, onnotice: () => {} });
+        try {
+          const bench = { sql, stack, simulationNotices, tests: await readTests() };
+          return await tryAll(bench, options, onVerdict);
+        } finally {
+          await sql.end();
         }
-      }
-      await expectGood(bench);
-      return { total, verdicts };
-    } finally {
-      await cluster.stop();
-      await sql.end();
+      }),
+  );
+}
+
+async function tryAll(
+  bench: Bench,
+  options: Options,
+  onVerdict: (verdict: Verdict) => void,
+): Promise<Tried> {
+  const functions = await readFunctions(bench.sql);
+  const all = functions.flatMap(({ mutants }) => mutants);
+  const chosen = new Set(choose(all, options));
+  await expectGood(bench);
+  const verdicts: Verdict[] = [];
+  for (const fn of functions) {
+    for (const mutant of fn.mutants.filter((one) => chosen.has(one))) {
+      const verdict = { mutant, caughtBy: await tryMutant(bench, fn, mutant) };
+      verdicts.push(verdict);
+      onVerdict(verdict);
     }
-  });
+  }
+  // Nothing that was left behind has failed the others.
+  await expectGood(bench);
+  return { total: choose(all, { ...options, sample: null }).length, verdicts };
 }
 
 interface Bench {
   sql: postgres.Sql;
   stack: TestStack;
-  cluster: Cluster;
+  simulationNotices: Notices;
   /** The text of each pgTAP file by its path. */
   tests: Map<string, string>;
 }
@@ -88,6 +94,7 @@ async function expectGood(bench: Bench): Promise<void> {
   await restore(bench);
   const { success, text } = await pgTap(bench, [...bench.tests.keys()]);
   if (!success) throw new Error(`Cannot judge mutants: pgTAP fails without one\n${text}`);
+  if (!await races(bench)) throw new Error("Cannot judge mutants: the tests of races fail");
 }
 
 async function tryMutant(bench: Bench, fn: SqlFunction, mutant: Mutant): Promise<string | null> {
@@ -133,9 +140,12 @@ async function firstToNotice(
   for (const paths of [near, others]) {
     if (paths.length > 0 && !(await pgTap(bench, paths)).success) return "pgtap";
   }
-  const races = await denoTests(RACES, { env: { TEST_STACK_FILE: bench.stack.file } });
-  if (!races) return "races";
-  return await simulationNotices(bench.cluster, changed) ? "simulation" : null;
+  if (!await races(bench)) return "races";
+  return await bench.simulationNotices({ folder: null, patches: [changed] }) ? "simulation" : null;
+}
+
+function races({ stack }: Bench): Promise<boolean> {
+  return denoTests(RACES, { env: { TEST_STACK_FILE: stack.file } });
 }
 
 function pgTap({ stack }: Bench, paths: string[]) {
@@ -143,17 +153,4 @@ function pgTap({ stack }: Bench, paths: string[]) {
     args: paths,
     env: { ...connectionEnvironment(stack.databaseUrl), PGOPTIONS: STATEMENT_LIMIT },
   });
-}
-
-async function simulationNotices(cluster: Cluster, changed: string): Promise<boolean> {
-  const thread = await startThread(cluster, { folder: null, patches: [changed] });
-  try {
-    for (let i = 0; i < SIMULATED_RUNS; i++) {
-      const { violations } = await thread.run(runSeedOf(1, i), DEFAULT_COMMANDS);
-      if (violations.length > 0) return true;
-    }
-    return false;
-  } finally {
-    thread.close();
-  }
 }

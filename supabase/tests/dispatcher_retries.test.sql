@@ -1,0 +1,97 @@
+-- The dispatcher's second look: which calls were not delivered, and which expiry a retry goes on with.
+begin;
+\ir helpers/arrange.psql
+select no_plan();
+
+-- A call counts by its answer
+create temporary table answers (n integer, status_code integer, timed_out boolean);
+insert into answers
+values (1, 199, false), (2, 200, false), (3, 299, false), (4, 300, false), (5, null, true), (6, null, false);
+insert into acontext_sessions.runs (id, task, trigger, status, request_id)
+select tests.run(n), 'sweep', 'schedule', 'requested', 1000 + n from generate_series(1, 7) as n;
+insert into acontext_sessions.runs (id, task, trigger, status, request_id)
+values (tests.run(8), 'sweep', 'schedule', 'running', 1001);
+insert into net._http_response (id, status_code, timed_out)
+select 1000 + a.n, a.status_code, a.timed_out from answers as a;
+select acontext_sessions.dispatch_sweep('retry', false, false);
+select results_eq(
+  $$select r.id, r.status::text, r.stop_reason, r.errors -> 0 ->> 'error', r.finished_at = acontext_sessions.clock()
+    from acontext_sessions.runs as r order by r.id$$,
+  $$values
+    (tests.run(1), 'finished', 'not_delivered', 'http_199', true),
+    (tests.run(2), 'requested', null, null, null),
+    (tests.run(3), 'requested', null, null, null),
+    (tests.run(4), 'finished', 'not_delivered', 'http_300', true),
+    (tests.run(5), 'finished', 'not_delivered', 'timeout', true),
+    (tests.run(6), 'finished', 'not_delivered', 'unreachable', true),
+    (tests.run(7), 'requested', null, null, null),
+    (tests.run(8), 'running', null, null, null)$$,
+  'a call that was refused, or never arrived, is over; one that was taken, has no answer or is at work is not'
+);
+select is(
+  (select r.errors from acontext_sessions.runs as r where r.id = tests.run(4)),
+  jsonb_build_array(jsonb_build_object('id', tests.run(4), 'error', 'http_300')),
+  'the receipt names the run and the error'
+);
+delete from acontext_sessions.runs where true;
+
+-- What is gone on with
+create function pg_temp.unfinished(
+  p_status text, p_stop_reason text, p_age interval default '1 hour', p_task text default 'sweep',
+  p_expires boolean default true, p_trigger text default 'schedule', p_started interval default null
+)
+returns boolean
+language plpgsql
+as $$
+declare
+  v_unfinished boolean;
+begin
+  insert into acontext_sessions.runs (
+    id, task, trigger, status, stop_reason, expires_sessions, requested_at, started_at, finished_at
+  )
+  values (
+    tests.run(20), p_task::acontext_sessions.run_task, p_trigger::acontext_sessions.run_trigger,
+    p_status::acontext_sessions.run_status, p_stop_reason, p_expires, acontext_sessions.clock() - p_age,
+    acontext_sessions.clock() - p_started, case when p_status = 'finished' then acontext_sessions.clock() end
+  );
+  v_unfinished := acontext_sessions.expiry_is_unfinished();
+  delete from acontext_sessions.runs where id = tests.run(20);
+  return v_unfinished;
+end;
+$$;
+select is(acontext_sessions.expiry_is_unfinished(), false, 'without any run nothing is unfinished');
+select results_eq(
+  $$select reason, pg_temp.unfinished('finished', reason)
+    from unnest(array['empty', 'too_many_expiring', 'disabled', 'not_configured', 'outage', 'limit']) as reason$$,
+  $$values
+    ('empty', false), ('too_many_expiring', false), ('disabled', false), ('not_configured', false),
+    ('outage', true), ('limit', true)$$,
+  'an expiry that stopped before the end is unfinished'
+);
+select is(pg_temp.unfinished('finished', 'outage', '23:59:59'), true, 'for a day');
+select is(pg_temp.unfinished('finished', 'outage', '1 day'), false, 'then the next night has come');
+select is(pg_temp.unfinished('finished', 'outage', p_task => 'reconcile'), false, 'a reconcile expires nothing');
+select is(pg_temp.unfinished('finished', 'outage', p_expires => false), false, 'nor does a retry');
+select is(
+  pg_temp.unfinished('finished', 'outage', p_trigger => 'manual'), false, 'what was started by hand is not gone on with'
+);
+select is(
+  pg_temp.unfinished('requested', null, acontext_sessions.run_timeout() - interval '1 second'), false,
+  'one that was called may still come'
+);
+select is(pg_temp.unfinished('requested', null, acontext_sessions.run_timeout()), true, 'until its time is over');
+select is(
+  pg_temp.unfinished('running', null, '1 hour', p_started => acontext_sessions.run_timeout() - interval '1 second'),
+  false, 'one that works is counted from its start'
+);
+select is(
+  pg_temp.unfinished('running', null, '1 hour', p_started => acontext_sessions.run_timeout()), true,
+  'and is given up in the end'
+);
+insert into acontext_sessions.runs (id, task, trigger, status, stop_reason, expires_sessions, requested_at, finished_at)
+select tests.run(n), 'sweep', 'schedule', 'finished', reason, true, acontext_sessions.clock() - age, acontext_sessions.clock()
+from (values (30, 'outage', interval '2 hours'), (31, 'empty', interval '1 hour')) as r (n, reason, age);
+select is(acontext_sessions.expiry_is_unfinished(), false, 'the last one counts');
+
+select * from finish();
+rollback;
