@@ -16,20 +16,18 @@ const GOAL = 0.9;
 
 /** True when enough were noticed. */
 async function main(options: Options): Promise<boolean> {
-  const results = await loadResults();
-  const parts: Part[] = [];
+  const parts: Partial<Record<"core" | "sql", Part>> = {};
   for (const [kind, attempt] of [["core", tryCore], ["sql", trySql]] as const) {
     if (!options[kind]) continue;
     console.log(`\n── ${kind}, seed ${options.seed} ──`);
-    const part = await run(kind, attempt, options);
-    results[kind] = part;
-    parts.push(part);
+    parts[kind] = await run(kind, attempt, options);
   }
   if (options.write) {
+    const results = { ...await loadResults(), ...parts };
     await saveResults(results);
     await Deno.writeTextFile(PAGE, await mutationPage(results, await loadReasons()));
   }
-  return parts.every((part) => scoreOf(part) >= GOAL);
+  return Object.values(parts).every((part) => scoreOf(part) >= GOAL);
 }
 
 async function run(

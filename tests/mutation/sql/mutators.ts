@@ -47,7 +47,9 @@ function editsAt(tokens: readonly Token[], i: number): Edit[] {
     case "operator":
       return operatorEdits(tokens, i, token);
     case "number":
-      return [replaced(token, String(Number(token.text) + 1), "constant")];
+      return isPlaceholder(tokens, i)
+        ? []
+        : [replaced(token, String(Number(token.text) + 1), "constant")];
     case "string":
       return stringEdits(tokens, i, token);
     case "word":
@@ -61,6 +63,12 @@ function operatorEdits(tokens: readonly Token[], i: number, token: Token): Edit[
   const change = OPERATORS[token.text];
   if (change === undefined || (token.text === "=" && assigns(tokens, i))) return [];
   return [replaced(token, change.to, change.mutator)];
+}
+
+/** `select 1 from …` is for what has to be there, whatever it is. */
+function isPlaceholder(tokens: readonly Token[], i: number): boolean {
+  return ["select", "perform"].includes(tokens[i - 1]?.text ?? "") &&
+    tokens[i + 1]?.text === "from";
 }
 
 /** `set a = …, b = …`, and the options of `raise`. */

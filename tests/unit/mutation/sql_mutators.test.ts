@@ -93,6 +93,7 @@ end;`;
 
 Deno.test("constants, signs, negations and defaults are changed, but no texts for people", () => {
   assertEquals(mutants("select 1 + x", /constant|arithmetic/), ["select 2 + x", "select 1 - x"]);
+  assertEquals(mutants("select 1 from t limit 2", /constant/), ["select 1 from t limit 3"]);
   assertEquals(mutants("select interval '1 day'", /constant/), ["select interval '1 day' * 2"]);
   assertEquals(mutants("select a = 'b'", /constant/), ["select a = 'b~'"]);
   assertEquals(mutants("raise exception 'Cannot' using hint = 'Ask';", /constant/), []);

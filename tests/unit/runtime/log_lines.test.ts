@@ -58,6 +58,7 @@ Deno.test("describeError() tells name, code and place, and never the message", (
   const described = describeError(error);
   assertEquals([described.error, described.errorCode], ["TypeError", "23514"]);
   assertEquals(described.at?.includes("log_lines.test.ts"), true);
+  assertEquals(/(^|< )at /.test(described.at ?? ""), false);
   assertEquals(JSON.stringify(described).includes("secret"), false);
   assertEquals(describeError(new AppError("database_unavailable", { cause: error })), described);
   assertEquals(describeError(new AppError("forbidden")).errorCode, "forbidden");

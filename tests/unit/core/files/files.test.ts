@@ -115,6 +115,25 @@ Deno.test("a replacement that ends between two looks hides no file", async () =>
   });
 });
 
+Deno.test("a file that is not found once is looked for in the list, and asked for again if it is there", async () => {
+  await withMessageWorld(async (world) => {
+    await upload(world, "old");
+    const { files, deps, key } = world;
+    let asked = 0;
+    const forgetful: Files = {
+      ...files,
+      link: (diskId, place, expires) =>
+        asked++ === 0 ? Promise.resolve({ kind: "absent" }) : files.link(diskId, place, expires),
+    };
+    const link = (filename: string) =>
+      linkFile({ ...deps, files: forgetful }, { key, place: { path: "/", filename }, expires: 60 });
+    assertEquals([(await link("a.txt")).expiresIn, asked], [60, 2]);
+    asked = 0;
+    const error = await assertRejects(() => link("b.txt"), AppError);
+    assertEquals([error.code, asked], ["file_not_found", 1]);
+  });
+});
+
 Deno.test("uploadFile() does not believe a server that kept the file elsewhere", async () => {
   await withMessageWorld(async (world) => {
     const { files } = world;

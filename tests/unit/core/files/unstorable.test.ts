@@ -32,6 +32,10 @@ Deno.test("a text with NUL bytes is refused before anything is asked, and replac
     for (const name of ["a.bin", "a", "a.toml", "txt"]) {
       assertEquals(await upload(world, name, 97, 0), 2, name);
     }
+    // Half a mark is none.
+    for (const half of [[97, 0xff], [0xfe, 97], [97, 0xfe], [0xff, 97], [0xff, 0xff]]) {
+      assertEquals(await upload(world, "a.bin", ...half, 0), 3, half.join());
+    }
   });
 });
 

@@ -77,6 +77,13 @@ for (
     ];
     const error = await refused(world, "acontext_unavailable");
     assertEquals(error.retryAfterSeconds, 5);
+    assertEquals(
+      [error.message, error.hint],
+      [
+        "Cannot create the session: Acontext did not confirm in time",
+        `Send the same request again with "id": "${ID}"`,
+      ],
+    );
     assertEquals(world.acontext.sessions.size + world.acontext.disks.size, 1);
     assertEquals(world.leaked(), []);
     const kept = [...world.acontext.sessions.keys(), ...world.acontext.disks.keys()];
@@ -267,4 +274,19 @@ Deno.test("createSession() takes no disk that may be another's when the server i
 
   assertEquals(session.acontextDiskId === other?.acontextDiskId, false);
   assertEquals(world.acontext.disks.has(session.acontextDiskId ?? ""), true);
+});
+
+Deno.test("createSession() that breaks before anything is made names nothing when it gives up", async () => {
+  const world = new World();
+  const broken = new TypeError("broken");
+  world.acontext.createSession = () => Promise.reject(broken);
+  world.acontext.createDisk = () => Promise.reject(broken);
+  const released: unknown[] = [];
+  const { releaseSession } = world.store;
+  world.store.releaseSession = (input) => {
+    released.push(input.acontextSessionIds, input.acontextDiskIds);
+    return releaseSession.call(world.store, input);
+  };
+  const error = await world.run(create(world, { id: ID }).catch((error: unknown) => error));
+  assertEquals([error, released], [broken, [[], []]]);
 });

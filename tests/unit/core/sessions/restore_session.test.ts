@@ -31,6 +31,7 @@ Deno.test("restoreSession() respects the quota", async () => {
   const [other] = world.active(1);
   const error = await assertRejects(() => restore(world, row), AppError);
   assertEquals([error.code, row.status], ["quota_exceeded", "deleting"]);
+  assertEquals(error.message, "Cannot restore the session: the limit of 1 sessions is reached");
 
   await remove(world, other ?? row);
   assertEquals((await restore(world, row)).status, "active");
