@@ -68,6 +68,20 @@ select is(
   array['2', to_jsonb(87000)]::jsonb[], 'expired sessions are counted and timed'
 );
 
+-- Only what is due has been due for some time
+savepoint quiet;
+update acontext_sessions.deletion_queue set next_attempt_at = acontext_sessions.clock() + interval '1 minute' where true;
+select is(
+  array[tests.health('queue', 'due', 'count'), tests.health('queue', 'dueForSeconds')], array['0', 'null']::jsonb[],
+  'what is put off is not due'
+);
+update acontext_sessions.deletion_queue set next_attempt_at = acontext_sessions.clock() where true;
+select is(
+  array[tests.health('queue', 'due', 'count') > '0', tests.health('queue', 'dueForSeconds') = '0'], array[true, true],
+  'and is from the moment on to which it was put off'
+);
+rollback to savepoint quiet;
+
 -- Runs
 select tests.run_ended(1, 'empty');
 select tests.pass(interval '1 minute');
