@@ -43,6 +43,11 @@ export interface LoadOptions extends CallOptions {
   format?: Format;
   /** `[]` switches editing off. */
   editStrategies?: EditStrategy[];
+  /**
+   * A message up to which alone strategies edit: what a model's provider has cached of the prompt stays the same. Send
+   * `editedAtMessageId` of the answer before.
+   */
+  pinEditingStrategiesAtMessage?: string;
   /** Answer what is left when Acontext cannot read all messages, and say `incomplete`; default false: an error. */
   allowIncomplete?: boolean;
   /** Links to attachments; default true. */

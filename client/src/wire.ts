@@ -31,6 +31,8 @@ export type CreateSessionBody = {
   ttl?: number | null | undefined;
   /** A pinned session never expires */
   pinned?: boolean | undefined;
+  /** Acontext's task agent does not read the session; without, the project's setting */
+  disableTaskTracking?: boolean | undefined;
 };
 
 export type DeleteAnswer = {
@@ -349,6 +351,8 @@ export type MessagePage = {
     url: string;
     expiresAt: string;
   }>;
+  /** Up to where strategies have edited, when a pin was asked for */
+  editedAtMessageId?: string | undefined;
   /** When Acontext cannot read all messages and the request allowed that */
   incomplete?: true | undefined;
 };

@@ -1,4 +1,5 @@
--- Purpose: a message that is stored is a write, counted or not; and a count that stays true when keys are purged.
+-- Purpose: a message that is stored is a write, counted or not; a count that stays true when keys are purged; and whoever makes
+-- a session learns whether Acontext's task agent shall read it.
 -- Risk: none; functions are replaced.
 
 create or replace function public.acontext_begin_message(
@@ -156,5 +157,130 @@ begin
   );
   get diagnostics v_count = row_count;
   return v_total + v_count;
+end;
+$$;
+
+create or replace function public.acontext_begin_session(
+  p_user_id uuid,
+  p_session_id uuid,
+  p_lease_id uuid,
+  p_lease_seconds integer,
+  p_metadata jsonb,
+  p_pinned boolean,
+  p_title text default null,
+  p_ttl_seconds bigint default null
+)
+returns jsonb
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  v_now timestamptz := acontext_sessions.clock();
+  v_lease_end timestamptz := v_now + make_interval(secs => least(p_lease_seconds, 120));
+  v_session public.session_mappings;
+  v_limit integer;
+  v_taken_until timestamptz;
+  v_deleted_owner uuid;
+begin
+  -- A concurrent call with the same id may insert or remove the row between our look and our insert.
+  for v_round in 1..3 loop
+    select s.* into v_session
+    from public.session_mappings as s where s.id = p_session_id for update;
+
+    if found then
+      if v_session.user_id is distinct from p_user_id then
+        return jsonb_build_object('outcome', 'not_found');
+      elsif v_session.status = 'active' then
+        return jsonb_build_object('outcome', 'existing', 'session', acontext_sessions.session_view(v_session));
+      elsif v_session.status = 'deleting' then
+        return jsonb_build_object('outcome', 'deleting');
+      end if;
+      -- The row lock above makes this look and the upsert below one step.
+      select p.leased_until into v_taken_until
+      from acontext_sessions.provisioning_leases as p
+      where p.session_id = p_session_id and p.leased_until > v_now;
+      if found then
+        return jsonb_build_object(
+          'outcome', 'busy',
+          'retryAfterMs', ceil(extract(epoch from v_taken_until - v_now) * 1000)::bigint
+        );
+      end if;
+      insert into acontext_sessions.provisioning_leases as p (session_id, lease_id, leased_until)
+      values (p_session_id, p_lease_id, v_lease_end)
+      on conflict (session_id) do update
+        set lease_id = excluded.lease_id, leased_until = excluded.leased_until;
+      -- What an earlier caller requested from Acontext may still be created.
+      insert into acontext_sessions.uncertain_sessions as u (session_id, since)
+      values (p_session_id, v_now)
+      on conflict (session_id) do update set since = excluded.since;
+      -- A sweep that is about to call the session stale looks once more at the row, but not at the lease.
+      update public.session_mappings as s
+      set last_activity_at = v_now
+      where s.id = p_session_id
+      returning s.* into v_session;
+      return jsonb_build_object(
+        'outcome', 'resumed',
+        'session', acontext_sessions.session_view(v_session),
+        'disableTaskTracking', (select t.disable_task_tracking from acontext_sessions.settings as t)
+      );
+    end if;
+
+    select s.max_sessions_per_user into v_limit from acontext_sessions.settings as s;
+    if v_limit is not null then
+      perform pg_advisory_xact_lock(hashtextextended('quota:' || p_user_id::text, 0));
+      if (
+        select count(*) from public.session_mappings as s
+        where s.user_id = p_user_id and s.status <> 'deleting'
+      ) >= v_limit then
+        return jsonb_build_object('outcome', 'quota_exceeded', 'limit', v_limit);
+      end if;
+    end if;
+
+    begin
+      insert into public.session_mappings as s (
+        id, user_id, title, metadata, ttl, pinned, created_at, updated_at, last_activity_at
+      )
+      values (
+        p_session_id, p_user_id, p_title, p_metadata, make_interval(secs => p_ttl_seconds), p_pinned,
+        v_now, v_now, v_now
+      )
+      on conflict (id) do nothing
+      returning s.* into v_session;
+      -- A late answer to an earlier delete could still hit a new session of the same id, so no id lives twice. Looked at
+      -- after the insert, because before it a whole life could pass between the look and the insert.
+      select d.user_id into v_deleted_owner
+      from (
+        select l.user_id, l.log_id from acontext_sessions.deletion_log as l where l.origin_id = p_session_id
+        union all
+        -- What an earlier life left behind is found by the same mark, and about to be deleted.
+        select q.user_id, null from acontext_sessions.deletion_queue as q where q.origin_id = p_session_id
+      ) as d
+      order by d.user_id is null, d.log_id
+      limit 1;
+      if found then
+        raise sqlstate 'PT410';
+      end if;
+    exception
+      when foreign_key_violation then
+        return jsonb_build_object('outcome', 'unknown_user');
+      when sqlstate 'PT410' then
+        return jsonb_build_object(
+          'outcome',
+          case when v_deleted_owner = p_user_id then 'deleted' else 'not_found' end
+        );
+    end;
+    if v_session.id is not null then
+      insert into acontext_sessions.provisioning_leases (session_id, lease_id, leased_until)
+      values (p_session_id, p_lease_id, v_lease_end);
+      return jsonb_build_object(
+        'outcome', 'started',
+        'session', acontext_sessions.session_view(v_session),
+        'disableTaskTracking', (select t.disable_task_tracking from acontext_sessions.settings as t)
+      );
+    end if;
+  end loop;
+  return jsonb_build_object('outcome', 'busy', 'retryAfterMs', 1000);
 end;
 $$;

@@ -12,7 +12,7 @@ select is(
     'ttl', 3600, 'messageCount', 0, 'acontextSessionId', null, 'acontextDiskId', null,
     'createdAt', acontext_sessions.clock(), 'updatedAt', acontext_sessions.clock(), 'lastActivityAt', acontext_sessions.clock(),
     'expiresAt', acontext_sessions.clock() + interval '1 hour'
-  )),
+  ), 'disableTaskTracking', false),
   'acontext_begin_session writes the intent and answers the session'
 );
 select is(tests.status(1), 'provisioning', 'the row is there before anything remote is');
@@ -275,6 +275,11 @@ select tests.request_deletion(32, tests.bob());
 select is(tests.begin(33, tests.bob()) ->> 'outcome', 'started', 'a deleted session does not count');
 select is(tests.begin(34, tests.bob()) ->> 'outcome', 'quota_exceeded', 'a session that is being made does');
 reset role;
+
+-- Task tracking
+update acontext_sessions.settings set disable_task_tracking = true, max_sessions_per_user = null;
+select is(tests.begin(35, tests.bob()) -> 'disableTaskTracking', 'true'::jsonb, 'whoever begins a session learns the setting');
+update acontext_sessions.settings set disable_task_tracking = default;
 
 -- Ids of orphans
 select is_empty(

@@ -63,6 +63,7 @@ export function routes({ store, load, countTokens }: Actions): Routes<User> {
         last: last ?? null,
         format: query.format,
         editStrategies: editStrategies ?? DEFAULT_STRATEGIES,
+        pinEditsAt: query.pinEditingStrategiesAtMessage ?? null,
         withAssetUrls: query.withAssetPublicUrl,
         allowIncomplete: query.allowIncomplete,
       });

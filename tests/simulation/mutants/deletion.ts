@@ -210,6 +210,11 @@ export const deletionMutants: Mutant[] = [
   },
   {
     mechanism: "an unanswered delete is not repeated for a minute",
+    backedUp: {
+      by:
+        "An answer that was lost leaves a doubt, so the list is read before another delete is sent.",
+      test: "supabase/tests/deletion_work.test.sql",
+    },
     sql: [{
       function: SETTLE,
       find: "when r.disposition = 'defer' then v_now + interval '1 minute'",
@@ -218,6 +223,10 @@ export const deletionMutants: Mutant[] = [
   },
   {
     mechanism: "nor is one that was counted as a failure",
+    backedUp: {
+      by: "As above: a doubt is settled by the list, not by another delete.",
+      test: "supabase/tests/deletion_work.test.sql",
+    },
     sql: [{
       function: SETTLE,
       find: "case when r.\"underWay\" then interval '1 minute' end",

@@ -71,7 +71,11 @@ export class FakeStore implements SessionStore, CleanupStore, StoreState {
         }
         this.leases.set(row.id, { leaseId: lease.leaseId, until });
         this.uncertain.add(row.id);
-        return { outcome: "resumed", session: viewOf(this.settings, row) };
+        return {
+          outcome: "resumed",
+          session: viewOf(this.settings, row),
+          disableTaskTracking: false,
+        };
       }
       const receipt = this.log.find(({ originId }) => originId === wanted.sessionId);
       if (receipt !== undefined) {
@@ -94,7 +98,11 @@ export class FakeStore implements SessionStore, CleanupStore, StoreState {
       };
       this.sessions.set(id, made);
       this.leases.set(id, { leaseId: lease.leaseId, until });
-      return { outcome: "started", session: viewOf(this.settings, made) };
+      return {
+        outcome: "started",
+        session: viewOf(this.settings, made),
+        disableTaskTracking: false,
+      };
     });
   }
 

@@ -37,6 +37,7 @@ const pageSchema = z.object({
   next_cursor: z.string().nullish(),
   has_more: z.boolean(),
   this_time_tokens: z.int(),
+  edit_at_message_id: z.string().nullish(),
   public_urls: z.record(z.string(), z.object({ url: z.string(), expire_at: z.string() })).nullish(),
 });
 const datedItemSchema = z.object({ created_at: time });
@@ -106,7 +107,7 @@ export function createMessages(options: AcontextOptions): Messages {
 
     async page(remoteId, query) {
       if (!isId(remoteId)) return BAD_ID;
-      const { limit, cursor, newest, format, editStrategies, withAssetUrls } = query;
+      const { limit, cursor, newest, format, editStrategies, pinEditsAt, withAssetUrls } = query;
       const page = await readPage(remoteId, {
         limit: limit ?? 0,
         format,
@@ -114,6 +115,7 @@ export function createMessages(options: AcontextOptions): Messages {
         with_asset_public_url: String(withAssetUrls),
         ...(cursor === null ? {} : { cursor }),
         ...(editStrategies.length === 0 ? {} : { edit_strategies: JSON.stringify(editStrategies) }),
+        ...(pinEditsAt === null ? {} : { pin_editing_strategies_at_message: pinEditsAt }),
       });
       if (page.kind !== "done") return page;
       const { has_more: more, next_cursor: next, this_time_tokens: tokens } = page.value;
@@ -127,6 +129,7 @@ export function createMessages(options: AcontextOptions): Messages {
         value: {
           messages,
           count: page.value.ids.length,
+          editedAt: page.value.edit_at_message_id || null,
           next: more && next ? next : null,
           tokens,
           publicUrls,

@@ -43,10 +43,14 @@ export function createResources(options: AcontextOptions): RemoteResources {
       return answer.kind === "done" ? { kind: "done", value: null } : answer;
     },
 
-    async createSession(sessionId) {
+    async createSession(sessionId, { disableTaskTracking = false } = {}) {
       if (!isId(sessionId)) return BAD_ID;
       const reply = await request("POST", "/session", {
-        jsonData: { use_uuid: sessionId, configs: sessionMark(namespace, sessionId) },
+        jsonData: {
+          use_uuid: sessionId,
+          configs: sessionMark(namespace, sessionId),
+          ...(disableTaskTracking && { disable_task_tracking: true }),
+        },
       });
       const answer = parse(reply, sessionSchema, "create");
       if (answer.kind !== "done") return answer;

@@ -104,6 +104,9 @@ export const messagePage = z.strictObject({
   publicUrls: z.record(z.string(), z.strictObject({ url: z.string(), expiresAt: z.string() })).meta(
     { description: "Links to attachments by the SHA-256 of their content; format acontext only" },
   ),
+  editedAtMessageId: z.string().optional().meta({
+    description: "Up to where strategies have edited, when a pin was asked for",
+  }),
   incomplete: z.literal(true).optional().meta({
     description: "When Acontext cannot read all messages and the request allowed that",
   }),

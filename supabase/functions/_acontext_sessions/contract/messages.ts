@@ -7,6 +7,7 @@ import * as z from "zod";
 import { type EditStrategy, FORMATS } from "../core/messages/ports.ts";
 import type { JsonObject } from "../core/ports.ts";
 import { MARK, PAGE_SIZE } from "../core/resources.ts";
+import { id } from "./fields.ts";
 import { messageFormats } from "./formats.ts";
 import { checkJsonObject } from "./json_limits.ts";
 
@@ -120,6 +121,7 @@ export const loadMessagesQuery = z.strictObject({
   last: wholeNumber(1, PAGE_SIZE).optional(),
   format,
   editStrategies: editStrategies.optional(),
+  pinEditingStrategiesAtMessage: id.optional(),
   allowIncomplete: z.enum(["true", "false"], { error: "must be true or false" }).default("false")
     .transform((text) => text === "true"),
   withAssetPublicUrl: z.enum(["true", "false"], { error: "must be true or false" }).default("true")

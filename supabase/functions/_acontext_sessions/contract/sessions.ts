@@ -51,6 +51,9 @@ export const createSessionBody = z.strictObject({
     description: "Own lifetime in seconds after the last activity; null: the project's",
   }),
   pinned: flag.meta({ description: "A pinned session never expires" }),
+  disableTaskTracking: z.boolean({ error: "must be true or false" }).optional().meta({
+    description: "Acontext's task agent does not read the session; without, the project's setting",
+  }),
 });
 
 export type CreateSessionBody = z.output<typeof createSessionBody>;

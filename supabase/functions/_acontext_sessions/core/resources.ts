@@ -37,7 +37,13 @@ export interface RemoteResources {
    * `use_uuid` return the same id; old ones choose their own. An existing session without our mark is `rejected` with
    * detail `foreign_session`.
    */
-  createSession(sessionId: string): Promise<Outcome<{ id: string }>>;
+  createSession(
+    sessionId: string,
+    options?: {
+      /** Acontext's task agent does not read it; default false. */
+      disableTaskTracking?: boolean;
+    },
+  ): Promise<Outcome<{ id: string }>>;
   /** Makes a disk labelled for `sessionId`. Not idempotent: after `unknown`, look with {@link findDisks}. */
   createDisk(sessionId: string): Promise<Outcome<{ id: string; labelled: boolean }>>;
   /** Deletes a remote session by its remote id. Given up after `limitMs`, and not before, it may still have an effect. */

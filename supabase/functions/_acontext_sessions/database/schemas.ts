@@ -38,8 +38,11 @@ const deletionSchema = z.object({
 });
 
 export const beginSchema = z.discriminatedUnion("outcome", [
-  z.object({ outcome: z.literal("started"), session: sessionSchema }),
-  z.object({ outcome: z.literal("resumed"), session: sessionSchema }),
+  z.object({
+    outcome: z.enum(["started", "resumed"]),
+    session: sessionSchema,
+    disableTaskTracking: z.boolean(),
+  }),
   z.object({ outcome: z.literal("existing"), session: sessionSchema }),
   z.object({ outcome: z.literal("busy"), retryAfterMs: z.number() }),
   z.object({ outcome: z.literal("deleting") }),

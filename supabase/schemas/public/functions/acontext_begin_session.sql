@@ -58,7 +58,11 @@ begin
       set last_activity_at = v_now
       where s.id = p_session_id
       returning s.* into v_session;
-      return jsonb_build_object('outcome', 'resumed', 'session', acontext_sessions.session_view(v_session));
+      return jsonb_build_object(
+        'outcome', 'resumed',
+        'session', acontext_sessions.session_view(v_session),
+        'disableTaskTracking', (select t.disable_task_tracking from acontext_sessions.settings as t)
+      );
     end if;
 
     select s.max_sessions_per_user into v_limit from acontext_sessions.settings as s;
@@ -108,7 +112,11 @@ begin
     if v_session.id is not null then
       insert into acontext_sessions.provisioning_leases (session_id, lease_id, leased_until)
       values (p_session_id, p_lease_id, v_lease_end);
-      return jsonb_build_object('outcome', 'started', 'session', acontext_sessions.session_view(v_session));
+      return jsonb_build_object(
+        'outcome', 'started',
+        'session', acontext_sessions.session_view(v_session),
+        'disableTaskTracking', (select t.disable_task_tracking from acontext_sessions.settings as t)
+      );
     end if;
   end loop;
   return jsonb_build_object('outcome', 'busy', 'retryAfterMs', 1000);

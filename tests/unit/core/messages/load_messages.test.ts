@@ -32,6 +32,7 @@ function load(world: MessageWorld, input: Partial<LoadMessagesInput> = {}) {
     last: null,
     format: "openai",
     editStrategies: [],
+    pinEditsAt: null,
     withAssetUrls: true,
     allowIncomplete: false,
     ...input,

@@ -32,6 +32,8 @@ export interface LoadMessagesInput {
   last: number | null;
   format: Format;
   editStrategies: EditStrategy[];
+  /** A message up to which alone strategies edit. */
+  pinEditsAt: string | null;
   withAssetUrls: boolean;
   /** Answer what can be read when messages are missing. */
   allowIncomplete: boolean;
@@ -45,6 +47,8 @@ export interface LoadedMessages {
   /** Null where Acontext did not count exactly these messages. */
   tokens: number | null;
   publicUrls: MessagePage["publicUrls"];
+  /** Up to where strategies have edited: to be sent with the next load. Only when a pin was asked for. */
+  editedAtMessageId?: string | undefined;
   /** Messages are missing that Acontext holds and cannot read. Absent when none is. */
   incomplete?: true | undefined;
 }
@@ -68,9 +72,14 @@ export async function loadMessages(
     action: "load the messages",
   });
   const place = placeOf(input.cursor);
+  let editedAt: string | null = null;
   const loading: Loading = {
     place,
-    read: (query) => readPage(deps.messages, session, { input: { ...input, ...place }, query }),
+    async read(query) {
+      const page = await readPage(deps.messages, session, { input: { ...input, ...place }, query });
+      if (input.pinEditsAt !== null) editedAt = page.editedAt;
+      return page;
+    },
     atLeast: session.storedMessages ?? 0,
   };
   const loaded = input.last === null
@@ -80,7 +89,7 @@ export async function loadMessages(
     ? newestOf(await readWhole(loading, input), input.last)
     : await readNewest(loading, input.last);
   if (loaded.incomplete && !input.allowIncomplete) throw new AppError("messages_incomplete");
-  return loaded;
+  return editedAt === null ? loaded : { ...loaded, editedAtMessageId: editedAt };
 }
 
 /** What the parts of one load share. */
@@ -129,7 +138,7 @@ async function loadPage(
   return asLoaded({ ...page, next: cursorAt(await session.must(behind)), incomplete: true });
 }
 
-interface CheckedPage extends Omit<MessagePage, "tokens" | "count"> {
+interface CheckedPage extends Omit<MessagePage, "tokens" | "count" | "editedAt"> {
   tokens: number | null;
   incomplete: boolean;
 }
@@ -203,9 +212,10 @@ async function readPage(
   session: SessionInUse,
   { input, query }: { input: LoadMessagesInput; query: Partial<PageQuery> },
 ): Promise<MessagePage> {
-  const { format, editStrategies, withAssetUrls, cursor } = input;
+  const { format, editStrategies, pinEditsAt, withAssetUrls, cursor } = input;
   const { acontextSessionId: remoteId } = session;
-  const whole = { limit: null, cursor: null, newest: false, format, editStrategies, withAssetUrls };
+  const edits = { editStrategies, pinEditsAt };
+  const whole = { limit: null, cursor: null, newest: false, format, ...edits, withAssetUrls };
   const page = await messages.page(remoteId, { ...whole, ...query });
   if (page.kind === "done") return page.value;
   if (page.kind === "too_large") throw new AppError("history_too_large");

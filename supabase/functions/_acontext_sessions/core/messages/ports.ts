@@ -75,6 +75,8 @@ export interface PageQuery {
   newest: boolean;
   format: Format;
   editStrategies: EditStrategy[];
+  /** The message up to which strategies edit, so that what a model has cached stays; null: all. */
+  pinEditsAt: string | null;
   withAssetUrls: boolean;
 }
 
@@ -92,6 +94,8 @@ export interface MessagePage {
   messages: LoadedMessage[];
   /** Messages of the session on this page, after editing; a format may show them as fewer. */
   count: number;
+  /** Up to where strategies have edited; null when there is nothing. */
+  editedAt: string | null;
   /** Where the next page begins; null on the last. */
   next: string | null;
   /** Of the page, after editing. */

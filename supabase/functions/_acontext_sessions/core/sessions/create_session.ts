@@ -34,6 +34,8 @@ export interface CreateInput {
   /** Seconds. */
   ttl: number | null;
   pinned: boolean;
+  /** Acontext's task agent does not read it; the project's setting when missing. */
+  disableTaskTracking?: boolean | undefined;
 }
 
 /**
@@ -46,7 +48,7 @@ export async function createSession(
   deps: CreateDeps,
   input: CreateInput,
 ): Promise<{ created: boolean; session: SessionView }> {
-  const { id, ...fields } = input;
+  const { id, disableTaskTracking, ...fields } = input;
   const wanted: NewSession = { ...fields, sessionId: id ?? deps.random.uuid() };
   const lease = newLease(deps);
   const begun = await beginWhenFree(deps, wanted, lease);
@@ -67,6 +69,7 @@ export async function createSession(
       sessionId: wanted.sessionId,
       resumed: begun.outcome === "resumed",
       deadline: lease.deadline,
+      disableTaskTracking: disableTaskTracking ?? begun.disableTaskTracking,
     });
     if ("error" in made) throw made.error;
     if (!made.labelled) deps.log.warn("acontext_ignores_labels", { sessionId: wanted.sessionId });

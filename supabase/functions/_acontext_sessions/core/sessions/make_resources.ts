@@ -42,7 +42,12 @@ interface Found {
  */
 export async function makeResources(
   { acontext, clock }: { acontext: RemoteResources; clock: Clock },
-  { sessionId, resumed, deadline }: { sessionId: string; resumed: boolean; deadline: number },
+  { sessionId, resumed, deadline, disableTaskTracking }: {
+    sessionId: string;
+    resumed: boolean;
+    deadline: number;
+    disableTaskTracking: boolean;
+  },
 ): Promise<MadeResources | HalfMade> {
   const mayMake = () => clock.now() <= deadline;
   let labelled = true;
@@ -50,7 +55,7 @@ export async function makeResources(
     makeOne({
       resumed,
       mayMake,
-      make: () => acontext.createSession(sessionId),
+      make: () => acontext.createSession(sessionId, { disableTaskTracking }),
       find: () => acontext.findSessions(sessionId),
     }),
     makeOne({

@@ -39,8 +39,8 @@ export interface NewSession {
 }
 
 export type BeginOutcome =
-  | { outcome: "started"; session: SessionView }
-  | { outcome: "resumed"; session: SessionView }
+  /** `disableTaskTracking`: the project's setting. */
+  | { outcome: "started" | "resumed"; session: SessionView; disableTaskTracking: boolean }
   | { outcome: "existing"; session: SessionView }
   | { outcome: "busy"; retryAfterMs: number }
   | { outcome: "deleting" }
