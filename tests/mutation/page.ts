@@ -19,7 +19,8 @@ npm run mutate -- --core --files "**/core/cleanup/*.ts"   # all mutants of these
 npm run mutate -- --sql --sample 100 --seed 7 --write     # records the results, and writes this page
 \`\`\`
 
-A run ends with an error when fewer than nine of ten were noticed. It prints every survivor.
+A run ends with an error when fewer than nine of ten were noticed. It prints every survivor. Leave the files alone while it
+runs: suites read them, and a suite that fails for another reason would count.
 
 - **The core** (\`core/\` in TypeScript) is mutated by [Stryker](https://stryker-mutator.io)'s instrumenter, with all of its
   mutators. Each mutant meets the unit tests that reach it, nearest first, then the compiler, then 40 runs of the simulation.
