@@ -4,6 +4,7 @@ import { ORIGINAL, startThread, type Variant } from "../simulation/bench.ts";
 import { startCluster } from "../simulation/cluster.ts";
 import { DEFAULT_COMMANDS } from "../simulation/search.ts";
 import { runSeedOf } from "../simulation/simulate.ts";
+import { cleanedUp } from "./interrupted.ts";
 
 const RUNS = 40;
 
@@ -30,10 +31,8 @@ export async function withSimulation<T>(use: (notices: Notices) => Promise<T>): 
     }
   }
 
-  try {
+  return await cleanedUp(async () => {
     if (await notices(ORIGINAL)) throw new Error("Cannot judge mutants: the simulation fails");
     return await use(notices);
-  } finally {
-    await cluster.stop();
-  }
+  }, () => cluster.stop());
 }

@@ -6,6 +6,7 @@
 
 import { basename, dirname, join } from "@std/path/mod.js";
 import { denoTests, outputOf, succeeds } from "../command.ts";
+import { cleanedUp } from "../interrupted.ts";
 import { choose, type Tried, type Verdict } from "../mutant.ts";
 import type { Options } from "../options.ts";
 import { type Notices, withSimulation } from "../simulation.ts";
@@ -28,27 +29,34 @@ export async function tryCore(
   onVerdict: (verdict: Verdict) => void,
 ): Promise<Tried> {
   const folder = await Deno.makeTempDir({ prefix: "acontext-mutation-" });
-  try {
-    const workspace = await makeWorkspace(folder);
-    const all = workspace.mutants.map(({ mutant }) => mutant);
-    const chosen = new Set(choose(all, options));
-    if (!await compiles(workspace.plain, [...workspace.sources.keys()])) {
-      throw new Error("Cannot judge mutants: the core does not compile");
-    }
-    const reached = await measureCoverage(workspace, join(folder, "coverage.json"));
-    return await withSimulation(async (simulationNotices) => {
-      const verdicts: Verdict[] = [];
-      for (const one of workspace.mutants.filter(({ mutant }) => chosen.has(mutant))) {
-        const tests = [...reached].filter(([, ids]) => ids.has(one.id)).map(([path]) => path);
-        const caughtBy = await firstToNotice({ workspace, simulationNotices }, one, tests);
-        verdicts.push({ mutant: one.mutant, caughtBy });
-        onVerdict({ mutant: one.mutant, caughtBy });
-      }
-      return { total: choose(all, { ...options, sample: null }).length, verdicts };
-    });
-  } finally {
-    await Deno.remove(folder, { recursive: true });
+  return await cleanedUp(
+    () => tryAll(folder, options, onVerdict),
+    () => Deno.remove(folder, { recursive: true }),
+  );
+}
+
+async function tryAll(
+  folder: string,
+  options: Options,
+  onVerdict: (verdict: Verdict) => void,
+): Promise<Tried> {
+  const workspace = await makeWorkspace(folder);
+  const all = workspace.mutants.map(({ mutant }) => mutant);
+  const chosen = new Set(choose(all, options));
+  if (!await compiles(workspace.plain, [...workspace.sources.keys()])) {
+    throw new Error("Cannot judge mutants: the core does not compile");
   }
+  const reached = await measureCoverage(workspace, join(folder, "coverage.json"));
+  return await withSimulation(async (simulationNotices) => {
+    const verdicts: Verdict[] = [];
+    for (const one of workspace.mutants.filter(({ mutant }) => chosen.has(mutant))) {
+      const tests = [...reached].filter(([, ids]) => ids.has(one.id)).map(([path]) => path);
+      const caughtBy = await firstToNotice({ workspace, simulationNotices }, one, tests);
+      verdicts.push({ mutant: one.mutant, caughtBy });
+      onVerdict({ mutant: one.mutant, caughtBy });
+    }
+    return { total: choose(all, { ...options, sample: null }).length, verdicts };
+  });
 }
 
 /**
