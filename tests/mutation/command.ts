@@ -1,6 +1,7 @@
 /** Runs a suite on a mutant. @module */
 
 import { ROOT } from "../../local/paths.ts";
+import { interrupted } from "./interrupted.ts";
 
 /** Far beyond what the suites need: a mutant that goes round in circles is caught by it. */
 const LIMIT_MS = 240_000;
@@ -26,7 +27,7 @@ export async function outputOf(
     cwd,
     env: { NO_COLOR: "1", ...env },
     stdin: "null",
-    signal: AbortSignal.timeout(LIMIT_MS),
+    signal: AbortSignal.any([AbortSignal.timeout(LIMIT_MS), interrupted]),
   }).output();
   const decoder = new TextDecoder();
   return { success, text: decoder.decode(stdout) + decoder.decode(stderr) };
