@@ -3,7 +3,7 @@
  * Runs one of the project's commands, on a fresh clone too: installs what is missing, fetches what Deno imports, then hands
  * over to Deno, which no longer needs the network.
  *
- *   node tools/run.mjs start|demo|test|check|simulate|bench|ops|doctor|build:client|build:functions|deploy [arguments]
+ *   node tools/run.mjs start|demo|test|check|simulate|mutate|bench|ops|doctor|build:client|build:functions|deploy [arguments]
  *
  * Plain Node without dependencies, and free of syntax that an old Node could not even read, so that it can say so.
  */
@@ -24,6 +24,7 @@ const COMMANDS = {
   test: "tests/run.ts",
   check: "tools/check.ts",
   simulate: "tests/simulation/main.ts",
+  mutate: "tests/mutation/main.ts",
   bench: "bench/main.ts",
   "build:client": "tools/build_client.ts",
   "build:functions": "tools/build_functions.ts",

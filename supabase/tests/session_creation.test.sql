@@ -140,6 +140,14 @@ select is(
   public.acontext_activate_session(tests.session(5), tests.lease(1), tests.session(5), tests.disk(104), '{}', '{}', false),
   '{"outcome": "taken"}'::jsonb, 'nor is a disk that is queued for deletion'
 );
+savepoint orphan;
+insert into acontext_sessions.deletion_queue (id, origin_id, reason, acontext_session_id)
+values (tests.session(105), tests.session(4), 'orphan', tests.session(105));
+select is(
+  public.acontext_activate_session(tests.session(5), tests.lease(1), tests.session(105), tests.disk(5), '{}', '{}', false),
+  '{"outcome": "taken"}'::jsonb, 'nor a remote session that is'
+);
+rollback to savepoint orphan;
 select is(tests.status(5), 'provisioning', 'the session stays to be made');
 select is(
   tests.activate(5) ->> 'outcome', 'active', 'the caller keeps its lease, and binds other resources'

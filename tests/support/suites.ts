@@ -52,14 +52,17 @@ export async function runDenoTests(
   return withVerdict(counts, { success, leftOut });
 }
 
-/** Runs supabase/tests with pg_prove, as the role that owns the project's objects. */
-export async function runPgTap(stack: TestStack): Promise<Counts> {
-  // Only the superuser may install them, and the tests have no other use for one.
-  const admin = postgres(stack.adminDatabaseUrl, { max: 1, onnotice: () => {} });
+/** What the pgTAP tests use. Only the superuser may install it, and the tests have no other use for one. */
+export async function installPgTap({ adminDatabaseUrl }: TestStack): Promise<void> {
+  const admin = postgres(adminDatabaseUrl, { max: 1, onnotice: () => {} });
   await admin`create extension if not exists pgtap with schema extensions`;
   await admin`create extension if not exists plpgsql_check with schema extensions`;
   await admin.end({ timeout: 1 });
+}
 
+/** Runs supabase/tests with pg_prove, as the role that owns the project's objects. */
+export async function runPgTap(stack: TestStack): Promise<Counts> {
+  await installPgTap(stack);
   const counts = { passed: 0, failed: 0 };
   const success = await runShown("pg_prove", {
     args: ["--verbose", "--recurse", "--ext", ".sql", join(ROOT, "supabase", "tests")],
@@ -73,7 +76,7 @@ export async function runPgTap(stack: TestStack): Promise<Counts> {
 }
 
 /** What libpq reads. pg_prove takes a URL as `--dbname`, but none with an `=` in it. */
-function connectionEnvironment(databaseUrl: string): Record<string, string> {
+export function connectionEnvironment(databaseUrl: string): Record<string, string> {
   const { hostname, port, username, password, pathname } = new URL(databaseUrl);
   return {
     PGHOST: hostname,

@@ -12,6 +12,7 @@ import { checkImportMaps } from "./import_maps.ts";
 import { checkLayers } from "./layers.ts";
 import { checkLocks } from "./locks.ts";
 import { checkMutantsPage } from "./mutants.ts";
+import { checkMutationPage } from "./mutation.ts";
 import { checkPerformance } from "./performance.ts";
 import type { Report } from "./report.ts";
 import { checkSource } from "./source.ts";
@@ -25,6 +26,7 @@ export async function runChecks(report: Report, options: { fix: boolean }): Prom
   await checkDeadExports(report);
   await checkContract(report, options);
   await checkMutantsPage(report, options);
+  await checkMutationPage(report, options);
   await checkDocs(report);
   await checkPerformance(report, options);
   // Among other things its stack does not start without every function.

@@ -58,6 +58,18 @@ Deno.test("a probe that succeeds closes the circuit", async () => {
   assertEquals(decided, times(10, "entry"));
 });
 
+Deno.test("ten failures after a probe that succeeded are worth another probe", async () => {
+  const { probes, decided, fail } = breaker();
+  const first = fail(10);
+  probes[0]?.(WELL);
+  await Promise.all(first);
+  const second = fail(10);
+  assertEquals(probes.length, 2);
+  probes[1]?.(DOWN);
+  assertEquals((await Promise.all(second)).at(-1), true);
+  assertEquals(decided, [...times(10, "entry"), ...times(10, "service")]);
+});
+
 Deno.test("a success during the probe closes the circuit, whatever the probe says", async () => {
   const { made, probes, decided, fail } = breaker();
   const failing = fail(10);

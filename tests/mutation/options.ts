@@ -1,0 +1,57 @@
+/** The command line. @module */
+
+import { parseArgs } from "node:util";
+
+export interface Options {
+  /** Mutate the core's TypeScript. */
+  core: boolean;
+  /** Mutate the functions of the database. */
+  sql: boolean;
+  /** Only what is in files that match, relative to the project's root. */
+  files: string | null;
+  /** Mutants of each kind, at most; null: all. */
+  sample: number | null;
+  seed: number;
+  /** Record the results, and write the page. */
+  write: boolean;
+}
+
+export const USAGE =
+  "Usage: npm run mutate -- [--core|--sql] [--files GLOB] [--sample N] [--seed S] [--write]";
+
+/** @throws {RangeError} for an option that is unknown or no whole number. */
+export function readOptions(args: string[]): Options {
+  const { core = false, sql = false, files, sample, seed, write = false } = parse(args);
+  return {
+    core: core || !sql,
+    sql: sql || !core,
+    files: files ?? null,
+    sample: toNumber("sample", sample),
+    seed: toNumber("seed", seed) ?? 1,
+    write,
+  };
+}
+
+function parse(args: string[]) {
+  try {
+    return parseArgs({
+      args,
+      options: {
+        core: { type: "boolean" },
+        sql: { type: "boolean" },
+        files: { type: "string" },
+        sample: { type: "string" },
+        seed: { type: "string" },
+        write: { type: "boolean" },
+      },
+    }).values;
+  } catch (error) {
+    throw new RangeError(error instanceof Error ? error.message : "Cannot read the options");
+  }
+}
+
+function toNumber(name: string, text: string | undefined): number | null {
+  if (text === undefined) return null;
+  if (!/^\d+$/.test(text)) throw new RangeError(`Cannot read "--${name} ${text}": no whole number`);
+  return Number(text);
+}

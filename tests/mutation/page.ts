@@ -1,0 +1,75 @@
+/** docs/mutation-testing.md: what mutation testing does here, and what it has shown. Written by `--write`. @module */
+
+import { format } from "../../tools/format.ts";
+import { type Part, type Reasons, type Results, scoreOf } from "./results.ts";
+
+export const PAGE = new URL("../../docs/mutation-testing.md", import.meta.url);
+
+const INTRODUCTION =
+  `<!-- Written by \`npm run mutate -- --write\` from tests/mutation/results.json and reasons.json. Do not edit. -->
+
+# Mutation testing
+
+A tool makes small changes to the product, mutants, and the suites are run on each until one fails. A mutant that no suite
+notices is a survivor: a test is missing, or the change makes no difference, and then it says why below.
+
+\`\`\`sh
+npm run mutate -- --sample 100 --seed 7                   # 100 mutants of each kind; the same seed draws the same
+npm run mutate -- --core --files "**/core/cleanup/*.ts"   # all mutants of these files
+npm run mutate -- --sql --sample 100 --seed 7 --write     # records the results, and writes this page
+\`\`\`
+
+A run ends with an error when fewer than nine of ten were noticed. It prints every survivor. Leave the files alone while it
+runs: suites read them, and a suite that fails for another reason would count.
+
+- **The core** (\`core/\` in TypeScript) is mutated by [Stryker](https://stryker-mutator.io)'s instrumenter, with all of its
+  mutators. Each mutant meets the unit tests that reach it, nearest first, then the compiler, then 40 runs of the simulation.
+- **The SQL** (the bodies of all functions) is mutated by a tool of our own: comparisons turned and moved by one, operands
+  and whole conditions removed, \`for update\` and \`skip locked\` removed, statements removed, constants and signs changed,
+  defaults of \`coalesce\` dropped. Each mutant meets pgTAP, the tests of races, then 40 runs of the simulation. What
+  PostgreSQL or plpgsql_check refuses is no program and does not count.
+
+The integration, chaos and restart suites are not run on mutants: they take too long, so what only they would notice is
+among the survivors. Why it is done this way: decision [0023](decisions/0023-mutants-by-tools.md).
+`;
+
+export async function mutationPage(results: Results, reasons: Reasons): Promise<string> {
+  const sections = [
+    INTRODUCTION,
+    section("The core", results.core, reasons),
+    section("The SQL", results.sql, reasons),
+  ];
+  return await format(sections.join("\n\n"), "md");
+}
+
+function section(title: string, part: Part | null, reasons: Reasons): string {
+  if (part === null) return `## ${title}\n\nNothing is recorded.`;
+  const { seed, total, tried, invalid, caughtBy, survivors } = part;
+  const valid = tried - invalid;
+  const suites = Object.entries(caughtBy).map(([suite, count]) => `${suite} ${count}`).join(", ");
+  const refused = invalid === 0 ? "" : ` ${invalid} of those drawn were no programs.`;
+  return `## ${title}
+
+Of ${total} mutants ${tried} were drawn with seed ${seed}.${refused} **${
+    valid - survivors.length
+  } of ${valid} were noticed
+(${percent(scoreOf(part))}):** ${suites}. ${survivors.length} survived.
+
+${survivors.map((survivor) => entry(survivor, reasons)).join("\n")}`;
+}
+
+function entry({ key, file, line, change }: Part["survivors"][number], reasons: Reasons): string {
+  const reason = reasons[key] ?? "No reason is known: a test is missing.";
+  return `- [${file.split("/").slice(-2).join("/")}](../${file}), line ${line}: ${
+    code(change)
+  }. ${reason}`;
+}
+
+/** Code that may have backticks in it. */
+function code(text: string): string {
+  return text.includes("`") ? `\`\` ${text} \`\`` : `\`${text}\``;
+}
+
+function percent(share: number): string {
+  return `${Math.floor(share * 100)} %`;
+}

@@ -1,0 +1,65 @@
+/** What the last recorded run has shown: results.json beside this file, and why survivors are left alone: reasons.json. @module */
+
+import { z } from "zod";
+import type { Tried } from "./mutant.ts";
+
+const RESULTS = new URL("./results.json", import.meta.url);
+const REASONS = new URL("./reasons.json", import.meta.url);
+
+const part = z.object({
+  seed: z.int(),
+  /** How many mutants there were to draw from, and how many were drawn. */
+  total: z.int(),
+  tried: z.int(),
+  /** Drawn, but no program: they do not count. */
+  invalid: z.int(),
+  /** How many each suite was the first to notice. */
+  caughtBy: z.record(z.string(), z.int()),
+  survivors: z.array(
+    z.object({ key: z.string(), file: z.string(), line: z.int(), change: z.string() }),
+  ),
+});
+const resultsSchema = z.object({ core: part.nullable(), sql: part.nullable() });
+
+export type Part = z.infer<typeof part>;
+export type Results = z.infer<typeof resultsSchema>;
+/** By the key of a mutant: why its survival is no gap. */
+export type Reasons = Readonly<Record<string, string>>;
+
+export function summarize({ total, verdicts }: Tried, seed: number): Part {
+  const caughtBy: Record<string, number> = {};
+  for (const { caughtBy: suite } of verdicts) {
+    if (suite !== null && suite !== "invalid") caughtBy[suite] = (caughtBy[suite] ?? 0) + 1;
+  }
+  return {
+    seed,
+    total,
+    tried: verdicts.length,
+    invalid: verdicts.filter(({ caughtBy: suite }) => suite === "invalid").length,
+    caughtBy,
+    survivors: verdicts.filter(({ caughtBy: suite }) => suite === null).map(({ mutant }) => ({
+      key: mutant.key,
+      file: mutant.file,
+      line: mutant.line,
+      change: mutant.key.slice(mutant.file.length + 2),
+    })),
+  };
+}
+
+/** Caught, of those that are programs; from 0 to 1. */
+export function scoreOf({ tried, invalid, survivors }: Part): number {
+  const valid = tried - invalid;
+  return valid === 0 ? 1 : (valid - survivors.length) / valid;
+}
+
+export async function loadResults(): Promise<Results> {
+  return resultsSchema.parse(JSON.parse(await Deno.readTextFile(RESULTS)));
+}
+
+export async function saveResults(results: Results): Promise<void> {
+  await Deno.writeTextFile(RESULTS, `${JSON.stringify(results, null, 2)}\n`);
+}
+
+export async function loadReasons(): Promise<Reasons> {
+  return z.record(z.string(), z.string()).parse(JSON.parse(await Deno.readTextFile(REASONS)));
+}

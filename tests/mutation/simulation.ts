@@ -1,0 +1,38 @@
+/** The simulation as a suite for mutants: the same few runs on each. @module */
+
+import { ORIGINAL, startThread, type Variant } from "../simulation/bench.ts";
+import { startCluster } from "../simulation/cluster.ts";
+import { DEFAULT_COMMANDS } from "../simulation/search.ts";
+import { runSeedOf } from "../simulation/simulate.ts";
+import { cleanedUp } from "./interrupted.ts";
+
+const RUNS = 40;
+
+/** Whether the simulation finds anything wrong in a variant of the product. */
+export type Notices = (variant: Variant) => Promise<boolean>;
+
+/** @throws {Error} when the simulation fails without a mutant. */
+export async function withSimulation<T>(use: (notices: Notices) => Promise<T>): Promise<T> {
+  const cluster = await startCluster();
+
+  async function notices(variant: Variant): Promise<boolean> {
+    const thread = await startThread(cluster, variant);
+    try {
+      for (let i = 0; i < RUNS; i++) {
+        const { violations } = await thread.run(runSeedOf(1, i), DEFAULT_COMMANDS);
+        if (violations.length > 0) return true;
+      }
+      return false;
+    } catch {
+      // It broke where the simulation expects that nothing can.
+      return true;
+    } finally {
+      thread.close();
+    }
+  }
+
+  return await cleanedUp(async () => {
+    if (await notices(ORIGINAL)) throw new Error("Cannot judge mutants: the simulation fails");
+    return await use(notices);
+  }, () => cluster.stop());
+}
