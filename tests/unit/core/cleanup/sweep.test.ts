@@ -58,16 +58,19 @@ Deno.test("sweep() claims little more than it works on, however much is due", as
   const world = new World({ latencyMs: 100, storeLatencyMs: 20, settings: { concurrency: 4 } });
   world.expired(640);
   let mostAhead = 0;
+  let mostQueued = 0;
   const { claimDeletions } = world.store;
   world.store.claimDeletions = async (...args) => {
     const claimed = await claimDeletions.apply(world.store, args);
     mostAhead = Math.max(mostAhead, world.left().leased);
+    mostQueued = Math.max(mostQueued, world.left().queued);
     return claimed;
   };
   await world.run(world.sweep({ timeBudgetMs: 1_000_000 }));
   assertEquals(world.left(), NOTHING_LEFT);
   // At 20 a second: what is worked on, less than a claim that waits, and the next claim.
   assertLess(mostAhead, 250);
+  assertLess(mostQueued, 250);
 });
 
 Deno.test("sweep() keeps its slots busy when sessions take very different times", async () => {
@@ -101,6 +104,29 @@ for (const limit of [1, 5, 16, 100, 150, 600]) {
     });
   });
 }
+
+Deno.test("sweep() says that the limit ended it when the rest had been queued before", async () => {
+  const world = new World({ settings: { deletionGraceMs: DAY } });
+  world.expired(25);
+  await world.run(world.sweep());
+  await world.clock.advance(DAY);
+  const report = await world.run(world.sweep({ limit: 10 }));
+  assertEquals([report.stopReason, report.deleted, report.remaining], ["limit", 10, 15]);
+});
+
+Deno.test("sweep() goes on when others claimed what it queued and more is due", async () => {
+  const world = new World({ latencyMs: 100, settings: { concurrency: 1 } });
+  world.expired(20);
+  const { claimDeletions } = world.store;
+  world.store.claimDeletions = (...args) => {
+    world.store.claimDeletions = claimDeletions;
+    for (const entry of world.store.queue.values()) entry.nextAttemptAt += DAY;
+    return claimDeletions.apply(world.store, args);
+  };
+  const report = await world.run(world.sweep());
+  assertEquals([report.stopReason, report.deleted], ["empty", 12]);
+  assertEquals(world.left().queued, 8);
+});
 
 Deno.test("sweep() takes the project's max_per_run when no limit is given", async () => {
   const world = new World({ settings: { maxPerRun: 10 } });
