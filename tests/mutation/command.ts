@@ -3,34 +3,61 @@
 import { ROOT } from "../../local/paths.ts";
 import { interrupted } from "./interrupted.ts";
 
-/** Far beyond what the suites need: a mutant that goes round in circles is caught by it. */
+/** Far beyond what a suite needs: a mutant that goes round in circles is caught by it. */
 const LIMIT_MS = 240_000;
 
 export interface Run {
   args: string[];
   env?: Record<string, string>;
   cwd?: string;
+  /** Default: four minutes. */
+  limitMs?: number;
 }
 
-/** True when it succeeded, within the time. */
+/** A suite did not end. That counts as noticed, but is told apart: the machine may have been busy. */
+export class OutOfTime extends Error {}
+
+/**
+ * True when it succeeded.
+ *
+ * @throws {OutOfTime}
+ */
 export async function succeeds(program: string, run: Run): Promise<boolean> {
   return (await outputOf(program, run)).success;
 }
 
-/** What it printed, to say why something failed that should not have. */
+/**
+ * What it printed, to say why something failed that should not have.
+ *
+ * @throws {OutOfTime}
+ */
 export async function outputOf(
   program: string,
-  { args, env = {}, cwd = ROOT }: Run,
+  { args, env = {}, cwd = ROOT, limitMs = LIMIT_MS }: Run,
 ): Promise<{ success: boolean; text: string }> {
+  const limit = AbortSignal.timeout(limitMs);
   const { success, stdout, stderr } = await new Deno.Command(program, {
     args,
     cwd,
     env: { NO_COLOR: "1", ...env },
     stdin: "null",
-    signal: AbortSignal.any([AbortSignal.timeout(LIMIT_MS), interrupted]),
+    signal: AbortSignal.any([limit, interrupted]),
   }).output();
+  if (!success && limit.aborted) throw new OutOfTime(`Cannot wait for ${program} any longer`);
   const decoder = new TextDecoder();
   return { success, text: decoder.decode(stdout) + decoder.decode(stderr) };
+}
+
+/** The suite that notices first, or `time` when one does not end. */
+export async function suiteOrTime(
+  firstToNotice: () => Promise<string | null>,
+): Promise<string | null> {
+  try {
+    return await firstToNotice();
+  } catch (error) {
+    if (error instanceof OutOfTime) return "time";
+    throw error;
+  }
 }
 
 /** Runs Deno tests until one fails. Types are checked by a suite of its own. */

@@ -5,52 +5,90 @@
  */
 
 import { tryCore } from "./core/try_core.ts";
-import type { Tried, Verdict } from "./mutant.ts";
+import type { Verdict } from "./mutant.ts";
 import { type Options, readOptions, USAGE } from "./options.ts";
 import { mutationPage, PAGE } from "./page.ts";
-import { loadReasons, loadResults, type Part, saveResults, scoreOf, summarize } from "./results.ts";
+import {
+  loadReasons,
+  loadResults,
+  type Part,
+  type Reasons,
+  type Results,
+  saveResults,
+  scoreOf,
+  summarize,
+  withTriedAgain,
+} from "./results.ts";
 import { trySql } from "./sql/try_sql.ts";
 
 /** What has to be noticed, of each kind. */
 const GOAL = 0.9;
 
+const KINDS = [["core", tryCore], ["sql", trySql]] as const;
+type Attempt = (typeof KINDS)[number][1];
+
 /** True when enough were noticed. */
 async function main(options: Options): Promise<boolean> {
-  const parts: Partial<Record<"core" | "sql", Part>> = {};
-  for (const [kind, attempt] of [["core", tryCore], ["sql", trySql]] as const) {
+  const [recorded, reasons] = [await loadResults(), await loadReasons()];
+  const parts: Partial<Results> = {};
+  for (const [kind, attempt] of KINDS) {
     if (!options[kind]) continue;
-    console.log(`\n── ${kind}, seed ${options.seed} ──`);
-    parts[kind] = await run(kind, attempt, options);
+    const part = options.again
+      ? await runAgain(attempt, { kind, recorded: recorded[kind], reasons })
+      : await run(attempt, { kind, options });
+    if (part !== null) parts[kind] = part;
   }
   if (options.write) {
+    // Another run may have recorded the other kind meanwhile.
     const results = { ...await loadResults(), ...parts };
     await saveResults(results);
-    await Deno.writeTextFile(PAGE, await mutationPage(results, await loadReasons()));
+    await Deno.writeTextFile(PAGE, await mutationPage(results, reasons));
   }
-  return Object.values(parts).every((part) => scoreOf(part) >= GOAL);
+  return Object.values(parts).every((part) => part === null || scoreOf(part) >= GOAL);
 }
 
 async function run(
-  kind: "core" | "sql",
-  attempt: (options: Options, onVerdict: (verdict: Verdict) => void) => Promise<Tried>,
-  options: Options,
+  attempt: Attempt,
+  { kind, options }: { kind: string; options: Options },
 ): Promise<Part> {
-  const part = summarize(await attempt(options, show), options.seed);
+  const { files, sample, seed } = options;
+  console.log(`\n── ${kind}, seed ${seed} ──`);
+  const part = summarize(await attempt({ files, sample, seed, keys: null }, show), seed);
+  print(kind, part);
+  console.log(`the same ones: npm run mutate -- ${commandOf(kind, options)}`);
+  return part;
+}
+
+/** Null when nothing is recorded. */
+async function runAgain(
+  attempt: Attempt,
+  { kind, recorded, reasons }: { kind: string; recorded: Part | null; reasons: Reasons },
+): Promise<Part | null> {
+  if (recorded === null) return null;
+  const { seed, survivors } = recorded;
+  const open = survivors.map(({ key }) => key).filter((key) => !(key in reasons));
+  if (open.length === 0) return recorded;
+  console.log(`\n── ${kind}, survivors of seed ${seed} ──`);
+  const selection = { files: null, sample: null, seed, keys: new Set(open) };
+  const part = withTriedAgain(recorded, await attempt(selection, show));
+  print(kind, part);
+  return part;
+}
+
+function print(kind: string, part: Part): void {
   const valid = part.tried - part.invalid;
   console.log(
     `${kind}: mutants ${part.total}, tried ${part.tried}, no programs ${part.invalid}, ` +
       `noticed ${valid - part.survivors.length} of ${valid}; ${JSON.stringify(part.caughtBy)}`,
   );
   for (const { key, line } of part.survivors) console.log(`survivor, line ${line}: ${key}`);
-  console.log(`again: npm run mutate -- ${commandOf(kind, options)}`);
-  return part;
 }
 
 function show({ mutant, caughtBy }: Verdict): void {
   console.log(`${caughtBy ?? "SURVIVES"}, line ${mutant.line}: ${mutant.key}`);
 }
 
-function commandOf(kind: "core" | "sql", { files, sample, seed }: Options): string {
+function commandOf(kind: string, { files, sample, seed }: Options): string {
   return [
     `--${kind}`,
     ...(files === null ? [] : [`--files '${files}'`]),

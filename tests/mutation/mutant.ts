@@ -2,7 +2,6 @@
 
 import { globToRegExp } from "@std/path/mod.js";
 import { Random } from "../simulation/random.ts";
-import type { Options } from "./options.ts";
 
 /** A stretch of a text and what it becomes. */
 export interface Edit {
@@ -30,6 +29,17 @@ export interface Verdict {
   mutant: Mutant;
   /** The suite that noticed; null when none did; `invalid` is no program any more, and does not count. */
   caughtBy: string | null;
+}
+
+/** Which mutants are tried. */
+export interface Selection {
+  /** Of files that match, relative to the project's root; null: of all. */
+  files: string | null;
+  /** So many of those at most; null: all. */
+  sample: number | null;
+  seed: number;
+  /** Just these instead; null: whatever is drawn. */
+  keys: ReadonlySet<string> | null;
 }
 
 export interface Tried {
@@ -61,22 +71,31 @@ export function nameMutants(
   });
 }
 
-/** The mutants that are tried: those of the files, and of them a sample that depends on the seed alone. */
+/**
+ * The mutants that are tried: those with the keys, or a sample that depends on the seed alone, in the order of the files.
+ *
+ * @returns with how many there were to draw from.
+ * @throws {Error} when a key is no mutant's: the code has changed.
+ */
 export function choose(
   mutants: readonly Mutant[],
-  { files, sample, seed }: Pick<Options, "files" | "sample" | "seed">,
-): Mutant[] {
+  { files, sample, seed, keys }: Selection,
+): { total: number; chosen: ReadonlySet<Mutant> } {
   const pattern = files === null ? null : globToRegExp(files);
   const wanted = mutants.filter(({ file }) => pattern === null || pattern.test(file));
-  if (sample === null || wanted.length <= sample) return wanted;
-  const random = new Random(seed);
+  if (keys !== null) {
+    const chosen = new Set(wanted.filter(({ key }) => keys.has(key)));
+    if (chosen.size === keys.size) return { total: wanted.length, chosen };
+    throw new Error("Cannot find all of the recorded mutants: the code has changed since");
+  }
   const left = [...wanted];
   const drawn = new Set<Mutant>();
-  while (drawn.size < sample) {
+  const random = new Random(seed);
+  while (left.length > 0 && (sample === null || drawn.size < sample)) {
     const [mutant] = left.splice(random.below(left.length), 1);
     if (mutant !== undefined) drawn.add(mutant);
   }
-  return wanted.filter((mutant) => drawn.has(mutant));
+  return { total: wanted.length, chosen: new Set(wanted.filter((mutant) => drawn.has(mutant))) };
 }
 
 /** For people: the beginning of a text, without its line breaks. */

@@ -12,22 +12,31 @@ export interface Options {
   /** Mutants of each kind, at most; null: all. */
   sample: number | null;
   seed: number;
+  /** Only the survivors of the recorded run that have no reason: to see what new tests notice. */
+  again: boolean;
   /** Record the results, and write the page. */
   write: boolean;
 }
 
 export const USAGE =
-  "Usage: npm run mutate -- [--core|--sql] [--files GLOB] [--sample N] [--seed S] [--write]";
+  "Usage: npm run mutate -- [--core|--sql] [--files GLOB] [--sample N] [--seed S] [--write]\n" +
+  "       npm run mutate -- [--core|--sql] --again [--write]";
 
-/** @throws {RangeError} for an option that is unknown or no whole number. */
+/** @throws {RangeError} for an option that is unknown, no whole number, or without a meaning beside another. */
 export function readOptions(args: string[]): Options {
-  const { core = false, sql = false, files, sample, seed, write = false } = parse(args);
+  const { core = false, sql = false, files, sample, seed, again = false, write = false } = parse(
+    args,
+  );
+  if (again && [files, sample, seed].some((option) => option !== undefined)) {
+    throw new RangeError("Cannot draw mutants: --again takes those of the recorded run");
+  }
   return {
     core: core || !sql,
     sql: sql || !core,
     files: files ?? null,
     sample: toNumber("sample", sample),
     seed: toNumber("seed", seed) ?? 1,
+    again,
     write,
   };
 }
@@ -42,6 +51,7 @@ function parse(args: string[]) {
         files: { type: "string" },
         sample: { type: "string" },
         seed: { type: "string" },
+        again: { type: "boolean" },
         write: { type: "boolean" },
       },
     }).values;

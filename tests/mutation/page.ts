@@ -17,20 +17,24 @@ notices is a survivor: a test is missing, or the change makes no difference, and
 npm run mutate -- --sample 100 --seed 7                   # 100 mutants of each kind; the same seed draws the same
 npm run mutate -- --core --files "**/core/cleanup/*.ts"   # all mutants of these files
 npm run mutate -- --sql --sample 100 --seed 7 --write     # records the results, and writes this page
+npm run mutate -- --again --write                         # after new tests: the recorded survivors without a reason
 \`\`\`
 
-A run ends with an error when fewer than nine of ten were noticed. It prints every survivor. Leave the files alone while it
-runs: suites read them, and a suite that fails for another reason would count.
+A run takes an hour or two, ends with an error when fewer than nine of ten were noticed, and prints every survivor. For each
+of them write a test, or a reason in tests/mutation/reasons.json if the change makes no difference. Leave the files alone
+while it runs, or run it in a worktree of its own: suites read them, and a suite that fails for another reason would count.
+What does not end counts as noticed, as \`time\`.
 
 - **The core** (\`core/\` in TypeScript) is mutated by [Stryker](https://stryker-mutator.io)'s instrumenter, with all of its
-  mutators. Each mutant meets the unit tests that reach it, nearest first, then the compiler, then 40 runs of the simulation.
+  mutators. Each mutant meets the unit tests that reach it, nearest first, then the compiler, 40 runs of the simulation, and the integration suite.
 - **The SQL** (the bodies of all functions) is mutated by a tool of our own: comparisons turned and moved by one, operands
   and whole conditions removed, \`for update\` and \`skip locked\` removed, statements removed, constants and signs changed,
-  defaults of \`coalesce\` dropped. Each mutant meets pgTAP, the tests of races, then 40 runs of the simulation. What
-  PostgreSQL or plpgsql_check refuses is no program and does not count.
+  defaults of \`coalesce\` dropped. Each mutant meets pgTAP, the tests of races, 40 runs of the simulation, and the integration suite. What PostgreSQL or
+  plpgsql_check refuses is no program and does not count.
 
-The integration, chaos and restart suites are not run on mutants: they take too long, so what only they would notice is
-among the survivors. Why it is done this way: decision [0023](decisions/0023-mutants-by-tools.md).
+The integration suite has to fail twice. The chaos and restart suites are not run on mutants: they take too long, so what
+only they would notice is among the survivors. Why it is done this way: decision
+[0023](decisions/0023-mutants-by-tools.md).
 `;
 
 export async function mutationPage(results: Results, reasons: Reasons): Promise<string> {

@@ -1,7 +1,7 @@
 /** What the last recorded run has shown: results.json beside this file, and why survivors are left alone: reasons.json. @module */
 
 import { z } from "zod";
-import type { Tried } from "./mutant.ts";
+import type { Tried, Verdict } from "./mutant.ts";
 
 const RESULTS = new URL("./results.json", import.meta.url);
 const REASONS = new URL("./reasons.json", import.meta.url);
@@ -27,23 +27,41 @@ export type Results = z.infer<typeof resultsSchema>;
 export type Reasons = Readonly<Record<string, string>>;
 
 export function summarize({ total, verdicts }: Tried, seed: number): Part {
-  const caughtBy: Record<string, number> = {};
-  for (const { caughtBy: suite } of verdicts) {
-    if (suite !== null && suite !== "invalid") caughtBy[suite] = (caughtBy[suite] ?? 0) + 1;
-  }
   return {
     seed,
     total,
     tried: verdicts.length,
-    invalid: verdicts.filter(({ caughtBy: suite }) => suite === "invalid").length,
-    caughtBy,
-    survivors: verdicts.filter(({ caughtBy: suite }) => suite === null).map(({ mutant }) => ({
+    invalid: verdicts.filter(({ caughtBy }) => caughtBy === "invalid").length,
+    caughtBy: countSuites(verdicts, {}),
+    survivors: verdicts.filter(({ caughtBy }) => caughtBy === null).map(({ mutant }) => ({
       key: mutant.key,
       file: mutant.file,
       line: mutant.line,
       change: mutant.key.slice(mutant.file.length + 2),
     })),
   };
+}
+
+/** What is recorded, after some of its survivors were tried once more. */
+export function withTriedAgain(recorded: Part, { verdicts }: Tried): Part {
+  const noticed = verdicts.filter(({ caughtBy }) => caughtBy !== null);
+  const keys = new Set(noticed.map(({ mutant }) => mutant.key));
+  return {
+    ...recorded,
+    caughtBy: countSuites(noticed, recorded.caughtBy),
+    survivors: recorded.survivors.filter(({ key }) => !keys.has(key)),
+  };
+}
+
+function countSuites(
+  verdicts: readonly Verdict[],
+  before: Readonly<Record<string, number>>,
+): Record<string, number> {
+  const counts = { ...before };
+  for (const { caughtBy } of verdicts) {
+    if (caughtBy !== null && caughtBy !== "invalid") counts[caughtBy] = (counts[caughtBy] ?? 0) + 1;
+  }
+  return counts;
 }
 
 /** Caught, of those that are programs; from 0 to 1. */

@@ -1,14 +1,15 @@
 /**
- * Tries the mutants of the core: the unit tests that reach them, nearest first, then the compiler, then the simulation.
+ * Tries the mutants of the core: the unit tests that reach them, nearest first, then the compiler, the simulation, and the
+ * integration suite.
  *
  * @module
  */
 
 import { basename, dirname, join } from "@std/path/mod.js";
-import { denoTests, outputOf, succeeds } from "../command.ts";
+import { denoTests, outputOf, succeeds, suiteOrTime } from "../command.ts";
+import { integrationSuite, type Product } from "../integration.ts";
 import { cleanedUp } from "../interrupted.ts";
-import { choose, type Tried, type Verdict } from "../mutant.ts";
-import type { Options } from "../options.ts";
+import { choose, type Selection, type Tried, type Verdict } from "../mutant.ts";
 import { type Notices, withSimulation } from "../simulation.ts";
 import { SWITCH } from "./instrument.ts";
 import {
@@ -25,37 +26,37 @@ const IMPORTS_CODE = /from "[^"]*supabase\/functions\//;
 const RECORDER = "tests/mutation/core/record_coverage.ts";
 
 export async function tryCore(
-  options: Options,
+  selection: Selection,
   onVerdict: (verdict: Verdict) => void,
 ): Promise<Tried> {
   const folder = await Deno.makeTempDir({ prefix: "acontext-mutation-" });
   return await cleanedUp(
-    () => tryAll(folder, options, onVerdict),
+    () => tryAll(folder, selection, onVerdict),
     () => Deno.remove(folder, { recursive: true }),
   );
 }
 
 async function tryAll(
   folder: string,
-  options: Options,
+  selection: Selection,
   onVerdict: (verdict: Verdict) => void,
 ): Promise<Tried> {
   const workspace = await makeWorkspace(folder);
-  const all = workspace.mutants.map(({ mutant }) => mutant);
-  const chosen = new Set(choose(all, options));
+  const { total, chosen } = choose(workspace.mutants.map(({ mutant }) => mutant), selection);
   if (!await compiles(workspace.plain, [...workspace.sources.keys()])) {
     throw new Error("Cannot judge mutants: the core does not compile");
   }
   const reached = await measureCoverage(workspace, join(folder, "coverage.json"));
   return await withSimulation(async (simulationNotices) => {
+    const suites = { workspace, simulationNotices, integrationNotices: integrationSuite() };
     const verdicts: Verdict[] = [];
     for (const one of workspace.mutants.filter(({ mutant }) => chosen.has(mutant))) {
       const tests = [...reached].filter(([, ids]) => ids.has(one.id)).map(([path]) => path);
-      const caughtBy = await firstToNotice({ workspace, simulationNotices }, one, tests);
+      const caughtBy = await suiteOrTime(() => firstToNotice(suites, one, tests));
       verdicts.push({ mutant: one.mutant, caughtBy });
       onVerdict({ mutant: one.mutant, caughtBy });
     }
-    return { total: choose(all, { ...options, sample: null }).length, verdicts };
+    return { total, verdicts };
   });
 }
 
@@ -90,8 +91,14 @@ async function measureCoverage(
   return reached;
 }
 
+interface Suites {
+  workspace: Workspace;
+  simulationNotices: Notices;
+  integrationNotices: (product: Product) => Promise<boolean>;
+}
+
 async function firstToNotice(
-  { workspace, simulationNotices }: { workspace: Workspace; simulationNotices: Notices },
+  { workspace, simulationNotices, integrationNotices }: Suites,
   { id, mutant }: CoreMutant,
   tests: readonly string[],
 ): Promise<string | null> {
@@ -105,7 +112,9 @@ async function firstToNotice(
     if (!await compiles(workspace.plain, [mutant.file])) return "types";
     const folder = join(dirname(workspace.plain), `mutant_${id}`);
     await copyFunctions(workspace, folder);
-    return await simulationNotices({ folder, patches: [] }) ? "simulation" : null;
+    if (await simulationNotices({ folder, patches: [] })) return "simulation";
+    const product = { projectDir: workspace.plain, patches: [] };
+    return await integrationNotices(product) ? "integration" : null;
   });
 }
 

@@ -1,5 +1,6 @@
 /**
- * Tries the mutants of the SQL: in a database where the function is replaced, pgTAP, the tests of races, and the simulation.
+ * Tries the mutants of the SQL, in a database where the function is replaced: pgTAP, the tests of races, the simulation, and
+ * the integration suite.
  *
  * @module
  */
@@ -11,9 +12,9 @@ import { ROOT } from "../../../local/paths.ts";
 import { resetDatabase } from "../../integration/support/database.ts";
 import { connectionEnvironment, installPgTap } from "../../support/suites.ts";
 import { type TestStack, withTestStack } from "../../support/test_stack.ts";
-import { denoTests, outputOf } from "../command.ts";
-import { choose, type Mutant, type Tried, type Verdict } from "../mutant.ts";
-import type { Options } from "../options.ts";
+import { denoTests, outputOf, suiteOrTime } from "../command.ts";
+import { integrationSuite, type Product } from "../integration.ts";
+import { choose, type Mutant, type Selection, type Tried, type Verdict } from "../mutant.ts";
 import { type Notices, withSimulation } from "../simulation.ts";
 import { mutated, readFunctions, type SqlFunction } from "./functions.ts";
 
@@ -25,7 +26,7 @@ const STATEMENT_LIMIT = "-c statement_timeout=30s -c lock_timeout=20s";
 
 /** @throws {Error} without Debian's PostgreSQL, or when a suite fails on what was not changed. */
 export async function trySql(
-  options: Options,
+  selection: Selection,
   onVerdict: (verdict: Verdict) => void,
 ): Promise<Tried> {
   const problem = await debianProblem();
@@ -37,8 +38,10 @@ export async function trySql(
         await installPgTap(stack);
         const sql = postgres(stack.adminDatabaseUrl, { max: 1, onnotice: () => {} });
         try {
-          const bench = { sql, stack, simulationNotices, tests: await readTests() };
-          return await tryAll(bench, options, onVerdict);
+          const integrationNotices = integrationSuite();
+          const tests = await readTests();
+          const bench = { sql, stack, simulationNotices, integrationNotices, tests };
+          return await tryAll(bench, selection, onVerdict);
         } finally {
           await sql.end();
         }
@@ -48,12 +51,11 @@ export async function trySql(
 
 async function tryAll(
   bench: Bench,
-  options: Options,
+  selection: Selection,
   onVerdict: (verdict: Verdict) => void,
 ): Promise<Tried> {
   const functions = await readFunctions(bench.sql);
-  const all = functions.flatMap(({ mutants }) => mutants);
-  const chosen = new Set(choose(all, options));
+  const { total, chosen } = choose(functions.flatMap(({ mutants }) => mutants), selection);
   await expectGood(bench);
   const verdicts: Verdict[] = [];
   for (const fn of functions) {
@@ -65,13 +67,14 @@ async function tryAll(
   }
   // Nothing that was left behind has failed the others.
   await expectGood(bench);
-  return { total: choose(all, { ...options, sample: null }).length, verdicts };
+  return { total, verdicts };
 }
 
 interface Bench {
   sql: postgres.Sql;
   stack: TestStack;
   simulationNotices: Notices;
+  integrationNotices: (product: Product) => Promise<boolean>;
   /** The text of each pgTAP file by its path. */
   tests: Map<string, string>;
 }
@@ -108,7 +111,7 @@ async function tryMutant(bench: Bench, fn: SqlFunction, mutant: Mutant): Promise
   }
   try {
     if (!await isProgram(bench, fn)) return "invalid";
-    return await firstToNotice(bench, fn, changed);
+    return await suiteOrTime(() => firstToNotice(bench, fn, changed));
   } finally {
     await bench.sql.unsafe(fn.definition);
   }
@@ -141,7 +144,9 @@ async function firstToNotice(
     if (paths.length > 0 && !(await pgTap(bench, paths)).success) return "pgtap";
   }
   if (!await races(bench)) return "races";
-  return await bench.simulationNotices({ folder: null, patches: [changed] }) ? "simulation" : null;
+  const patches = [changed];
+  if (await bench.simulationNotices({ folder: null, patches })) return "simulation";
+  return await bench.integrationNotices({ projectDir: ROOT, patches }) ? "integration" : null;
 }
 
 function races({ stack }: Bench): Promise<boolean> {

@@ -1,9 +1,17 @@
-import { assertEquals, assertThrows } from "@std/assert/mod.js";
-import { instrument } from "../../mutation/core/instrument.ts";
-import { choose, type Mutant, nameMutants } from "../../mutation/mutant.ts";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert/mod.js";
+import { join } from "@std/path/mod.js";
+import { denoTests, OutOfTime, suiteOrTime } from "../../mutation/command.ts";
+import { instrument, SWITCH } from "../../mutation/core/instrument.ts";
+import { choose, type Mutant, nameMutants, type Selection } from "../../mutation/mutant.ts";
 import { readOptions } from "../../mutation/options.ts";
 import { mutationPage } from "../../mutation/page.ts";
-import { loadReasons, loadResults, scoreOf, summarize } from "../../mutation/results.ts";
+import {
+  loadReasons,
+  loadResults,
+  scoreOf,
+  summarize,
+  withTriedAgain,
+} from "../../mutation/results.ts";
 
 function twenty(file: string): Mutant[] {
   const text = "x\n".repeat(20);
@@ -16,7 +24,11 @@ function twenty(file: string): Mutant[] {
   return nameMutants(edits, { file, text, firstLine: 5 });
 }
 
-const NOTHING = { files: null, sample: null, seed: 1 };
+/** Those of all twenty or forty that are tried. */
+function drawn(all: readonly Mutant[], selection: Partial<Selection>): Mutant[] {
+  const nothing = { files: null, sample: null, seed: 1, keys: null };
+  return [...choose(all, { ...nothing, ...selection }).chosen];
+}
 
 Deno.test("a mutant has its line, and a key of its own that does not depend on it", () => {
   const [first, second] = twenty("a.ts");
@@ -26,7 +38,7 @@ Deno.test("a mutant has its line, and a key of its own that does not depend on i
 
 Deno.test("the same seed draws the same sample, another one another, in the order of the files", () => {
   const all = twenty("a.ts");
-  const draw = (seed: number) => choose(all, { ...NOTHING, sample: 5, seed });
+  const draw = (seed: number) => drawn(all, { sample: 5, seed });
   assertEquals(draw(1), draw(1));
   assertEquals(draw(1).length, 5);
   assertEquals(draw(1), draw(1).toSorted((a, b) => a.line - b.line));
@@ -38,13 +50,32 @@ Deno.test("the same seed draws the same sample, another one another, in the orde
 
 Deno.test("only what is in files that match is drawn, and all of it when that is less", () => {
   const all = [...twenty("core/a.ts"), ...twenty("core/sub/b.ts")];
-  const files = new Set(choose(all, { ...NOTHING, files: "**/b.ts" }).map(({ file }) => file));
+  const files = new Set(drawn(all, { files: "**/b.ts" }).map(({ file }) => file));
   assertEquals([...files], ["core/sub/b.ts"]);
-  assertEquals(choose(all, { ...NOTHING, sample: 100 }), all);
+  assertEquals(drawn(all, { sample: 100 }), all);
+});
+
+Deno.test("those that are named are chosen whatever a seed would draw, or refused when they are gone", () => {
+  const all = twenty("a.ts");
+  const key = "a.ts: x → y (letter) #7";
+  assertEquals(drawn(all, { sample: 1, keys: new Set([key]) }), all.slice(6, 7));
+  assertThrows(
+    () => drawn(all, { keys: new Set([key, "a.ts: z → y (letter)"]) }),
+    Error,
+    "changed",
+  );
 });
 
 Deno.test("options: both kinds unless one is named, and whole numbers", () => {
-  const both = { core: true, sql: true, files: null, sample: null, seed: 1, write: false };
+  const both = {
+    core: true,
+    sql: true,
+    files: null,
+    sample: null,
+    seed: 1,
+    again: false,
+    write: false,
+  };
   assertEquals(readOptions([]), both);
   assertEquals(readOptions(["--sql", "--sample", "9", "--seed", "3"]), {
     ...both,
@@ -52,6 +83,8 @@ Deno.test("options: both kinds unless one is named, and whole numbers", () => {
     sample: 9,
     seed: 3,
   });
+  assertEquals(readOptions(["--again"]), { ...both, again: true });
+  assertThrows(() => readOptions(["--again", "--seed", "3"]), RangeError);
   assertThrows(() => readOptions(["--sample", "many"]), RangeError);
   assertThrows(() => readOptions(["--unknown"]), RangeError);
 });
@@ -65,6 +98,25 @@ Deno.test("what is no program does not count", () => {
   assertEquals(part.caughtBy, { unit: 2, types: 1 });
   assertEquals(part.survivors.map(({ line }) => line), [9]);
   assertEquals(scoreOf(part), 3 / 4);
+});
+
+Deno.test("survivors that are noticed when they are tried again are added to the suite that noticed", () => {
+  const [one, two, three] = twenty("a.ts");
+  if (one === undefined || two === undefined || three === undefined) throw new Error("no mutants");
+  const verdict = (mutant: Mutant, caughtBy: string | null) => ({ mutant, caughtBy });
+  const recorded = summarize({
+    total: 20,
+    verdicts: [verdict(one, "unit"), verdict(two, null), verdict(three, null)],
+  }, 7);
+  const now = withTriedAgain(recorded, {
+    total: 20,
+    verdicts: [verdict(two, "unit"), verdict(three, null)],
+  });
+  assertEquals(now, {
+    ...recorded,
+    caughtBy: { unit: 2 },
+    survivors: recorded.survivors.filter(({ key }) => key === three.key),
+  });
 });
 
 Deno.test("the page lists each survivor with its place, the change and the reason, and says when there is none", async () => {
@@ -102,5 +154,40 @@ Deno.test("Stryker's mutants are where they say, each behind a switch of its own
   );
   for (const { id } of edits) {
     assertEquals(sources.get("a.ts")?.includes(`stryMutAct_9fa48("${id}")`), true);
+  }
+});
+
+Deno.test("a mutant of Stryker fails a test once its switch is on", async () => {
+  const text = "export function isSmall(n: number): boolean {\n  return n < 3;\n}\n";
+  const { sources, edits } = await instrument(new Map([["small.ts", text]]));
+  const folder = await Deno.makeTempDir({ prefix: "mutation-" });
+  try {
+    await Deno.writeTextFile(join(folder, "small.ts"), sources.get("small.ts") ?? "");
+    const test = join(folder, "small.test.ts");
+    await Deno.writeTextFile(
+      test,
+      `import { isSmall } from "./small.ts";
+      Deno.test("two is small, three is not", () => {
+        if (!isSmall(2) || isSmall(3)) throw new Error("wrong");
+      });`,
+    );
+    const passes = (id: string) => denoTests([test], { cwd: folder, env: { [SWITCH]: id } });
+    const boundary = edits.find(({ edit }) => edit.replacement === "n <= 3");
+    assertEquals([await passes("none"), await passes(boundary?.id ?? "none")], [true, false]);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("a suite that does not end is told apart from one that fails", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "mutation-" });
+  try {
+    const test = join(folder, "endless.test.ts");
+    await Deno.writeTextFile(test, `Deno.test("endless", () => { for (;;); });`);
+    const run = () => denoTests([test], { cwd: folder, limitMs: 1000 });
+    await assertRejects(run, OutOfTime);
+    assertEquals(await suiteOrTime(async () => await run() ? null : "unit"), "time");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
   }
 });
