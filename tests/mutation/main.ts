@@ -25,17 +25,22 @@ import { trySql } from "./sql/try_sql.ts";
 const GOAL = 0.9;
 
 const KINDS = [["core", tryCore], ["sql", trySql]] as const;
-type Attempt = (typeof KINDS)[number][1];
+type Try = (typeof KINDS)[number][1];
 
 /** True when enough were noticed. */
 async function main(options: Options): Promise<boolean> {
   const [recorded, reasons] = [await loadResults(), await loadReasons()];
   const parts: Partial<Results> = {};
-  for (const [kind, attempt] of KINDS) {
+  for (const [kind, tryMutants] of KINDS) {
     if (!options[kind]) continue;
     const part = options.again
-      ? await runAgain(attempt, { kind, recorded: recorded[kind], reasons })
-      : await run(attempt, { kind, options });
+      ? await runAgain(tryMutants, {
+        kind,
+        recorded: recorded[kind],
+        reasons,
+        quick: options.quick,
+      })
+      : await run(tryMutants, { kind, options });
     if (part !== null) parts[kind] = part;
   }
   if (options.write) {
@@ -48,12 +53,13 @@ async function main(options: Options): Promise<boolean> {
 }
 
 async function run(
-  attempt: Attempt,
+  tryMutants: Try,
   { kind, options }: { kind: string; options: Options },
 ): Promise<Part> {
-  const { files, sample, seed } = options;
+  const { files, sample, seed, quick } = options;
+  const selection = { files, sample, seed, keys: null };
   console.log(`\n── ${kind}, seed ${seed} ──`);
-  const part = summarize(await attempt({ files, sample, seed, keys: null }, show), seed);
+  const part = summarize(await tryMutants({ selection, quick, onVerdict: show }), seed);
   print(kind, part);
   console.log(`the same ones: npm run mutate -- ${commandOf(kind, options)}`);
   return part;
@@ -61,8 +67,13 @@ async function run(
 
 /** Null when nothing is recorded. */
 async function runAgain(
-  attempt: Attempt,
-  { kind, recorded, reasons }: { kind: string; recorded: Part | null; reasons: Reasons },
+  tryMutants: Try,
+  { kind, recorded, reasons, quick }: {
+    kind: string;
+    recorded: Part | null;
+    reasons: Reasons;
+    quick: boolean;
+  },
 ): Promise<Part | null> {
   if (recorded === null) return null;
   const { seed, survivors } = recorded;
@@ -70,7 +81,7 @@ async function runAgain(
   if (open.length === 0) return recorded;
   console.log(`\n── ${kind}, survivors of seed ${seed} ──`);
   const selection = { files: null, sample: null, seed, keys: new Set(open) };
-  const part = withTriedAgain(recorded, await attempt(selection, show));
+  const part = withTriedAgain(recorded, await tryMutants({ selection, quick, onVerdict: show }));
   print(kind, part);
   return part;
 }

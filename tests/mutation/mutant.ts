@@ -42,6 +42,13 @@ export interface Selection {
   keys: ReadonlySet<string> | null;
 }
 
+export interface Attempt {
+  selection: Selection;
+  /** Without the integration suite. */
+  quick: boolean;
+  onVerdict: (verdict: Verdict) => void;
+}
+
 export interface Tried {
   /** How many there are, of the files that were asked for. */
   total: number;

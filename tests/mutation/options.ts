@@ -14,19 +14,20 @@ export interface Options {
   seed: number;
   /** Only the survivors of the recorded run that have no reason: to see what new tests notice. */
   again: boolean;
+  /** Without the integration suite, which takes minutes for each survivor. */
+  quick: boolean;
   /** Record the results, and write the page. */
   write: boolean;
 }
 
 export const USAGE =
-  "Usage: npm run mutate -- [--core|--sql] [--files GLOB] [--sample N] [--seed S] [--write]\n" +
-  "       npm run mutate -- [--core|--sql] --again [--write]";
+  "Usage: npm run mutate -- [--core|--sql] [--files GLOB] [--sample N] [--seed S] [--quick] [--write]\n" +
+  "       npm run mutate -- [--core|--sql] --again [--quick] [--write]";
 
 /** @throws {RangeError} for an option that is unknown, no whole number, or without a meaning beside another. */
 export function readOptions(args: string[]): Options {
-  const { core = false, sql = false, files, sample, seed, again = false, write = false } = parse(
-    args,
-  );
+  const { core = false, sql = false, files, sample, seed, ...flags } = parse(args);
+  const { again = false, quick = false, write = false } = flags;
   if (again && [files, sample, seed].some((option) => option !== undefined)) {
     throw new RangeError("Cannot draw mutants: --again takes those of the recorded run");
   }
@@ -37,6 +38,7 @@ export function readOptions(args: string[]): Options {
     sample: toNumber("sample", sample),
     seed: toNumber("seed", seed) ?? 1,
     again,
+    quick,
     write,
   };
 }
@@ -52,6 +54,7 @@ function parse(args: string[]) {
         sample: { type: "string" },
         seed: { type: "string" },
         again: { type: "boolean" },
+        quick: { type: "boolean" },
         write: { type: "boolean" },
       },
     }).values;

@@ -7,9 +7,9 @@
 
 import { basename, dirname, join } from "@std/path/mod.js";
 import { denoTests, outputOf, succeeds, suiteOrTime } from "../command.ts";
-import { integrationSuite, type Product } from "../integration.ts";
+import { type IntegrationNotices, integrationSuite } from "../integration.ts";
 import { cleanedUp } from "../interrupted.ts";
-import { choose, type Selection, type Tried, type Verdict } from "../mutant.ts";
+import { type Attempt, choose, type Tried, type Verdict } from "../mutant.ts";
 import { type Notices, withSimulation } from "../simulation.ts";
 import { SWITCH } from "./instrument.ts";
 import {
@@ -21,58 +21,54 @@ import {
   type Workspace,
 } from "./workspace.ts";
 
-/** Others build the code, or only read it. */
-const IMPORTS_CODE = /from "[^"]*supabase\/functions\//;
 const RECORDER = "tests/mutation/core/record_coverage.ts";
 
-export async function tryCore(
-  selection: Selection,
-  onVerdict: (verdict: Verdict) => void,
-): Promise<Tried> {
+export async function tryCore(attempt: Attempt): Promise<Tried> {
   const folder = await Deno.makeTempDir({ prefix: "acontext-mutation-" });
   return await cleanedUp(
-    () => tryAll(folder, selection, onVerdict),
+    () => tryAll(folder, attempt),
     () => Deno.remove(folder, { recursive: true }),
   );
 }
 
-async function tryAll(
-  folder: string,
-  selection: Selection,
-  onVerdict: (verdict: Verdict) => void,
-): Promise<Tried> {
+async function tryAll(folder: string, attempt: Attempt): Promise<Tried> {
   const workspace = await makeWorkspace(folder);
-  const { total, chosen } = choose(workspace.mutants.map(({ mutant }) => mutant), selection);
+  const { total, chosen } = choose(
+    workspace.mutants.map(({ mutant }) => mutant),
+    attempt.selection,
+  );
   if (!await compiles(workspace.plain, [...workspace.sources.keys()])) {
     throw new Error("Cannot judge mutants: the core does not compile");
   }
-  const reached = await measureCoverage(workspace, join(folder, "coverage.json"));
+  const reached = await measureCoverage(workspace, {
+    tests: await findUnitTests(workspace.switched),
+    record: join(folder, "coverage.json"),
+  });
   return await withSimulation(async (simulationNotices) => {
-    const suites = { workspace, simulationNotices, integrationNotices: integrationSuite() };
+    const suites = { workspace, simulationNotices, integrationNotices: integrationSuite(attempt) };
     const verdicts: Verdict[] = [];
     for (const one of workspace.mutants.filter(({ mutant }) => chosen.has(mutant))) {
       const tests = [...reached].filter(([, ids]) => ids.has(one.id)).map(([path]) => path);
       const caughtBy = await suiteOrTime(() => firstToNotice(suites, one, tests));
       verdicts.push({ mutant: one.mutant, caughtBy });
-      onVerdict({ mutant: one.mutant, caughtBy });
+      attempt.onVerdict({ mutant: one.mutant, caughtBy });
     }
     return { total, verdicts };
   });
 }
 
 /**
- * The ids of the mutants that each file of unit tests reaches.
+ * The ids of the mutants that each file of unit tests reaches, of those files that reach any: others build the code, or only
+ * read it, which may not work in a copy.
  *
  * @throws {Error} when one fails without any mutant.
  */
-async function measureCoverage(
-  { switched }: Workspace,
-  record: string,
+export async function measureCoverage(
+  { switched }: Pick<Workspace, "switched">,
+  { tests, record }: { tests: readonly string[]; record: string },
 ): Promise<Map<string, ReadonlySet<string>>> {
   const reached = new Map<string, ReadonlySet<string>>();
-  for (const path of await findUnitTests(switched)) {
-    const text = await Deno.readTextFile(join(switched, path));
-    if (!IMPORTS_CODE.test(text)) continue;
+  for (const path of tests) {
     await Deno.writeTextFile(record, "[]");
     const run = await outputOf(Deno.execPath(), {
       args: [
@@ -82,11 +78,12 @@ async function measureCoverage(
       cwd: switched,
       env: { MUTATION_COVERAGE: record },
     });
+    const ids: string[] = JSON.parse(await Deno.readTextFile(record));
+    if (ids.length === 0) continue;
     if (!run.success) {
       throw new Error(`Cannot judge mutants: ${path} fails without one\n${run.text}`);
     }
-    const ids: string[] = JSON.parse(await Deno.readTextFile(record));
-    if (ids.length > 0) reached.set(path, new Set(ids));
+    reached.set(path, new Set(ids));
   }
   return reached;
 }
@@ -94,7 +91,7 @@ async function measureCoverage(
 interface Suites {
   workspace: Workspace;
   simulationNotices: Notices;
-  integrationNotices: (product: Product) => Promise<boolean>;
+  integrationNotices: IntegrationNotices;
 }
 
 async function firstToNotice(

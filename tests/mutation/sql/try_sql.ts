@@ -13,8 +13,8 @@ import { resetDatabase } from "../../integration/support/database.ts";
 import { connectionEnvironment, installPgTap } from "../../support/suites.ts";
 import { type TestStack, withTestStack } from "../../support/test_stack.ts";
 import { denoTests, outputOf, suiteOrTime } from "../command.ts";
-import { integrationSuite, type Product } from "../integration.ts";
-import { choose, type Mutant, type Selection, type Tried, type Verdict } from "../mutant.ts";
+import { type IntegrationNotices, integrationSuite } from "../integration.ts";
+import { type Attempt, choose, type Mutant, type Tried, type Verdict } from "../mutant.ts";
 import { type Notices, withSimulation } from "../simulation.ts";
 import { mutated, readFunctions, type SqlFunction } from "./functions.ts";
 
@@ -25,10 +25,7 @@ const RACES = ["sql_races_creation", "sql_races_deletion", "sql_races_use"]
 const STATEMENT_LIMIT = "-c statement_timeout=30s -c lock_timeout=20s";
 
 /** @throws {Error} without Debian's PostgreSQL, or when a suite fails on what was not changed. */
-export async function trySql(
-  selection: Selection,
-  onVerdict: (verdict: Verdict) => void,
-): Promise<Tried> {
+export async function trySql(attempt: Attempt): Promise<Tried> {
   const problem = await debianProblem();
   if (problem !== null) throw new Error(`Cannot mutate the SQL: it ${problem}`);
   return await withTestStack(
@@ -38,10 +35,10 @@ export async function trySql(
         await installPgTap(stack);
         const sql = postgres(stack.adminDatabaseUrl, { max: 1, onnotice: () => {} });
         try {
-          const integrationNotices = integrationSuite();
+          const integrationNotices = integrationSuite(attempt);
           const tests = await readTests();
           const bench = { sql, stack, simulationNotices, integrationNotices, tests };
-          return await tryAll(bench, selection, onVerdict);
+          return await tryAll(bench, attempt);
         } finally {
           await sql.end();
         }
@@ -49,11 +46,7 @@ export async function trySql(
   );
 }
 
-async function tryAll(
-  bench: Bench,
-  selection: Selection,
-  onVerdict: (verdict: Verdict) => void,
-): Promise<Tried> {
+async function tryAll(bench: Bench, { selection, onVerdict }: Attempt): Promise<Tried> {
   const functions = await readFunctions(bench.sql);
   const { total, chosen } = choose(functions.flatMap(({ mutants }) => mutants), selection);
   await expectGood(bench);
@@ -74,7 +67,7 @@ interface Bench {
   sql: postgres.Sql;
   stack: TestStack;
   simulationNotices: Notices;
-  integrationNotices: (product: Product) => Promise<boolean>;
+  integrationNotices: IntegrationNotices;
   /** The text of each pgTAP file by its path. */
   tests: Map<string, string>;
 }

@@ -83,7 +83,7 @@ Deno.test("options: both kinds unless one is named, and whole numbers", () => {
     sample: 9,
     seed: 3,
   });
-  assertEquals(readOptions(["--again"]), { ...both, again: true });
+  assertEquals(readOptions(["--again", "--quick"]), { ...both, again: true, quick: true });
   assertThrows(() => readOptions(["--again", "--seed", "3"]), RangeError);
   assertThrows(() => readOptions(["--sample", "many"]), RangeError);
   assertThrows(() => readOptions(["--unknown"]), RangeError);
