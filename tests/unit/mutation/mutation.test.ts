@@ -74,6 +74,7 @@ Deno.test("options: both kinds unless one is named, and whole numbers", () => {
     sample: null,
     seed: 1,
     again: false,
+    quick: false,
     write: false,
   };
   assertEquals(readOptions([]), both);
