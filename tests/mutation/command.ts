@@ -1,7 +1,7 @@
 /** Runs a suite on a mutant. @module */
 
 import { ROOT } from "../../local/paths.ts";
-import { interrupted } from "./interrupted.ts";
+import { interrupted } from "../support/cleaned_up.ts";
 
 /** Far beyond what a suite needs: a mutant that goes round in circles is caught by it. */
 const LIMIT_MS = 240_000;

@@ -5,7 +5,7 @@ import { startCluster } from "../simulation/cluster.ts";
 import { DEFAULT_COMMANDS } from "../simulation/search.ts";
 import { runSeedOf } from "../simulation/simulate.ts";
 import { OutOfTime } from "./command.ts";
-import { cleanedUp } from "./interrupted.ts";
+import { cleanedUp } from "../support/cleaned_up.ts";
 
 const RUNS = 40;
 /** Virtual time stands still in a loop that waits for nothing. */

@@ -8,6 +8,7 @@ import { join } from "@std/path/mod.js";
 import { z } from "zod";
 import { type Stack, startStack } from "../../local/stack.ts";
 import { buildFunctions } from "../../tools/bundle/project.ts";
+import { cleanedUp } from "./cleaned_up.ts";
 import type { StackInfo } from "./stack_info.ts";
 
 export interface TestStackOptions {
@@ -47,15 +48,7 @@ export async function withTestStack<T>(
   const { postgres = "embedded", functions = "sources", env = {}, ...rest } = options;
   const dataDir = await Deno.makeTempDir({ prefix: "acontext-sessions-test-" });
   let stack: Stack | undefined;
-  async function cleanUp(): Promise<void> {
-    await stack?.stop();
-    if (Deno.env.get("TEST_KEEP_DATA") === "1") console.error(`Data and logs: ${dataDir}`);
-    else await Deno.remove(dataDir, { recursive: true });
-  }
-  const interrupt = () => void cleanUp().finally(() => Deno.exit(130));
-  Deno.addSignalListener("SIGINT", interrupt);
-  Deno.addSignalListener("SIGTERM", interrupt);
-  try {
+  return await cleanedUp(async () => {
     const functionsDir = join(dataDir, "bundles");
     if (functions === "bundles") await buildFunctions(functionsDir);
     stack = await startStack({
@@ -70,11 +63,11 @@ export async function withTestStack<T>(
     const file = join(dataDir, "test-stack.json");
     await Deno.writeTextFile(file, JSON.stringify(info), { mode: 0o600 });
     return await use({ ...stack, info, file });
-  } finally {
-    Deno.removeSignalListener("SIGINT", interrupt);
-    Deno.removeSignalListener("SIGTERM", interrupt);
-    await cleanUp();
-  }
+  }, async () => {
+    await stack?.stop();
+    if (Deno.env.get("TEST_KEEP_DATA") === "1") console.error(`Data and logs: ${dataDir}`);
+    else await Deno.remove(dataDir, { recursive: true });
+  });
 }
 
 async function describe(

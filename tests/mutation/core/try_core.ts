@@ -8,7 +8,7 @@
 import { basename, dirname, join } from "@std/path/mod.js";
 import { denoTests, outputOf, succeeds, suiteOrTime } from "../command.ts";
 import { type IntegrationNotices, integrationSuite } from "../integration.ts";
-import { cleanedUp } from "../interrupted.ts";
+import { cleanedUp } from "../../support/cleaned_up.ts";
 import { type Attempt, choose, type Tried, type Verdict } from "../mutant.ts";
 import { type Notices, withSimulation } from "../simulation.ts";
 import { SWITCH } from "./instrument.ts";
