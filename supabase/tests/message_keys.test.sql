@@ -130,7 +130,8 @@ delete from cron.job_run_details where true;
 insert into acontext_sessions.message_keys (session_id, key_hash, body_hash, lease_id, leased_until, created_at)
 select tests.session(9), repeat(n::text, 64), repeat('a', 64), tests.lease(1), acontext_sessions.clock(), acontext_sessions.clock() - t.age
 from (values (1, interval '2 days 1 second'), (2, interval '2 days'), (3, interval '0')) as t (n, age);
-select acontext_sessions.purge_history();
+-- Six are those of the tests above, a month old.
+select is(acontext_sessions.purge_history(), 7, 'a purge counts the keys that it removes');
 select results_eq(
   'select left(key_hash, 1) from acontext_sessions.message_keys order by 1', array['2', '3'], 'keys are kept for two days'
 );
@@ -173,7 +174,7 @@ select is(pg_temp.begin(10, 4, 'y') -> 'storedMessages', '1'::jsonb, 'what was s
 select is(pg_temp.count(10), 3, 'all three are counted');
 select tests.pass(interval '2 days 1 second');
 reset role;
-select acontext_sessions.purge_history();
+select is(acontext_sessions.purge_history(), 3, 'a purge counts both kinds of keys');
 select is(pg_temp.count(10), 1, 'a count that is not known to be true is taken back with its key');
 select is(
   public.acontext_use_session(tests.alice(), tests.session(10), false) -> 'storedMessages', '1'::jsonb,

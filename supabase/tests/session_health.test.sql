@@ -113,7 +113,13 @@ as $$
 $$;
 select tests.pass(interval '1 minute');
 select tests.call_answered(11, 0);
-select is(tests.health('runs', 'lastCall', 'problem'), 'null'::jsonb, 'a call that is under way is no problem');
+select is(
+  tests.health('runs', 'lastCall'),
+  jsonb_build_object(
+    'id', tests.run(11), 'task', 'sweep', 'trigger', 'retry', 'requestedAt', acontext_sessions.clock(), 'problem', null
+  ),
+  'a call that is under way is no problem'
+);
 select tests.pass(interval '7 minutes');
 select is(tests.health('runs', 'lastCall', 'problem'), '"no_answer"'::jsonb, 'one without an answer is');
 select tests.call_answered(12, 401);
@@ -215,6 +221,8 @@ analyze acontext_sessions.deletion_queue;
 select is(
   tests.health('queue', 'entries'), '{"count": 10052, "estimated": true}'::jsonb, 'with statistics it is theirs'
 );
+create temporary table never_counted (id integer);
+select is(acontext_sessions.estimated_rows('never_counted'), 0::bigint, 'without any, nothing is estimated');
 select is(tests.health('sessions', 'deleting'), '{"count": 2, "estimated": false}'::jsonb, 'orphans are no sessions');
 
 select * from finish();
