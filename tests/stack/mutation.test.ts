@@ -2,12 +2,36 @@ import { assert, assertEquals } from "@std/assert/mod.js";
 import { join } from "@std/path/mod.js";
 import postgres from "postgres";
 import { ROOT } from "../../local/paths.ts";
+import { denoTests } from "../mutation/command.ts";
+import { SWITCH } from "../mutation/core/instrument.ts";
+import { measureCoverage } from "../mutation/core/try_core.ts";
+import { type CoreMutant, makeWorkspace } from "../mutation/core/workspace.ts";
 import { mutated, readFunctions, type SqlFunction } from "../mutation/sql/functions.ts";
 import { withTestStack } from "../support/test_stack.ts";
 import { stackTest } from "./fixture.ts";
 
+const NEVER_BEGUN = "long_deletion.ts: begun < AT_MOST → begun >= AT_MOST";
 /** Tests replace these: what a mutant of them would change, nothing uses. */
 const REPLACED = ["acontext_sessions.clock", "acontext_sessions.random"];
+
+stackTest("a mutant of the core fails the tests that reach it, be it through helpers", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "stack-mutation-" });
+  try {
+    const workspace = await makeWorkspace(folder);
+    const test = "tests/unit/core/cleanup/long_deletion.test.ts";
+    const record = join(folder, "coverage.json");
+    const reached = (await measureCoverage(workspace, { tests: [test], record })).get(test);
+    const never = workspace.mutants.find(({ mutant }) => mutant.key.includes(NEVER_BEGUN));
+    const elsewhere = workspace.mutants.find(({ mutant }) => mutant.file.includes("/files/"));
+    if (never === undefined || elsewhere === undefined) throw new Error("Cannot find the mutants");
+    assertEquals([reached?.has(never.id), reached?.has(elsewhere.id)], [true, false]);
+    const passes = ({ id }: CoreMutant) =>
+      denoTests([test], { cwd: workspace.switched, env: { [SWITCH]: id } });
+    assertEquals([await passes(never), await passes(elsewhere)], [false, true]);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
 
 stackTest("each function of the database has mutants, and nearly all are programs", async () => {
   await withTestStack({}, async ({ adminDatabaseUrl }) => {
