@@ -224,6 +224,12 @@ select is(
 create temporary table never_counted (id integer);
 select is(acontext_sessions.estimated_rows('never_counted'), 0::bigint, 'without any, nothing is estimated');
 select is(tests.health('sessions', 'deleting'), '{"count": 2, "estimated": false}'::jsonb, 'orphans are no sessions');
+update acontext_sessions.deletion_queue as q
+set next_attempt_at = acontext_sessions.clock() + o.place * interval '1 second',
+  requested_at = acontext_sessions.clock() - case when o.place > 10000 then interval '1 year' else interval '1 hour' end
+from (select a.id, row_number() over () as place from acontext_sessions.deletion_queue as a) as o
+where o.id = q.id;
+select is(tests.health('queue', 'oldestSeconds'), '3600'::jsonb, 'the oldest is that of the next 10,000');
 
 select * from finish();
 rollback;
