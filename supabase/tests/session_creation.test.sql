@@ -288,5 +288,15 @@ select is_empty(
   'the id of an orphan''s entry cannot be foretold, so no client can choose it for a session'
 );
 
+-- A server that chose an id of its own once, and took ours the second time
+select tests.begin(36, tests.bob());
+select public.acontext_activate_session(
+  tests.session(36), tests.lease(1), tests.session(136), tests.disk(36), array[tests.session(36)], '{}', false
+);
+select is(
+  (select origin_id from acontext_sessions.deletion_queue where acontext_session_id = tests.session(36)), tests.session(36),
+  'what bears the id of a session that is bound to another is nobody''s'
+);
+
 select * from finish();
 rollback;
