@@ -60,10 +60,17 @@ export async function suiteOrTime(
   }
 }
 
-/** Runs Deno tests until one fails. Types are checked by a suite of its own. */
-export function denoTests(paths: readonly string[], run: Omit<Run, "args"> = {}): Promise<boolean> {
+/** Runs Deno tests until one fails, after a module that prepares them. Types are checked by a suite of its own. */
+export function denoTests(
+  paths: readonly string[],
+  { preload, ...run }: Omit<Run, "args"> & { preload?: string } = {},
+): Promise<boolean> {
   return succeeds(Deno.execPath(), {
-    args: ["test", "--allow-all", "--no-check", "--cached-only", "--fail-fast", ...paths],
+    args: [
+      ...["test", "--allow-all", "--no-check", "--cached-only", "--fail-fast"],
+      ...(preload === undefined ? [] : ["--preload", preload]),
+      ...paths,
+    ],
     ...run,
   });
 }

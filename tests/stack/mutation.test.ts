@@ -4,13 +4,15 @@ import postgres from "postgres";
 import { ROOT } from "../../local/paths.ts";
 import { denoTests } from "../mutation/command.ts";
 import { SWITCH } from "../mutation/core/instrument.ts";
-import { measureCoverage } from "../mutation/core/try_core.ts";
+import { measureCoverage, PRELOAD } from "../mutation/core/try_core.ts";
 import { type CoreMutant, makeWorkspace } from "../mutation/core/workspace.ts";
 import { mutated, readFunctions, type SqlFunction } from "../mutation/sql/functions.ts";
 import { withTestStack } from "../support/test_stack.ts";
 import { stackTest } from "./fixture.ts";
 
 const NEVER_BEGUN = "long_deletion.ts: begun < AT_MOST → begun >= AT_MOST";
+const ENDLESS =
+  "claim_feed.ts: this.exhausted || this.#run.isStopping() → true (ConditionalExpression)";
 /** Tests replace these: what a mutant of them would change, nothing uses. */
 const REPLACED = ["acontext_sessions.clock", "acontext_sessions.random"];
 
@@ -22,12 +24,15 @@ stackTest("a mutant of the core fails the tests that reach it, be it through hel
     const record = join(folder, "coverage.json");
     const reached = (await measureCoverage(workspace, { tests: [test], record })).get(test);
     const never = workspace.mutants.find(({ mutant }) => mutant.key.includes(NEVER_BEGUN));
+    const endless = workspace.mutants.find(({ mutant }) => mutant.key.includes(ENDLESS));
     const elsewhere = workspace.mutants.find(({ mutant }) => mutant.file.includes("/files/"));
-    if (never === undefined || elsewhere === undefined) throw new Error("Cannot find the mutants");
+    if (never === undefined || endless === undefined || elsewhere === undefined) {
+      throw new Error("Cannot find the mutants");
+    }
     assertEquals([reached?.has(never.id), reached?.has(elsewhere.id)], [true, false]);
     const passes = ({ id }: CoreMutant) =>
-      denoTests([test], { cwd: workspace.switched, env: { [SWITCH]: id } });
-    assertEquals([await passes(never), await passes(elsewhere)], [false, true]);
+      denoTests([test], { cwd: workspace.switched, env: { [SWITCH]: id }, preload: PRELOAD });
+    assertEquals(await Promise.all([never, endless, elsewhere].map(passes)), [false, false, true]);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -21,7 +21,8 @@ import {
   type Workspace,
 } from "./workspace.ts";
 
-const RECORDER = "tests/mutation/core/record_coverage.ts";
+/** In a copy of the project. */
+export const PRELOAD = "tests/mutation/core/preload.ts";
 
 export async function tryCore(attempt: Attempt): Promise<Tried> {
   const folder = await Deno.makeTempDir({ prefix: "acontext-mutation-" });
@@ -73,7 +74,7 @@ export async function measureCoverage(
     const run = await outputOf(Deno.execPath(), {
       args: [
         ...["test", "--allow-all", "--no-check", "--cached-only"],
-        ...["--preload", RECORDER, path],
+        ...["--preload", PRELOAD, path],
       ],
       cwd: switched,
       env: { MUTATION_COVERAGE: record },
@@ -99,7 +100,7 @@ async function firstToNotice(
   { id, mutant }: CoreMutant,
   tests: readonly string[],
 ): Promise<string | null> {
-  const run = { cwd: workspace.switched, env: { [SWITCH]: id } };
+  const run = { cwd: workspace.switched, env: { [SWITCH]: id }, preload: PRELOAD };
   const near = tests.filter((path) => isNear(path, mutant.file));
   const others = tests.filter((path) => !isNear(path, mutant.file));
   for (const paths of [near, others]) {
