@@ -101,6 +101,7 @@ select is(
 );
 select is(jsonb_array_length(tests.health('runs', 'recent')), 6, 'recent runs are listed');
 select is(jsonb_array_length(public.acontext_session_health(2) #> '{runs,recent}'), 2, 'as many as asked for');
+select is(public.acontext_session_health(-1) #> '{runs,recent}', '[]'::jsonb, 'none for less than none');
 
 -- The last call
 create function tests.call_answered(p_number integer, p_status integer, p_timed_out boolean default false)

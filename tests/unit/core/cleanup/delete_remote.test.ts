@@ -183,6 +183,13 @@ Deno.test("deleteRemote() looks again when a marked resource answers 404", async
   assertEquals((await attempt()).disk, gone("deleted"));
 });
 
+Deno.test("deleteRemote() believes a 404 of a marked resource that is listed no more", async () => {
+  const world = new World();
+  const row = world.halfMade({ session: false, disks: 1 });
+  const two = await Promise.all([removals(world, deletion(row)), removals(world, deletion(row))]);
+  assertEquals(two.map(({ disk }) => disk), [gone("deleted"), gone("absent")]);
+});
+
 Deno.test("deleteRemote() touches nothing and says unproven when the server ignores labels", async () => {
   const world = new World({ labels: false });
   const live = world.one();
