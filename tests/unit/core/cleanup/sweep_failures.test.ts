@@ -189,6 +189,19 @@ for (const outage of ["database", "network"] as const) {
   }
 }
 
+Deno.test("sweep() begins nothing new once Acontext has been silent, while deletes are still waited for", async () => {
+  const world = new World({ latencyMs: 100 });
+  world.expired(40);
+  world.acontext.faults = [
+    { calls: ["probe"], mishap: { kind: "late", ms: 5000 } },
+    { calls: ["deleteSession"], mishap: { kind: "slow", ms: 30_000 } },
+  ];
+  const report = await world.run(world.sweep());
+  assertEquals([report.stopReason, report.deleted, report.failed], ["outage", 16, 0]);
+  assertEquals(world.acontext.calls.deleteSession, 16);
+  assertEquals(world.left().leased, 0);
+});
+
 Deno.test("sweep() loses little time and no attempt when Acontext answers nothing at all", async () => {
   const world = new World({ latencyMs: 100 });
   world.expired(500);
