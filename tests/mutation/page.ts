@@ -16,6 +16,7 @@ notices is a survivor: a test is missing, or the change makes no difference, and
 \`\`\`sh
 npm run mutate -- --sample 100 --seed 7                   # 100 mutants of each kind; the same seed draws the same
 npm run mutate -- --core --files "**/core/cleanup/*.ts"   # all mutants of these files
+npm run mutate -- --sql --sample 100 --seed 7 --quick     # without the integration suite, the slowest
 npm run mutate -- --sql --sample 100 --seed 7 --write     # records the results, and writes this page
 npm run mutate -- --again --write                         # after new tests: the recorded survivors without a reason
 \`\`\`
@@ -26,11 +27,12 @@ while it runs, or run it in a worktree of its own: suites read them, and a suite
 What does not end counts as noticed, as \`time\`.
 
 - **The core** (\`core/\` in TypeScript) is mutated by [Stryker](https://stryker-mutator.io)'s instrumenter, with all of its
-  mutators. Each mutant meets the unit tests that reach it, nearest first, then the compiler, 40 runs of the simulation, and the integration suite.
+  mutators. Each mutant meets the unit tests that reach it, nearest first, then the compiler, 40 runs of the simulation, and
+  the integration suite.
 - **The SQL** (the bodies of all functions) is mutated by a tool of our own: comparisons turned and moved by one, operands
   and whole conditions removed, \`for update\` and \`skip locked\` removed, statements removed, constants and signs changed,
-  defaults of \`coalesce\` dropped. Each mutant meets pgTAP, the tests of races, 40 runs of the simulation, and the integration suite. What PostgreSQL or
-  plpgsql_check refuses is no program and does not count.
+  defaults of \`coalesce\` dropped. Each mutant meets pgTAP, the tests of races, 40 runs of the simulation, and the
+  integration suite. What PostgreSQL or plpgsql_check refuses is no program and does not count.
 
 The integration suite has to fail twice. The chaos and restart suites are not run on mutants: they take too long, so what
 only they would notice is among the survivors. Why it is done this way: decision
