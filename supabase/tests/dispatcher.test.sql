@@ -174,6 +174,10 @@ select results_eq(
   $$values ('{"background": true, "task": "reconcile"}'::jsonb, 'sb_secret_of_this_test', 10000)$$,
   'by the same kind of call'
 );
+select results_eq(
+  'select task::text, trigger::text, expires_sessions, force from acontext_sessions.runs',
+  $$values ('reconcile', 'schedule', false, false)$$, 'of a run that expires nothing and forces nothing'
+);
 select is(acontext_sessions.dispatch_sweep('schedule', true, false), 1, 'and takes no worker from the cleanup');
 
 select * from finish();
