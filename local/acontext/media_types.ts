@@ -30,7 +30,7 @@ export function textKindOf(mime: string): "text" | "json" | "csv" | null {
 }
 
 /** Extensions of which the server keeps the content in its database, too. */
-const READ_AS_TEXT =
+export const READ_AS_TEXT =
   ".txt .md .markdown .log .yml .yaml .xml .html .htm .json .csv .go .py .js .ts .tsx .jsx .java .cpp .c .h .hpp .cs .php .rb .rs .swift .kt .scala .sh .bash .zsh .sql .r .m .pl .lua .vim .dockerfile .makefile .cmake .proto .thrift .graphql .gql .vue .svelte .astro"
     .split(" ");
 

@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert/mod.js";
+import { READ_AS_TEXT } from "../../../../local/acontext/media_types.ts";
 import { AppError } from "../../../../supabase/functions/_acontext_sessions/core/errors.ts";
 import { removeFile } from "../../../../supabase/functions/_acontext_sessions/core/files/remove_file.ts";
 import { uploadFile } from "../../../../supabase/functions/_acontext_sessions/core/files/upload_file.ts";
@@ -19,7 +20,13 @@ Deno.test("a text with NUL bytes is refused before anything is asked, and replac
     assertEquals(await upload(world, "a.txt", 97), 1);
     const { objects } = world.standIn.control.content();
     const asked = await world.requests(async () => {
-      for (const name of ["a.txt", "A.TXT", "a.csv", "a.b.json", "a.py"]) {
+      for (
+        const name of [
+          "A.TXT",
+          "a.b.json",
+          ...READ_AS_TEXT.map((extension) => `a${extension}`),
+        ]
+      ) {
         assertEquals(await upload(world, name, 97, 0), "file_unstorable", name);
       }
       // By its byte order mark, whatever its name.
