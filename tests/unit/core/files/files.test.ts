@@ -142,9 +142,20 @@ Deno.test("uploadFile() does not believe a server that kept the file elsewhere",
       put: (diskId, file) => files.put(diskId, { ...file, filename: `${file.filename}_` }),
     };
     const error = await assertRejects(() => upload(world, "x", odd), AppError);
-    assertEquals(error.code, "acontext_rejected");
+    assertEquals([error.code, error.message], [
+      "acontext_rejected",
+      "Cannot store the file: Acontext would have kept it under another name",
+    ]);
     assertEquals(world.standIn.control.audit().objects, 0, "and takes it away again");
     assertEquals(world.events(), ["file_stored_elsewhere"]);
+  });
+});
+
+Deno.test("uploadFile() says what it cannot do", async () => {
+  await withMessageWorld(async (world) => {
+    world.faults({ route: UPLOAD, fault: { kind: "outage" } });
+    const error = await assertRejects(() => upload(world, "x"), AppError);
+    assertEquals(error.message, "Cannot store the file: Acontext is unavailable or overloaded");
   });
 });
 
