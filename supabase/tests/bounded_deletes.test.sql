@@ -106,7 +106,9 @@ select is(
 );
 
 -- Long deletions
-update public.session_mappings set message_count = 500 where id = tests.session(6);
+update public.session_mappings
+set message_count = 500, last_write_at = acontext_sessions.clock() - acontext_sessions.write_gap()
+where id = tests.session(6);
 update public.session_mappings set message_count = 9000 where id = tests.session(7);
 select tests.queue(6);
 select tests.queue(7);

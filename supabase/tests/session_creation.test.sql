@@ -223,6 +223,17 @@ select is(
   (null::timestamptz, null::text, null::timestamptz)::text, 'what was proven before it came to be is proven no more'
 );
 
+select tests.begin(37, p_lease_seconds => 10);
+select tests.request_deletion(37);
+select tests.pass(interval '10 seconds');
+select tests.claim();
+select tests.settle(tests.settlement(37, p_disk => 'absent', p_error => 'session: timeout'));
+select tests.activate(37);
+select is(
+  (select (session_gone_at, disk_gone_at, disk_proof)::text from acontext_sessions.deletion_queue where id = tests.session(37)),
+  (null::timestamptz, null::timestamptz, null::text)::text, 'nor is the absence of the other'
+);
+
 -- Proven gone before the maker woke up
 select tests.begin(9, p_lease_seconds => 10);
 select tests.request_deletion(9);
