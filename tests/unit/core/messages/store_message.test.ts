@@ -39,6 +39,18 @@ function assertCounts(world: MessageWorld, count: number): void {
   assertEquals([storedCount(world), world.sessions.messageCount], [count, count]);
 }
 
+Deno.test("storeMessage() refuses a message beyond the limit of a session, and names it", async () => {
+  await withMessageWorld(async (world) => {
+    world.sessions.beginMessage = () => Promise.resolve({ outcome: "full", limit: 2 });
+    const error = await assertCode("session_full", () => store(world, null));
+    assertEquals(
+      error.message,
+      "Cannot store the message: the limit of 2 messages in a session is reached",
+    );
+    assertEquals(storedCount(world), 0);
+  });
+});
+
 Deno.test("storeMessage() tells the database of every message what became of it", async () => {
   await withMessageWorld(async (world) => {
     assertEquals((await store(world, null)).created, true);
