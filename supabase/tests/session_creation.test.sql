@@ -180,19 +180,24 @@ select is(
   'and its disk is queued beside'
 );
 
--- The same, but the one that holds the lease fails with only its disk made
+-- The same, but the one that holds the lease fails, with more made than a session has
 select tests.begin(12, p_lease => 1, p_lease_seconds => 10);
 select tests.pass(interval '10 seconds');
 select tests.begin(12, p_lease => 2);
 select tests.request_deletion(12);
 select tests.activate(12, 1);
 select lives_ok(
-  $$select public.acontext_release_session(tests.session(12), tests.lease(2), '{}', array[tests.disk(112)])$$,
+  $$select public.acontext_release_session(
+    tests.session(12), tests.lease(2), array[tests.session(112), tests.session(212)], array[tests.disk(112), tests.disk(212)]
+  )$$,
   'a caller that fails tells what it made'
 );
-select is(
-  (select (origin_id, reason)::text from acontext_sessions.deletion_queue where acontext_disk_id = tests.disk(112)),
-  (tests.session(12), 'orphan')::text, 'which is queued beside what is named already'
+select bag_eq(
+  $$select reason::text, acontext_session_id, acontext_disk_id from acontext_sessions.deletion_queue
+    where origin_id = tests.session(12)$$,
+  $$values ('requested', tests.session(12), tests.disk(12)), ('orphan', tests.session(112), null),
+    ('orphan', tests.session(212), null), ('orphan', null, tests.disk(112)), ('orphan', null, tests.disk(212))$$,
+  'which is queued beside what is named already'
 );
 
 -- Made while a worker that found nothing was about to report that all is gone
