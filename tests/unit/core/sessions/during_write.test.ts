@@ -2,8 +2,11 @@ import { assertEquals, assertRejects } from "@std/assert/mod.js";
 import { duringWrite } from "../../../../supabase/functions/_acontext_sessions/core/sessions/during_write.ts";
 import { FakeClock } from "../../fakes/clock.ts";
 
-/** When, on the clock, the database heard of a write that takes `ms`. */
-async function notesOf(ms: number, { failing = false } = {}): Promise<number[]> {
+/** When, on the clock, the database heard of a write that takes `ms`, and, in `events`, what was logged. */
+async function notesOf(
+  ms: number,
+  { failing = false, events = [] }: { failing?: boolean; events?: string[] } = {},
+): Promise<number[]> {
   const clock = new FakeClock();
   const notes: number[] = [];
   const sessions = {
@@ -12,7 +15,7 @@ async function notesOf(ms: number, { failing = false } = {}): Promise<number[]> 
       return failing ? Promise.reject(new Error("no database")) : Promise.resolve();
     },
   };
-  const log = { info() {}, warn() {}, error() {} };
+  const log = { info() {}, warn: (event: string) => void events.push(event), error() {} };
   const value = await clock.run(
     duringWrite({ sessions, clock, log }, "s", () => clock.sleep(ms).then(() => "written")),
   );
@@ -31,7 +34,9 @@ Deno.test("a longer one is noted every second, and at its end", async () => {
 });
 
 Deno.test("what cannot be noted does not stop the write", async () => {
-  assertEquals((await notesOf(2_500, { failing: true })).length, 3);
+  const events: string[] = [];
+  assertEquals((await notesOf(2_500, { failing: true, events })).length, 3);
+  assertEquals(events, Array.from({ length: 3 }, () => "note_write_failed"));
 });
 
 Deno.test("a write that fails fails, and ends the notes", async () => {
