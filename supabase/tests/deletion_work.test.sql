@@ -120,6 +120,11 @@ select results_eq(
     (tests.session(6), interval '0', 0, null, true, 'disk: throttled')$$,
   'failed backs off and counts, deferred waits a minute, released is due at once; stamps are kept'
 );
+select is_empty(
+  $$select id from acontext_sessions.deletion_queue
+    where id in (tests.session(4), tests.session(5), tests.session(6)) and (session_in_doubt or disk_in_doubt or slow)$$,
+  'a report that names no doubt leaves none'
+);
 select results_eq(
   'select id, session_proof::text, disk_proof::text from acontext_sessions.deletion_log where id <> tests.session(1) order by id',
   $$values (tests.session(2), 'absent', 'unproven'), (tests.session(7), 'deleted', 'deleted')$$,

@@ -193,11 +193,18 @@ select is(
 );
 select is(tests.health('settings', 'max_workers'), '4'::jsonb, 'settings are told');
 select public.acontext_configure_cleanup('{"max_workers": 3}');
+select public.acontext_configure_cleanup(jsonb_build_object('max_per_run', n)) from generate_series(5, 14) as n;
 select is(
-  tests.health('settingsLog', '0') - 'at',
-  jsonb_build_object('by', session_user, 'old', '{"max_workers": 4}'::jsonb, 'new', '{"max_workers": 3}'::jsonb),
+  tests.health('settingsLog', '0'),
+  jsonb_build_object(
+    'at', acontext_sessions.clock(), 'by', session_user, 'old', '{"max_per_run": 13}'::jsonb, 'new', '{"max_per_run": 14}'::jsonb
+  ),
   'and their last changes'
 );
+select is(
+  tests.health('settingsLog', '9') -> 'new', '{"max_per_run": 5}'::jsonb, 'back to the tenth'
+);
+select is(jsonb_array_length(tests.health('settingsLog')), 10, 'and no further');
 
 -- The pauses that schedules make
 select is(acontext_sessions.longest_pause(p.schedule), p.pause::interval, p.schedule || ' pauses for ' || p.pause)

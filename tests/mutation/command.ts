@@ -14,27 +14,20 @@ export interface Run {
   limitMs?: number;
 }
 
+export interface Outcome {
+  success: boolean;
+  /** What it printed, to say why something failed that should not have. */
+  text: string;
+}
+
 /** A suite did not end. That counts as noticed, but is told apart: the machine may have been busy. */
 export class OutOfTime extends Error {}
 
-/**
- * True when it succeeded.
- *
- * @throws {OutOfTime}
- */
-export async function succeeds(program: string, run: Run): Promise<boolean> {
-  return (await outputOf(program, run)).success;
-}
-
-/**
- * What it printed, to say why something failed that should not have.
- *
- * @throws {OutOfTime}
- */
+/** @throws {OutOfTime} */
 export async function outputOf(
   program: string,
   { args, env = {}, cwd = ROOT, limitMs = LIMIT_MS }: Run,
-): Promise<{ success: boolean; text: string }> {
+): Promise<Outcome> {
   const limit = AbortSignal.timeout(limitMs);
   const { success, stdout, stderr } = await new Deno.Command(program, {
     args,
@@ -64,8 +57,8 @@ export async function suiteOrTime(
 export function denoTests(
   paths: readonly string[],
   { preload, ...run }: Omit<Run, "args"> & { preload?: string } = {},
-): Promise<boolean> {
-  return succeeds(Deno.execPath(), {
+): Promise<Outcome> {
+  return outputOf(Deno.execPath(), {
     args: [
       ...["test", "--allow-all", "--no-check", "--cached-only", "--fail-fast"],
       ...(preload === undefined ? [] : ["--preload", preload]),

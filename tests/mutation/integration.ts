@@ -4,7 +4,7 @@ import postgres from "postgres";
 import { join } from "@std/path/mod.js";
 import { ROOT } from "../../local/paths.ts";
 import { withTestStack } from "../support/test_stack.ts";
-import { denoTests } from "./command.ts";
+import { denoTests, type Outcome } from "./command.ts";
 
 const TESTS = join(ROOT, "tests", "integration");
 const LIMIT_MS = 1_800_000;
@@ -29,15 +29,16 @@ export type IntegrationNotices = (product: Product) => Promise<boolean>;
 /** With `quick` it is not run, and notices nothing. */
 export function integrationSuite({ quick }: { quick: boolean }): IntegrationNotices {
   if (quick) return () => Promise.resolve(false);
-  let works: Promise<boolean> | null = null;
+  let unchanged: Promise<Outcome> | null = null;
   return async (product) => {
-    works ??= passes(UNCHANGED);
-    if (!await works) throw new Error("Cannot judge mutants: the integration suite fails");
-    return !await passes(product) && !await passes(product);
+    unchanged ??= run(UNCHANGED);
+    const { success, text } = await unchanged;
+    if (!success) throw new Error(`Cannot judge mutants: the integration suite fails\n${text}`);
+    return !(await run(product)).success && !(await run(product)).success;
   };
 }
 
-function passes({ projectDir, patches }: Product): Promise<boolean> {
+function run({ projectDir, patches }: Product): Promise<Outcome> {
   const options = { projectDir, instances: { "cleanup-sessions": 2 } };
   return withTestStack(options, async (stack) => {
     const sql = postgres(stack.adminDatabaseUrl, { max: 1, onnotice: () => {} });

@@ -30,8 +30,10 @@ stackTest("a mutant of the core fails the tests that reach it, be it through hel
       throw new Error("Cannot find the mutants");
     }
     assertEquals([reached?.has(never.id), reached?.has(elsewhere.id)], [true, false]);
-    const passes = ({ id }: CoreMutant) =>
-      denoTests([test], { cwd: workspace.switched, env: { [SWITCH]: id }, preload: PRELOAD });
+    const passes = async ({ id }: CoreMutant) => {
+      const run = { cwd: workspace.switched, env: { [SWITCH]: id }, preload: PRELOAD };
+      return (await denoTests([test], run)).success;
+    };
     assertEquals(await Promise.all([never, endless, elsewhere].map(passes)), [false, false, true]);
   } finally {
     await Deno.remove(folder, { recursive: true });

@@ -6,7 +6,7 @@
  */
 
 import { basename, dirname, join } from "@std/path/mod.js";
-import { denoTests, outputOf, succeeds, suiteOrTime } from "../command.ts";
+import { denoTests, outputOf, suiteOrTime } from "../command.ts";
 import { type IntegrationNotices, integrationSuite } from "../integration.ts";
 import { cleanedUp } from "../../support/cleaned_up.ts";
 import { type Attempt, choose, type Tried, type Verdict } from "../mutant.ts";
@@ -104,7 +104,7 @@ async function firstToNotice(
   const near = tests.filter((path) => isNear(path, mutant.file));
   const others = tests.filter((path) => !isNear(path, mutant.file));
   for (const paths of [near, others]) {
-    if (paths.length > 0 && !await denoTests(paths, run)) return "unit";
+    if (paths.length > 0 && !(await denoTests(paths, run)).success) return "unit";
   }
   return await withMutant(workspace, mutant, async () => {
     if (!await compiles(workspace.plain, [mutant.file])) return "types";
@@ -122,9 +122,10 @@ function isNear(test: string, file: string): boolean {
     basename(test, ".test.ts") === basename(file, ".ts");
 }
 
-function compiles(folder: string, files: readonly string[]): Promise<boolean> {
-  return succeeds(Deno.execPath(), {
+async function compiles(folder: string, files: readonly string[]): Promise<boolean> {
+  const { success } = await outputOf(Deno.execPath(), {
     args: ["check", "--quiet", "supabase/functions/_acontext_sessions/wiring.ts", ...files],
     cwd: folder,
   });
+  return success;
 }

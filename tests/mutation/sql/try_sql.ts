@@ -12,7 +12,7 @@ import { ROOT } from "../../../local/paths.ts";
 import { resetDatabase } from "../../integration/support/database.ts";
 import { connectionEnvironment, installPgTap } from "../../support/suites.ts";
 import { type TestStack, withTestStack } from "../../support/test_stack.ts";
-import { denoTests, outputOf, suiteOrTime } from "../command.ts";
+import { denoTests, type Outcome, outputOf, suiteOrTime } from "../command.ts";
 import { type IntegrationNotices, integrationSuite } from "../integration.ts";
 import { type Attempt, choose, type Mutant, type Tried, type Verdict } from "../mutant.ts";
 import { type Notices, withSimulation } from "../simulation.ts";
@@ -90,7 +90,10 @@ async function expectGood(bench: Bench): Promise<void> {
   await restore(bench);
   const { success, text } = await pgTap(bench, [...bench.tests.keys()]);
   if (!success) throw new Error(`Cannot judge mutants: pgTAP fails without one\n${text}`);
-  if (!await races(bench)) throw new Error("Cannot judge mutants: the tests of races fail");
+  const raced = await races(bench);
+  if (!raced.success) {
+    throw new Error(`Cannot judge mutants: the tests of races fail without one\n${raced.text}`);
+  }
 }
 
 async function tryMutant(bench: Bench, fn: SqlFunction, mutant: Mutant): Promise<string | null> {
@@ -136,13 +139,13 @@ async function firstToNotice(
   for (const paths of [near, others]) {
     if (paths.length > 0 && !(await pgTap(bench, paths)).success) return "pgtap";
   }
-  if (!await races(bench)) return "races";
+  if (!(await races(bench)).success) return "races";
   const patches = [changed];
   if (await bench.simulationNotices({ folder: null, patches })) return "simulation";
   return await bench.integrationNotices({ projectDir: ROOT, patches }) ? "integration" : null;
 }
 
-function races({ stack }: Bench): Promise<boolean> {
+function races({ stack }: Bench): Promise<Outcome> {
   return denoTests(RACES, { env: { TEST_STACK_FILE: stack.file } });
 }
 

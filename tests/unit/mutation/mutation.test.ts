@@ -172,7 +172,8 @@ Deno.test("a mutant of Stryker fails a test once its switch is on", async () => 
         if (!isSmall(2) || isSmall(3)) throw new Error("wrong");
       });`,
     );
-    const passes = (id: string) => denoTests([test], { cwd: folder, env: { [SWITCH]: id } });
+    const passes = async (id: string) =>
+      (await denoTests([test], { cwd: folder, env: { [SWITCH]: id } })).success;
     const boundary = edits.find(({ edit }) => edit.replacement === "n <= 3");
     assertEquals([await passes("none"), await passes(boundary?.id ?? "none")], [true, false]);
   } finally {
@@ -187,7 +188,7 @@ Deno.test("a suite that does not end is told apart from one that fails", async (
     await Deno.writeTextFile(test, `Deno.test("endless", () => { for (;;); });`);
     const run = () => denoTests([test], { cwd: folder, limitMs: 1000 });
     await assertRejects(run, OutOfTime);
-    assertEquals(await suiteOrTime(async () => await run() ? null : "unit"), "time");
+    assertEquals(await suiteOrTime(async () => (await run()).success ? null : "unit"), "time");
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
