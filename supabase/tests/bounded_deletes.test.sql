@@ -182,5 +182,17 @@ select tests.session(90), tests.session(90), 'expired', 'deleted', acontext_sess
 from (values (100, 6000), (50, 3500), (20, 1000), (19, 19000), (200, null)) as m (messages, ms);
 select is(acontext_sessions.ms_per_message(), 65::double precision, 'the longer of the last that show it');
 
+-- What is stuck stays so
+select tests.pass(interval '6 hours');
+select is(
+  (
+    select jsonb_agg(public.acontext_claim_long_deletion(tests.lease(5), 400, 499, 5000, 8999) ->> 'id')
+    from generate_series(1, 3)
+  ) ? tests.session(7)::text,
+  true, 'after six hours a worker looks at it again'
+);
+select pg_temp.report(7, '{"disposition": "retry", "stuck": true}', 5);
+select is((pg_temp.entry(7)).attempts, acontext_sessions.stuck_attempts() + 1, 'an attempt more does not hide it');
+
 select * from finish();
 rollback;
