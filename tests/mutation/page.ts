@@ -50,16 +50,19 @@ export async function mutationPage(results: Results, reasons: Reasons): Promise<
 
 function section(title: string, part: Part | null, reasons: Reasons): string {
   if (part === null) return `## ${title}\n\nNothing is recorded.`;
-  const { seed, total, tried, invalid, caughtBy, survivors } = part;
+  const { seed, total, tried, invalid, noticedAtFirst, caughtBy, survivors } = part;
   const valid = tried - invalid;
   const suites = Object.entries(caughtBy).map(([suite, count]) => `${suite} ${count}`).join(", ");
   const refused = invalid === 0 ? "" : ` ${invalid} of those drawn were no programs.`;
+  const since = noticedAtFirst === valid - survivors.length
+    ? ""
+    : ` At first ${noticedAtFirst} were noticed; tests have been written since.`;
   return `## ${title}
 
 Of ${total} mutants ${tried} were drawn with seed ${seed}.${refused} **${
     valid - survivors.length
   } of ${valid} were noticed
-(${percent(scoreOf(part))}):** ${suites}. ${survivors.length} survived.
+(${percent(scoreOf(part))}):** ${suites}. ${survivors.length} survived.${since}
 
 ${survivors.map((survivor) => entry(survivor, reasons)).join("\n")}`;
 }

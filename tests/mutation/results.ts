@@ -13,6 +13,8 @@ const part = z.object({
   tried: z.int(),
   /** Drawn, but no program: they do not count. */
   invalid: z.int(),
+  /** How many were noticed in that run, before new tests. */
+  noticedAtFirst: z.int(),
   /** How many each suite was the first to notice. */
   caughtBy: z.record(z.string(), z.int()),
   survivors: z.array(
@@ -27,12 +29,14 @@ export type Results = z.infer<typeof resultsSchema>;
 export type Reasons = Readonly<Record<string, string>>;
 
 export function summarize({ total, verdicts }: Tried, seed: number): Part {
+  const caughtBy = countSuites(verdicts, {});
   return {
     seed,
     total,
     tried: verdicts.length,
     invalid: verdicts.filter(({ caughtBy }) => caughtBy === "invalid").length,
-    caughtBy: countSuites(verdicts, {}),
+    noticedAtFirst: Object.values(caughtBy).reduce((sum, count) => sum + count, 0),
+    caughtBy,
     survivors: verdicts.filter(({ caughtBy }) => caughtBy === null).map(({ mutant }) => ({
       key: mutant.key,
       file: mutant.file,

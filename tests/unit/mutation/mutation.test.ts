@@ -96,7 +96,7 @@ Deno.test("what is no program does not count", () => {
     return mutant === undefined ? [] : [{ mutant, caughtBy }];
   });
   const part = summarize({ total: 20, verdicts }, 7);
-  assertEquals(part.caughtBy, { unit: 2, types: 1 });
+  assertEquals([part.caughtBy, part.noticedAtFirst], [{ unit: 2, types: 1 }, 3]);
   assertEquals(part.survivors.map(({ line }) => line), [9]);
   assertEquals(scoreOf(part), 3 / 4);
 });
