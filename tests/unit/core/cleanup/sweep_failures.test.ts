@@ -197,8 +197,8 @@ Deno.test("sweep() begins nothing new once Acontext has been silent, while delet
     { calls: ["deleteSession"], mishap: { kind: "slow", ms: 30_000 } },
   ];
   const report = await world.run(world.sweep());
-  assertEquals([report.stopReason, report.deleted, report.failed], ["outage", 16, 0]);
-  assertEquals(world.acontext.calls.deleteSession, 16);
+  assertEquals([report.stopReason, report.deleted, report.failed], ["outage", 4, 0]);
+  assertEquals(world.acontext.calls.deleteSession, 4);
   assertEquals(world.left().leased, 0);
 });
 
