@@ -11,10 +11,8 @@ import type { RemoteOutcome } from "../core/ports.ts";
 import { MARK } from "../core/resources.ts";
 import { openDownload } from "./download.ts";
 import { multipart, UPLOAD_TIMEOUT_FACTOR } from "./multipart.ts";
-import { ABSENT, BAD_ID, deletion, DOUBTFUL } from "./outcomes.ts";
+import { ABSENT, BAD_ID, claims, deletion, DOUBTFUL } from "./outcomes.ts";
 import { type AcontextOptions, createRequests, parse } from "./requests.ts";
-import { isEnvelope } from "./schemas.ts";
-import type { Reply } from "./transport.ts";
 
 const time = z.iso.datetime({ offset: true });
 
@@ -133,9 +131,4 @@ export function createFiles(options: AcontextOptions): Files {
 
 function filePath({ path, filename }: FilePlace): string {
   return `${path}${filename}`;
-}
-
-/** True for an answer of Acontext's own with this status; a gateway's does not count. */
-function claims({ httpStatus, content }: Reply, status: number): boolean {
-  return httpStatus === status && isEnvelope(content);
 }
