@@ -9,6 +9,7 @@
 
 import { dropped } from "./fault_effects.ts";
 import type { Call, State } from "./state.ts";
+import type { StoredObject } from "./store/objects.ts";
 
 /** The object storage does not answer. */
 export class StorageDown extends Error {}
@@ -41,6 +42,11 @@ export async function inTransaction<T>(
   } finally {
     giveBack();
   }
+}
+
+/** Null when it is gone, and when the storage does not answer: callers do not tell these apart. */
+export function readObject(state: State, key: string): StoredObject | null {
+  return state.storage.down ? null : state.objects.get(key);
 }
 
 /** Takes one use for each mention of a hash; what nobody uses any more goes. */

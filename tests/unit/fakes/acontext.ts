@@ -134,16 +134,27 @@ export class FakeAcontext implements RemoteResources {
 
   /** Takes no time: beside a delete it is nothing. */
   findFiles(remoteDiskId: string): Promise<Outcome<string[]>> {
-    return this.#call("findFiles", remoteDiskId, { kind: "absent" }, () =>
-      this.disks.has(remoteDiskId)
-        ? done([...this.files.get(remoteDiskId) ?? []])
-        : { kind: "absent" }, { latencyMs: 0 });
+    return this.#call(
+      "findFiles",
+      remoteDiskId,
+      { kind: "absent" },
+      () =>
+        this.disks.has(remoteDiskId)
+          ? done([...this.files.get(remoteDiskId) ?? []])
+          : { kind: "absent" },
+      { latencyMs: 0 },
+    );
   }
 
   deleteFile(remoteDiskId: string, path: string, limitMs: number): Promise<Outcome<null>> {
     const forbidden = { kind: "rejected", status: 403, detail: "http_403" } as const;
-    return this.#call("deleteFile", remoteDiskId, forbidden, (): Outcome<null> =>
-      this.files.get(remoteDiskId)?.delete(path) ? done(null) : HTTP_500, { limitMs });
+    return this.#call(
+      "deleteFile",
+      remoteDiskId,
+      forbidden,
+      (): Outcome<null> => this.files.get(remoteDiskId)?.delete(path) ? done(null) : HTTP_500,
+      { limitMs },
+    );
   }
 
   findSessions(sessionId: string): Promise<Outcome<{ ids: string[] }>> {

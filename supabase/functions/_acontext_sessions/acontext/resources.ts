@@ -87,7 +87,9 @@ export function createResources(options: AcontextOptions): RemoteResources {
       const files: string[] = [];
       const directories = ["/"];
       for (const path of directories) {
-        const reply = await request("GET", `/disk/${remoteDiskId}/artifact/ls`, { params: { path } });
+        const reply = await request("GET", `/disk/${remoteDiskId}/artifact/ls`, {
+          params: { path },
+        });
         // So it says for a missing disk, a foreign one and an outage of its database.
         if (claims(reply, 403)) return ABSENT;
         const listed = parse(reply, fileNamesSchema, "read");
