@@ -49,7 +49,10 @@ export function readObject(state: State, key: string): StoredObject | null {
   return state.storage.down ? null : state.objects.get(key);
 }
 
-/** Takes one use for each mention of a hash; what nobody uses any more goes. */
+/**
+ * Takes one use for each mention of a hash; what nobody uses any more goes. In an order of its own: that of the hashes here,
+ * a random one there.
+ */
 export async function countDown(
   call: Call,
   state: State,
@@ -57,7 +60,7 @@ export async function countDown(
 ): Promise<void> {
   const uses = new Map<string, number>();
   for (const sha256 of hashes) uses.set(sha256, (uses.get(sha256) ?? 0) + 1);
-  for (const [sha256, count] of uses) {
+  for (const [sha256, count] of [...uses].toSorted(([a], [b]) => a < b ? -1 : 1)) {
     await goOn(call, state);
     // Not the connection of the transaction that deletes the row.
     const connection = state.connections.moment(call.request.signal);

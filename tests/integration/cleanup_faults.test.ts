@@ -87,6 +87,7 @@ integrationTest("a half-deleted session is resumed, not restarted", async (world
   assertEquals(calls, {
     "DELETE /disk/:id": 1,
     "DELETE /session/:id": 1,
+    "GET /disk/:id/artifact/ls": 1,
     "GET /disk": 2,
     "GET /session": 2,
   });
