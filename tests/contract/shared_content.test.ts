@@ -4,11 +4,12 @@
  *
  * Whether a request is broken off at a harmful moment is chance: what shows a harm tries until it is seen.
  */
-import { assertEquals, assertGreater } from "@std/assert/mod.js";
+import { assertEquals, assertGreater, assertRejects } from "@std/assert/mod.js";
+import { AppError } from "../../supabase/functions/_acontext_sessions/core/errors.ts";
 import { eventually } from "../support/eventually.ts";
 import { type Api, codesOf, dataOf } from "./api.ts";
 import { contractTest, standInTest } from "./harness.ts";
-import { deleteDiskOurWay } from "./our_deletes.ts";
+import { deleteDiskOurWay, filesOurWay } from "./our_way.ts";
 import { artifactListSchema, loadedSchema } from "./shapes.ts";
 
 const SHARED = 8;
@@ -34,9 +35,9 @@ async function lostAmong(links: Iterable<string>): Promise<number> {
 }
 
 async function lostFiles(api: Api, diskId: string, texts: string[]): Promise<number> {
-  return await lostAmong(await Promise.all(texts.map((text) =>
-    api.fileLink(diskId, `/${text}.bin`)
-  )));
+  return await lostAmong(
+    await Promise.all(texts.map((text) => api.fileLink(diskId, `/${text}.bin`))),
+  );
 }
 
 /** Sends a delete, hangs up after `ms`, and sends it again. Resolves to false when it had ended by then. */
@@ -135,23 +136,39 @@ contractTest("two deletes of one disk at once take files of another disk", async
   assertGreater(lost, 0);
 });
 
-contractTest("a file whose content is gone comes back when it is removed and uploaded", async (api) => {
+contractTest(
+  "a file whose content is gone comes back when it is removed and uploaded",
+  async (api) => {
+    const { live, shared } = await withLostFile(api);
+    const [text = ""] = shared;
+    const path = `/${text}.bin`;
+    // Uploaded under another name first, as a copy, it is counted; the replaced record then takes that count away.
+    await api.upload(live, `/copy/${text}.bin`, text);
+    await api.upload(live, path, text);
+    const query = { file_path: `/copy/${text}.bin` };
+    assertEquals((await api.call("DELETE", `/disk/${live}/artifact`, { query })).status, 200);
+    assertEquals(await lostFiles(api, live, [text]), 1, "gone with the copy");
+
+    const removed = await api.call("DELETE", `/disk/${live}/artifact`, {
+      query: { file_path: path },
+    });
+    assertEquals(codesOf(removed), [200, 0]);
+    assertEquals((await api.upload(live, path, text)).status, 201);
+    assertEquals(await lostFiles(api, live, [text]), 0);
+  },
+);
+
+contractTest("this project says that such content is lost, and brings it back", async (api) => {
   const { live, shared } = await withLostFile(api);
   const [text = ""] = shared;
-  const path = `/${text}.bin`;
-  // Uploaded under another name first, as a copy, it is counted; the replaced record then takes that count away.
-  await api.upload(live, `/copy/${text}.bin`, text);
-  await api.upload(live, path, text);
-  const query = { file_path: `/copy/${text}.bin` };
-  assertEquals((await api.call("DELETE", `/disk/${live}/artifact`, { query })).status, 200);
-  assertEquals(await lostFiles(api, live, [text]), 1, "gone with the copy");
-
-  const removed = await api.call("DELETE", `/disk/${live}/artifact`, {
-    query: { file_path: path },
-  });
-  assertEquals(codesOf(removed), [200, 0]);
-  assertEquals((await api.upload(live, path, text)).status, 201);
-  assertEquals(await lostFiles(api, live, [text]), 0);
+  const { download, upload } = filesOurWay(api, live);
+  const error = await assertRejects(() => download(`${text}.bin`), AppError);
+  assertEquals(error.code, "file_content_lost");
+  const list = await api.call("GET", `/disk/${live}/artifact/ls`);
+  const { artifacts, directories } = dataOf(list, artifactListSchema);
+  assertEquals([artifacts.length, directories], [1, []]);
+  assertEquals(await upload(`${text}.bin`, text), { replaced: true });
+  assertEquals(await download(`${text}.bin`), text);
 });
 
 /** A disk with one file, whose content went with another disk. */
@@ -167,28 +184,31 @@ async function withLostFile(api: Api) {
   throw new Error("Cannot lose a file");
 }
 
-contractTest("two deletes of one session at once take attachments of another session", async (api) => {
-  api.slowDown();
-  const pair = async () => {
-    const [victim, live, shared] = [await api.session(), await api.session(), contents(SHARED)];
-    await api.attach(live, shared);
-    await api.attach(victim, [...shared, ...contents(OWN)]);
-    return { victim, live };
-  };
-  const pairs = await Promise.all(Array.from({ length: 6 }, pair));
-  await untilCounted(api);
-  let lost = 0;
-  for (const [index, { victim, live }] of pairs.entries()) {
-    const deletes = index === 0 ? [1] : [1, 2];
-    const path = `/session/${victim}`;
-    const answers = await Promise.all(deletes.map(() => api.call("DELETE", path)));
-    assertEquals(answers.map(({ status }) => status).includes(200), true);
-    lost = await lostAmong((await api.attachmentLinks(live)).values());
-    if (index === 0) assertEquals(lost, 0, "one takes none");
-    if (lost > 0) break;
-  }
-  assertGreater(lost, 0);
-});
+contractTest(
+  "two deletes of one session at once take attachments of another session",
+  async (api) => {
+    api.slowDown();
+    const pair = async () => {
+      const [victim, live, shared] = [await api.session(), await api.session(), contents(SHARED)];
+      await api.attach(live, shared);
+      await api.attach(victim, [...shared, ...contents(OWN)]);
+      return { victim, live };
+    };
+    const pairs = await Promise.all(Array.from({ length: 6 }, pair));
+    await untilCounted(api);
+    let lost = 0;
+    for (const [index, { victim, live }] of pairs.entries()) {
+      const deletes = index === 0 ? [1] : [1, 2];
+      const path = `/session/${victim}`;
+      const answers = await Promise.all(deletes.map(() => api.call("DELETE", path)));
+      assertEquals(answers.map(({ status }) => status).includes(200), true);
+      lost = await lostAmong((await api.attachmentLinks(live)).values());
+      if (index === 0) assertEquals(lost, 0, "one takes none");
+      if (lost > 0) break;
+    }
+    assertGreater(lost, 0);
+  },
+);
 
 contractTest(
   "what is stored while its last other user is deleted is lost, and not when it has been counted",
