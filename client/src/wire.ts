@@ -424,6 +424,7 @@ export type ErrorCode =
   | "quota_exceeded"
   | "session_full"
   | "not_restorable"
+  | "file_content_lost"
   | "body_too_large"
   | "unsupported_media_type"
   | "file_unstorable"

@@ -9,6 +9,7 @@
 
 import { dropped } from "./fault_effects.ts";
 import type { Call, State } from "./state.ts";
+import type { StoredObject } from "./store/objects.ts";
 
 /** The object storage does not answer. */
 export class StorageDown extends Error {}
@@ -43,7 +44,15 @@ export async function inTransaction<T>(
   }
 }
 
-/** Takes one use for each mention of a hash; what nobody uses any more goes. */
+/** Null when it is gone, and when the storage does not answer: callers do not tell these apart. */
+export function readObject(state: State, key: string): StoredObject | null {
+  return state.storage.down ? null : state.objects.get(key);
+}
+
+/**
+ * Takes one use for each mention of a hash; what nobody uses any more goes. In an order of its own: that of the hashes here,
+ * a random one there.
+ */
 export async function countDown(
   call: Call,
   state: State,
@@ -51,7 +60,7 @@ export async function countDown(
 ): Promise<void> {
   const uses = new Map<string, number>();
   for (const sha256 of hashes) uses.set(sha256, (uses.get(sha256) ?? 0) + 1);
-  for (const [sha256, count] of uses) {
+  for (const [sha256, count] of [...uses].toSorted(([a], [b]) => a < b ? -1 : 1)) {
     await goOn(call, state);
     // Not the connection of the transaction that deletes the row.
     const connection = state.connections.moment(call.request.signal);

@@ -49,7 +49,7 @@ export type ActiveRule = FaultRule & { fired: number };
 
 /** Faults that end the connection without an answer. */
 export function dropsConnections(rules: readonly FaultRule[]): boolean {
-  return rules.some(({ fault }) => fault.kind === "drop" || fault.kind === "late");
+  return rules.some(({ fault: { kind } }) => kind === "drop" || kind === "late" || kind === "die");
 }
 
 export interface FaultPlan {

@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import { eventually } from "../support/eventually.ts";
-import { diskSchema, sessionSchema } from "./shapes.ts";
+import { diskSchema, gotArtifactSchema, loadedSchema, sessionSchema } from "./shapes.ts";
 
 export interface Answer {
   status: number;
@@ -19,6 +19,8 @@ export interface CallOptions {
   /** Sent as it is. */
   body?: string;
   headers?: Record<string, string>;
+  /** The caller hangs up when it is aborted. */
+  signal?: AbortSignal;
 }
 
 export interface Api {
@@ -33,6 +35,16 @@ export interface Api {
   disk(user?: string): Promise<string>;
   /** Stores a user's text message. */
   say(sessionId: string, content: string): Promise<string>;
+  /** Stores a file on a disk, at its root unless the name says otherwise. */
+  upload(diskId: string, filePath: string, content: BlobPart): Promise<Answer>;
+  /** Stores a message with attachments, each named by its place in the list. */
+  attach(sessionId: string, contents: BlobPart[]): Promise<string>;
+  /** A public link to a file on a disk. */
+  fileLink(diskId: string, filePath: string): Promise<string>;
+  /** Public links to the attachments of a session, by the hash of their content. */
+  attachmentLinks(sessionId: string): Promise<Map<string, string>>;
+  /** Makes each step of a delete take a moment, where the server can be told so. A real one takes its own time. */
+  slowDown(): void;
   /** Notes something that was made past {@link Api.call}. */
   remember(kind: "session" | "disk", id: string): void;
   /** Removes all that was made: sessions, disks, and last the users. */
@@ -47,7 +59,7 @@ export function createApi({ baseUrl, apiKey }: { baseUrl: string; apiKey: string
   const made = { session: new Set<string>(), disk: new Set<string>(), user: new Set<string>() };
 
   async function call(method: string, path: string, options: CallOptions = {}): Promise<Answer> {
-    const { query = {}, json, form, body, headers = {} } = options;
+    const { query = {}, json, form, body, headers = {}, signal } = options;
     const url = new URL(`${baseUrl}${path}`);
     for (const [name, value] of Object.entries(query)) url.searchParams.set(name, String(value));
     const sent = form ?? (json === undefined ? body : JSON.stringify(json));
@@ -59,6 +71,7 @@ export function createApi({ baseUrl, apiKey }: { baseUrl: string; apiKey: string
         ...headers,
       },
       ...(sent === undefined ? {} : { body: sent }),
+      ...(signal === undefined ? {} : { signal }),
     });
     const text = await response.text();
     const answer = { status: response.status, headers: response.headers, text, body: parse(text) };
@@ -92,6 +105,36 @@ export function createApi({ baseUrl, apiKey }: { baseUrl: string; apiKey: string
       const answer = await call("POST", `/session/${sessionId}/messages`, { json });
       return dataOf(answer, z.object({ id: z.string() })).id;
     },
+    upload(diskId, filePath, content) {
+      const [path, name] = splitPath(filePath);
+      const form = new FormData();
+      form.set("file_path", path);
+      form.set("file", new File([content], name));
+      return call("POST", `/disk/${diskId}/artifact`, { form });
+    },
+    async attach(sessionId, contents) {
+      const form = new FormData();
+      const parts = contents.map((_, n) => ({ type: "file", file_field: `f${n}` }));
+      const blob = { role: "user", parts };
+      form.set("payload", JSON.stringify({ format: "acontext", blob }));
+      for (const [n, content] of contents.entries()) {
+        form.set(`f${n}`, new File([content], `${n}.bin`));
+      }
+      const answer = await call("POST", `/session/${sessionId}/messages`, { form });
+      return dataOf(answer, z.object({ id: z.string() })).id;
+    },
+    async fileLink(diskId, filePath) {
+      const query = { file_path: filePath };
+      const answer = await call("GET", `/disk/${diskId}/artifact`, { query });
+      return dataOf(answer, gotArtifactSchema).public_url ?? "";
+    },
+    async attachmentLinks(sessionId) {
+      const query = { format: "acontext" };
+      const answer = await call("GET", `/session/${sessionId}/messages`, { query });
+      const links = dataOf(answer, loadedSchema).public_urls ?? {};
+      return new Map(Object.entries(links).map(([sha256, { url }]) => [sha256, url]));
+    },
+    slowDown() {},
     remember: (kind, id) => void made[kind].add(id),
     async cleanUp() {
       const paths = [
@@ -108,6 +151,11 @@ export function createApi({ baseUrl, apiKey }: { baseUrl: string; apiKey: string
       }
     },
   };
+}
+
+function splitPath(path: string): [string, string] {
+  const end = path.lastIndexOf("/") + 1;
+  return [path.slice(0, end), path.slice(end)];
 }
 
 function parse(text: string): unknown {

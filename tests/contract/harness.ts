@@ -55,6 +55,7 @@ async function withStandIn(test: (api: StandInApi) => Promise<void>): Promise<vo
   try {
     await test({
       ...createApi({ baseUrl, apiKey: STAND_IN_KEY }),
+      slowDown: () => standIn.control.setStorage({ latencyMs: 3 }),
       control: standIn.control,
       other: createApi({ baseUrl, apiKey: OTHER_KEY }),
       advance: (ms) => void (passed += ms),

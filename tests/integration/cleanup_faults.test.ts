@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert/mod.js";
 import type { FaultRule } from "../../local/acontext/fault_rules.ts";
+import { converse } from "./support/conversations.ts";
 import { assertNothingLeft, ours } from "./support/remote.ts";
 import { expiredSessions } from "./support/sessions.ts";
 import { integrationTest } from "./support/world.ts";
@@ -35,6 +36,34 @@ integrationTest("one session that cannot be deleted does not hold up the others"
   assertEquals(receipt?.attempts, 3);
 });
 
+integrationTest(
+  "a disk that breaks off while it is deleted takes nobody's files with it",
+  async (world) => {
+    const { session, chat } = await converse(world);
+    const { chat: neighbour } = await converse(world);
+    for (const filename of ["a", "b", "c"]) {
+      for (const each of [chat, neighbour]) await each.uploaded(`shared ${filename}`, { filename });
+    }
+    await world.database.expire([session.id]);
+    const dies = (route: string): FaultRule => ({
+      route,
+      times: 1,
+      fault: { kind: "die", afterSteps: 1 },
+    });
+    const rules = [dies("DELETE /disk/:id"), dies("DELETE /disk/:id/artifact")];
+    await world.remote.withFaults(rules, async () => {
+      while ((await world.database.queue()).length > 0 || (await world.swept()).total > 0) {
+        await world.database.makeDue();
+        await world.swept();
+      }
+    });
+    for (const filename of ["a", "b", "c"]) {
+      const response = await neighbour.download({ filename });
+      assertEquals([response.status, await response.text()], [200, `shared ${filename}`]);
+    }
+  },
+);
+
 integrationTest("a half-deleted session is resumed, not restarted", async (world) => {
   const [one, two] = await expiredSessions(world, 2);
   const rules = [
@@ -58,6 +87,7 @@ integrationTest("a half-deleted session is resumed, not restarted", async (world
   assertEquals(calls, {
     "DELETE /disk/:id": 1,
     "DELETE /session/:id": 1,
+    "GET /disk/:id/artifact/ls": 1,
     "GET /disk": 2,
     "GET /session": 2,
   });

@@ -129,7 +129,11 @@ integrationTest("deleting at once four times deletes each resource once", async 
     const answers = await Promise.all([1, 2, 3, 4].map(() => world.remove(user, id)));
     for (const { status } of answers) assert([200, 202, 404].includes(status), `${status}`);
   });
-  assertEquals(calls, { "DELETE /disk/:id": 1, "DELETE /session/:id": 1 });
+  assertEquals(calls, {
+    "DELETE /disk/:id": 1,
+    "DELETE /session/:id": 1,
+    "GET /disk/:id/artifact/ls": 1,
+  });
   assertNothingLeft(await world.remote.audit());
   // The proof may have been left out because another call held the row at that moment.
   await world.database.endLeases();

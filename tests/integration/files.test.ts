@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert/mod.js";
+import { assert, assertEquals, assertRejects } from "@std/assert/mod.js";
 import { type Conversation, converse, type FileView } from "./support/conversations.ts";
 import { type Answer, assertRefused } from "./support/functions.ts";
 import { integrationTest, type World } from "./support/world.ts";
@@ -335,12 +335,48 @@ integrationTest("a disk that is gone behind our back is said to be", async (worl
   assertRefused(await chat.removeFile({ filename: "a" }), 502, "acontext_inconsistent");
 });
 
+integrationTest(
+  "content that is lost is told from an outage, and comes back when it is uploaded",
+  async (world) => {
+    const { chat } = await converse(world);
+    const { session: neighbour, chat: other } = await converse(world);
+    await chat.uploaded("shared");
+    await other.uploaded("shared");
+    // A delete of somebody else's that breaks off counts a file down, and so does the next.
+    const disk = `/disk/${neighbour.acontextDiskId}` as const;
+    await world.remote.withFaults(
+      [{ route: "DELETE /disk/:id", times: 1, fault: { kind: "die", afterSteps: 1 } }],
+      () => assertRejects(() => world.remote.remove(disk)),
+    );
+    await world.remote.remove(disk);
+
+    const place = { filename: "a.txt" };
+    assertEquals(names((await chat.list()).files), ["a.txt"]);
+    await world.remote.withFaults(
+      [{ route: UPLOAD, fault: { kind: "status", status: 500 } }],
+      async () => assertEquals((await chat.download(place)).status, 503),
+    );
+    const lost = await chat.download(place);
+    assertEquals([lost.status, (await lost.json()).code], [410, "file_content_lost"]);
+    await chat.uploaded("shared");
+    assertEquals(await contentOf(chat, place), "shared");
+    assertEquals(names((await chat.list()).files), ["a.txt"]);
+  },
+);
+
 integrationTest("each route asks Acontext as little as can be", async (world) => {
   const { chat } = await converse(world);
   const trips = (work: () => Promise<unknown>) => world.remote.callsOf(work);
   const place = { filename: "a.txt" };
   assertEquals(await trips(() => chat.uploaded("x")), { [GET]: 1, [UPLOAD]: 1 });
-  assertEquals(await trips(() => chat.uploaded("y")), { [GET]: 1, [UPLOAD]: 2, [DELETE]: 1 });
+  assertEquals(await trips(() => chat.uploaded("xy")), { [GET]: 1, [UPLOAD]: 2, [DELETE]: 1 });
+  // Of the same size: is it the same content, and lost?
+  assertEquals(await trips(() => chat.uploaded("yx")), {
+    [GET]: 1,
+    [LINKED]: 1,
+    [UPLOAD]: 2,
+    [DELETE]: 1,
+  });
   assertEquals(await trips(() => chat.list()), { [LIST]: 1 });
   assertEquals(await trips(() => chat.link(place)), { [GET]: 1 });
   assertEquals(await trips(() => contentOf(chat, place)), { [GET]: 1, [LINKED]: 1 });

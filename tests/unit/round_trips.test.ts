@@ -42,9 +42,9 @@ function serveBoth({ deps }: MessageWorld) {
   return { messages, files };
 }
 
-function form(): FormData {
+function form(content: string): FormData {
   const made = new FormData();
-  made.set("file", new File(["x"], "a.txt"));
+  made.set("file", new File([content], "a.txt"));
   return made;
 }
 
@@ -112,17 +112,24 @@ const TRIPS: Trip[] = [
   },
   {
     name: "store a new file",
-    request: { files: true, method: "POST", body: form() },
+    request: { files: true, method: "POST", body: form("x") },
     status: 201,
     database: USE,
     acontext: 2,
   },
   {
     name: "replace a file",
-    request: { files: true, method: "POST", body: form() },
+    request: { files: true, method: "POST", body: form("xy") },
     status: 200,
     database: USE,
     acontext: 4,
+  },
+  {
+    name: "replace a file by one of its size",
+    request: { files: true, method: "POST", body: form("yx") },
+    status: 200,
+    database: USE,
+    acontext: 5,
   },
   { name: "list files", request: { files: true }, status: 200, database: USE, acontext: 1 },
   {

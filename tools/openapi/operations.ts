@@ -233,7 +233,7 @@ export const OPERATIONS: Operation[] = [
     auth: "user",
     query: fileQuery,
     answers: { 200: { description: "The content, under its own type", schema: "binary" } },
-    errors: [...FILE, "file_not_found"],
+    errors: [...FILE, "file_not_found", "file_content_lost"],
   },
   {
     method: "POST",

@@ -56,8 +56,8 @@ export async function upsertArtifact(call: Call, state: State): Promise<Response
     if (error instanceof StorageDown) return databaseError("upload failed");
     throw error;
   }
-  // Content that is there already is found by its hash, whatever its key.
-  const objectKey = state.references.find(projectId, asset.sha256)?.key ?? asset.key;
+  // Content that is there already is found by its hash, whatever its key. Whether it is counted does not matter.
+  const objectKey = state.objects.find("disks", projectId, asset.sha256) ?? asset.key;
   state.objects.put(objectKey, { mime, data });
   // PostgreSQL takes no NUL in a text, and what looks like one is kept in the row, too. The object stays behind.
   if (data.includes(0) && isReadAsText(filename, data)) {

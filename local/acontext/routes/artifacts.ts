@@ -1,7 +1,7 @@
 /** GET and DELETE /disk/:id/artifact, GET /disk/:id/artifact/ls. @module */
 
 import { badRequest, databaseError, ok } from "../answer.ts";
-import { countDown, StorageDown } from "../content.ts";
+import { countDown, readObject, StorageDown } from "../content.ts";
 import { readBoolean } from "../list_query.ts";
 import { textKindOf } from "../media_types.ts";
 import { publicLink } from "../public_link.ts";
@@ -10,7 +10,10 @@ import type { Artifact } from "../store/artifacts.ts";
 import { renderArtifact, requireDisk } from "./artifact_answers.ts";
 import { childDirectories, pathProblem, splitFilePath } from "./artifact_paths.ts";
 
-/** Answers a file's record, a public link and, when it is text, its content. A missing file is HTTP 404 with code 500. */
+/**
+ * Answers a file's record, a public link and, when it is text, its content if that can be read. A missing file is HTTP 404
+ * with code 500.
+ */
 export function getArtifact(call: Call, state: State): Response {
   const query = call.url.searchParams;
   const withUrl = readBoolean(query.get("with_public_url"), true);
@@ -35,7 +38,7 @@ export function getArtifact(call: Call, state: State): Response {
 
 function readContent({ mime, objectKey }: Artifact, state: State) {
   const type = textKindOf(mime);
-  const object = type === null ? null : state.objects.get(objectKey);
+  const object = type === null ? null : readObject(state, objectKey);
   return object === null ? null : { type, raw: new TextDecoder().decode(object.data) };
 }
 

@@ -31,6 +31,8 @@ export interface ObjectStore {
   get(key: string): StoredObject | null;
   has(key: string): boolean;
   delete(key: string): void;
+  /** The key under which a folder has this content, whatever the day and the extension; null when it has not. */
+  find(folder: PutObject["folder"], projectId: string, sha256: string): string | null;
   keys(): string[];
   /** Makes a public link. @param expiresAt milliseconds since 1970. */
   link(key: string, expiresAt: number): string;
@@ -43,6 +45,7 @@ export function createObjectStore(database: DatabaseSync, uuid: () => string): O
   const exists = database.prepare("select 1 from objects where key = ?");
   const remove = database.prepare("delete from objects where key = ?");
   const all = database.prepare("select key from objects order by key");
+  const search = database.prepare("select key from objects where key like ? order by key limit 1");
   const insertLink = database.prepare("insert or replace into materials values (?, ?, ?)");
   const readLink = database.prepare("select * from materials where token = ?");
 
@@ -62,6 +65,10 @@ export function createObjectStore(database: DatabaseSync, uuid: () => string): O
     },
     has: (key) => exists.get(key) !== undefined,
     delete: (key) => void remove.run(key),
+    find(folder, projectId, sha256) {
+      const row = search.get(`${folder}/${projectId}/%${sha256}%`);
+      return row === undefined ? null : text(row, "key");
+    },
     keys: () => all.all().map((row) => text(row, "key")),
     link(key, expiresAt) {
       const token = createHash("sha256").update(`${uuid()} ${key}`).digest("hex");

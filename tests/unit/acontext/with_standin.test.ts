@@ -95,3 +95,35 @@ Deno.test("a wrong base URL is an outage, never an absence", async () => {
     assertEquals(await acontext.findDisks(ID), outage);
   });
 });
+
+Deno.test("the files of a disk are found in all its directories, and deleted by their paths", async () => {
+  await withStandIn(async (standIn) => {
+    const acontext = connect(standIn);
+    const disk = await acontext.createDisk(ID);
+    if (disk.kind !== "done") throw new Error("not made");
+    const { id } = disk.value;
+    assertEquals(await acontext.findFiles(id), { kind: "done", value: [] });
+    const paths = ["/a.txt", "/b c/d&e=é.txt", "/b c/f/+#?.txt", "/g/.acontext-sessions/h"];
+    for (const path of paths) {
+      const form = new FormData();
+      form.set("file_path", path.slice(0, path.lastIndexOf("/") + 1));
+      form.set("file", new File([path], path.slice(path.lastIndexOf("/") + 1)));
+      const headers = { authorization: `Bearer ${KEY}` };
+      const url = `http://acontext.test/api/v1/disk/${id}/artifact`;
+      await standIn.fetch(new Request(url, { method: "POST", headers, body: form }));
+    }
+    const found = await acontext.findFiles(id);
+    if (found.kind !== "done") throw new Error("not found");
+    assertEquals(found.value.toSorted(), paths);
+    for (const path of paths) {
+      assertEquals(await acontext.deleteFile(id, path, 1_000), { kind: "done", value: null });
+    }
+    assertEquals(await acontext.findFiles(id), { kind: "done", value: [] });
+    assertEquals(standIn.control.audit().objects, 0);
+    const missing = await acontext.deleteFile(id, "/a.txt", 1_000);
+    assertEquals(missing, { kind: "unknown", detail: "http_500" });
+    assertEquals(await acontext.findFiles(OTHER), { kind: "absent" });
+    assertEquals((await acontext.findFiles("x")).kind, "rejected");
+    assertEquals((await acontext.deleteFile("x", "/a", 1_000)).kind, "rejected");
+  });
+});

@@ -117,6 +117,7 @@ Deno.test("what will not pass is not repeated", async () => {
     failure("quota_exceeded"),
     failure("message_rejected"),
     failure("acontext_inconsistent"),
+    failure("file_content_lost"),
     failure("internal"),
     answer(200, { totalTokens: 1 }),
   ];

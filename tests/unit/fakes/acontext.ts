@@ -14,6 +14,8 @@ export type Call =
   | "createDisk"
   | "deleteSession"
   | "deleteDisk"
+  | "findFiles"
+  | "deleteFile"
   | "findSessions"
   | "findDisks";
 
@@ -60,6 +62,8 @@ export class FakeAcontext implements RemoteResources {
   readonly sessions = new Map<string, string | null>();
   /** Remote id to the session id in its label; null: none. */
   readonly disks = new Map<string, string | null>();
+  /** Paths by the remote id of their disk. */
+  readonly files = new Map<string, Set<string>>();
   faults: Fault[] = [];
   outage: "database" | "network" | null = null;
   calls: Record<Call, number> = {
@@ -68,6 +72,8 @@ export class FakeAcontext implements RemoteResources {
     createDisk: 0,
     deleteSession: 0,
     deleteDisk: 0,
+    findFiles: 0,
+    deleteFile: 0,
     findSessions: 0,
     findDisks: 0,
   };
@@ -126,6 +132,31 @@ export class FakeAcontext implements RemoteResources {
     return this.#delete("deleteDisk", this.disks, { remoteId, limitMs });
   }
 
+  /** Takes no time: beside a delete it is nothing. */
+  findFiles(remoteDiskId: string): Promise<Outcome<string[]>> {
+    return this.#call(
+      "findFiles",
+      remoteDiskId,
+      { kind: "absent" },
+      () =>
+        this.disks.has(remoteDiskId)
+          ? done([...this.files.get(remoteDiskId) ?? []])
+          : { kind: "absent" },
+      { latencyMs: 0 },
+    );
+  }
+
+  deleteFile(remoteDiskId: string, path: string, limitMs: number): Promise<Outcome<null>> {
+    const forbidden = { kind: "rejected", status: 403, detail: "http_403" } as const;
+    return this.#call(
+      "deleteFile",
+      remoteDiskId,
+      forbidden,
+      (): Outcome<null> => this.files.get(remoteDiskId)?.delete(path) ? done(null) : HTTP_500,
+      { limitMs },
+    );
+  }
+
   findSessions(sessionId: string): Promise<Outcome<{ ids: string[] }>> {
     return this.#call("findSessions", sessionId, HTTP_500, () => {
       const marked = [...this.sessions].filter(([, mark]) => mark === sessionId);
@@ -160,7 +191,7 @@ export class FakeAcontext implements RemoteResources {
         if (!resources.delete(id)) return { kind: "absent" };
         this.deletedAt.set(id, this.#clock.now());
         return done(null);
-      }, limitMs);
+      }, { limitMs });
     } finally {
       this.#deletes -= 1;
       this.#deletesUnderWay.set(id, (this.#deletesUnderWay.get(id) ?? 1) - 1);
@@ -172,7 +203,7 @@ export class FakeAcontext implements RemoteResources {
     id: string,
     whenDown: Outcome<never>,
     effect: () => Outcome<Value>,
-    limitMs?: number,
+    { limitMs, latencyMs = this.#latencyMs }: { limitMs?: number; latencyMs?: number } = {},
   ): Promise<Outcome<Value>> {
     if (++this.calls[name] > 20_000) throw new Error(`Cannot call "${name}": a hot loop`);
     const mishap = this.#mishap(name, id);
@@ -182,7 +213,7 @@ export class FakeAcontext implements RemoteResources {
       await this.#clock.sleep(givenUpMs);
       return TIMEOUT;
     }
-    const takesMs = this.#latencyMs / 2 + (mishap?.kind === "slow" ? mishap.ms : 0);
+    const takesMs = latencyMs / 2 + (mishap?.kind === "slow" ? mishap.ms : 0);
     if (limitMs !== undefined && takesMs > limitMs) {
       // Given up, and broken off for it.
       await this.#clock.sleep(limitMs);
@@ -196,9 +227,9 @@ export class FakeAcontext implements RemoteResources {
       : this.outage === "database"
       ? whenDown
       : effect();
-    await this.#wait(this.#latencyMs / 2);
+    await this.#wait(latencyMs / 2);
     if (mishap?.kind !== "lost") return outcome;
-    await this.#clock.sleep(givenUpMs - this.#latencyMs);
+    await this.#clock.sleep(givenUpMs - latencyMs);
     return TIMEOUT;
   }
 

@@ -6,7 +6,7 @@ import type { AcontextOptions } from "../../../supabase/functions/_acontext_sess
 import { createResources } from "../../../supabase/functions/_acontext_sessions/acontext/resources.ts";
 import type { Fetch } from "../../../supabase/functions/_acontext_sessions/acontext/transport.ts";
 import type { Files } from "../../../supabase/functions/_acontext_sessions/core/files/ports.ts";
-import type { UploadFileDeps } from "../../../supabase/functions/_acontext_sessions/core/files/upload_file.ts";
+import type { FileContentDeps } from "../../../supabase/functions/_acontext_sessions/core/files/open_disk.ts";
 import type { Messages } from "../../../supabase/functions/_acontext_sessions/core/messages/ports.ts";
 import type { StoreMessageDeps } from "../../../supabase/functions/_acontext_sessions/core/messages/store_message.ts";
 import type { Clock } from "../../../supabase/functions/_acontext_sessions/core/ports.ts";
@@ -28,7 +28,7 @@ export interface MessageWorld {
   messages: Messages;
   files: Files;
   time: { now: number };
-  deps: StoreMessageDeps & UploadFileDeps;
+  deps: StoreMessageDeps & FileContentDeps;
   events: () => string[];
   /** Requests to Acontext that `work` makes. */
   requests(work: () => Promise<unknown>): Promise<number>;

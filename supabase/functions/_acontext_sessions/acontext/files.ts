@@ -7,14 +7,11 @@ import * as z from "zod";
 import type { FilePlace, Files, RemoteFile } from "../core/files/ports.ts";
 import { isId } from "../core/ids.ts";
 import { isMediaType } from "../core/media_type.ts";
-import type { RemoteOutcome } from "../core/ports.ts";
 import { MARK } from "../core/resources.ts";
 import { openDownload } from "./download.ts";
 import { multipart, UPLOAD_TIMEOUT_FACTOR } from "./multipart.ts";
-import { ABSENT, BAD_ID, deletion, DOUBTFUL } from "./outcomes.ts";
+import { ABSENT, BAD_ID, claims, deletion, DOUBTFUL } from "./outcomes.ts";
 import { type AcontextOptions, createRequests, parse } from "./requests.ts";
-import { isEnvelope } from "./schemas.ts";
-import type { Reply } from "./transport.ts";
 
 const time = z.iso.datetime({ offset: true });
 
@@ -53,7 +50,6 @@ const directorySchema = z.object({
   artifacts: z.array(fileSchema).nullish().transform(absentList),
   directories: z.array(z.string()).nullish().transform(absentList),
 }).transform(({ artifacts: files, directories }) => ({ files, directories }));
-const gotSchema = z.object({ artifact: fileSchema });
 const linkedSchema = z.object({
   artifact: fileSchema,
   public_url: z.url({ protocol: /^https?$/ }),
@@ -62,21 +58,6 @@ const linkedSchema = z.object({
 export function createFiles(options: AcontextOptions): Files {
   const { request, post } = createRequests(options);
 
-  /** Reads a file's record. For a missing file the server says 404, for a missing disk 403. */
-  async function get<Value>(
-    diskId: string,
-    place: FilePlace,
-    { schema, params }: { schema: z.ZodType<Value>; params: Record<string, string | number> },
-  ): Promise<RemoteOutcome<Value>> {
-    if (!isId(diskId)) return BAD_ID;
-    const reply = await request("GET", `/disk/${diskId}/artifact`, {
-      params: { file_path: filePath(place), with_content: "false", ...params },
-    });
-    if (claims(reply, 403)) return DOUBTFUL;
-    if (claims(reply, 404)) return ABSENT;
-    return parse(reply, schema, "read");
-  }
-
   return {
     async list(diskId, path) {
       if (!isId(diskId)) return BAD_ID;
@@ -84,19 +65,20 @@ export function createFiles(options: AcontextOptions): Files {
       return claims(reply, 403) ? DOUBTFUL : parse(reply, directorySchema, "read");
     },
 
-    async stat(diskId, place) {
-      const got = await get(diskId, place, {
-        schema: gotSchema,
-        params: { with_public_url: "false" },
-      });
-      return got.kind === "done" ? { kind: "done", value: got.value.artifact } : got;
-    },
-
     async link(diskId, place, expires) {
-      const got = await get(diskId, place, {
-        schema: linkedSchema,
-        params: { with_public_url: "true", expire: expires },
+      if (!isId(diskId)) return BAD_ID;
+      const reply = await request("GET", `/disk/${diskId}/artifact`, {
+        params: {
+          file_path: filePath(place),
+          with_content: "false",
+          with_public_url: "true",
+          expire: expires,
+        },
       });
+      // For a missing file the server says 404, for a missing disk 403.
+      if (claims(reply, 403)) return DOUBTFUL;
+      if (claims(reply, 404)) return ABSENT;
+      const got = parse(reply, linkedSchema, "read");
       if (got.kind !== "done") return got;
       const { artifact: file, public_url: url } = got.value;
       return { kind: "done", value: { file, url } };
@@ -133,9 +115,4 @@ export function createFiles(options: AcontextOptions): Files {
 
 function filePath({ path, filename }: FilePlace): string {
   return `${path}${filename}`;
-}
-
-/** True for an answer of Acontext's own with this status; a gateway's does not count. */
-function claims({ httpStatus, content }: Reply, status: number): boolean {
-  return httpStatus === status && isEnvelope(content);
 }

@@ -16,6 +16,11 @@ export const DOUBTFUL: RemoteOutcome<never> = { kind: "doubtful" };
 /** The server would take a nil id for "no id" and any other text for a path, so neither is ever sent. */
 export const BAD_ID: Outcome<never> = { kind: "rejected", status: 400, detail: "bad_id" };
 
+/** True for an answer of Acontext's own with this status; a gateway's does not count. */
+export function claims({ httpStatus, content }: Reply, status: number): boolean {
+  return httpStatus === status && isEnvelope(content);
+}
+
 /** The outcome of a delete. On the sweep's hot path: a plain success costs two comparisons. */
 export function deletion(reply: Reply): Outcome<null> {
   const success = successOf(reply);

@@ -7,13 +7,14 @@ import { isId } from "../core/ids.ts";
 import type { Outcome } from "../core/ports.ts";
 import type { DiskListing, RemoteResources } from "../core/resources.ts";
 import { honoursLabels } from "./labels.ts";
-import { BAD_ID, deletion } from "./outcomes.ts";
+import { ABSENT, BAD_ID, claims, deletion } from "./outcomes.ts";
 import { type AcontextOptions, createRequests, parse } from "./requests.ts";
 import {
   carriesMark,
   diskLabel,
   diskPageSchema,
   diskSchema,
+  fileNamesSchema,
   sessionMark,
   sessionPageSchema,
   sessionSchema,
@@ -79,6 +80,30 @@ export function createResources(options: AcontextOptions): RemoteResources {
 
     deleteDisk(remoteId, limitMs) {
       return remove("disk", remoteId, limitMs);
+    },
+
+    async findFiles(remoteDiskId) {
+      if (!isId(remoteDiskId)) return BAD_ID;
+      const files: string[] = [];
+      const directories = ["/"];
+      for (const path of directories) {
+        const reply = await request("GET", `/disk/${remoteDiskId}/artifact/ls`, {
+          params: { path },
+        });
+        // So it says for a missing disk, a foreign one and an outage of its database.
+        if (claims(reply, 403)) return ABSENT;
+        const listed = parse(reply, fileNamesSchema, "read");
+        if (listed.kind !== "done") return listed;
+        for (const name of listed.value.files) files.push(`${path}${name}`);
+        for (const name of listed.value.directories) directories.push(`${path}${name}/`);
+      }
+      return { kind: "done", value: files };
+    },
+
+    async deleteFile(remoteDiskId, path, limitMs) {
+      if (!isId(remoteDiskId)) return BAD_ID;
+      const query = new URLSearchParams({ file_path: path });
+      return deletion(await send("DELETE", `/disk/${remoteDiskId}/artifact?${query}`, limitMs));
     },
 
     async findSessions(sessionId) {

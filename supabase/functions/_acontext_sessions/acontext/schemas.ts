@@ -34,6 +34,15 @@ export const labelUseSchema = z.object({
   }),
 });
 
+/** What is directly in a directory of a disk, by name. */
+export const fileNamesSchema = z.object({
+  artifacts: z.array(z.object({ filename: z.string() })).nullish(),
+  directories: z.array(z.string()).nullish(),
+}).transform(({ artifacts, directories }) => ({
+  files: (artifacts ?? []).map(({ filename }) => filename),
+  directories: (directories ?? []).filter((name) => /^[^/]+$/.test(name)),
+}));
+
 export interface Page<Item> {
   items: Item[];
   next_cursor?: string | null | undefined;

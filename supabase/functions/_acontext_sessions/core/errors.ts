@@ -96,6 +96,11 @@ export const ERRORS = {
     status: 409,
     message: "Cannot restore the session: it is not being deleted, or the grace period is over",
   },
+  file_content_lost: {
+    status: 410,
+    message: "Cannot read the file: Acontext lists it, but no longer has its content",
+    hint: "Upload it again",
+  },
   body_too_large: { status: 413, message: "Cannot read the body: it is too large" },
   unsupported_media_type: {
     status: 415,

@@ -48,8 +48,15 @@ export interface RemoteResources {
   createDisk(sessionId: string): Promise<Outcome<{ id: string; labelled: boolean }>>;
   /** Deletes a remote session by its remote id. Given up after `limitMs`, and not before, it may still have an effect. */
   deleteSession(remoteId: string, limitMs: number): Promise<Outcome<null>>;
-  /** Deletes a remote disk by its remote id, as {@link deleteSession}. */
+  /** Deletes a remote disk by its remote id, as {@link deleteSession}, with the files that are still on it. */
   deleteDisk(remoteId: string, limitMs: number): Promise<Outcome<null>>;
+  /**
+   * The paths of all files on a disk. `absent`: the server does not show them, whatever the reason; what has become of the
+   * disk is for its delete to say.
+   */
+  findFiles(remoteDiskId: string): Promise<Outcome<string[]>>;
+  /** Deletes one file by its path, as {@link deleteSession}. A missing file is `unknown`. */
+  deleteFile(remoteDiskId: string, path: string, limitMs: number): Promise<Outcome<null>>;
   /**
    * Remote ids of the sessions that carry our mark for `sessionId`, without copies that somebody made of it. A successful
    * answer is complete.

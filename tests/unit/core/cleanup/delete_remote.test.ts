@@ -273,3 +273,71 @@ Deno.test("deleteRemote() does not believe in an absent disk when the key is ano
   assertEquals(attempt.session, { kind: "failed", error: "http_403" });
   assertEquals(attempt.disk, { kind: "failed", error: "wrong_project" });
 });
+
+/** A session whose disk has these files. */
+function withFiles(world: World, ...paths: string[]): SessionRow {
+  const row = world.one();
+  world.acontext.files.set(row.acontextDiskId ?? "", new Set(paths));
+  return row;
+}
+
+Deno.test("deleteRemote() deletes the files of a disk one by one, and then the disk", async () => {
+  const world = new World();
+  const row = withFiles(world, "/a", "/b/c");
+  const order: string[] = [];
+  const { acontext } = world;
+  const deleteFile = acontext.deleteFile.bind(acontext);
+  acontext.deleteFile = (id, path, limitMs) => {
+    order.push(path);
+    assertEquals([id, limitMs], [row.acontextDiskId, 400_000]);
+    return deleteFile(id, path, limitMs);
+  };
+  assertEquals((await removals(world, deletion(row))).disk, gone("deleted"));
+  assertEquals([order, acontext.calls.deleteDisk], [["/a", "/b/c"], 1]);
+});
+
+Deno.test("deleteRemote() that breaks off at a file leaves the disk, and goes on with what is left", async () => {
+  const world = new World();
+  const row = withFiles(world, "/a", "/b", "/c");
+  const answers = { kind: "answer", outcome: HTTP_500 } as const;
+  world.acontext.faults = [
+    { calls: ["deleteFile"], times: 1, mishap: { kind: "lost" } },
+    { calls: ["deleteFile"], times: 1, mishap: answers },
+  ];
+  const attempt = (diskInDoubt: boolean) =>
+    world.run(deleteRemote(world.deps, deletion(row, { sessionGone: true, diskInDoubt }), frame()));
+
+  const first = await attempt(false);
+  assertEquals(first.disk, { kind: "unavailable", error: "timeout", underWay: true });
+  assertEquals([first.inDoubt, first.repeated], [["disk"], 0]);
+  const second = await attempt(true);
+  assertEquals(second.disk, { kind: "unavailable", error: "http_500", underWay: false });
+  assertEquals([second.inDoubt, second.repeated], [["disk"], 1]);
+  const third = await attempt(true);
+  assertEquals([third.disk, third.inDoubt, third.repeated], [gone("deleted"), [], 1]);
+  assertEquals([world.acontext.calls.deleteFile, world.acontext.calls.deleteDisk], [4, 1]);
+});
+
+Deno.test("deleteRemote() stops between files when the deadline passes, and the next attempt goes on", async () => {
+  const world = new World({ latencyMs: 1000 });
+  const row = withFiles(world, "/a", "/b", "/c", "/d");
+  const left = deletion(row, { sessionGone: true });
+  const attempt = await world.run(deleteRemote(world.deps, left, frame(1500)));
+  assertEquals([attempt.disk, attempt.inDoubt], [{ kind: "late" }, []]);
+  assertEquals([...world.acontext.files.get(row.acontextDiskId ?? "") ?? []], ["/c", "/d"]);
+  assertEquals((await removals(world, left)).disk, gone("deleted"));
+});
+
+Deno.test("deleteRemote() deletes no disk whose files it could not ask for, unless the server does not show them", async () => {
+  const world = new World();
+  const row = withFiles(world, "/a");
+  const answers = { kind: "answer", outcome: HTTP_500 } as const;
+  world.acontext.faults = [{ calls: ["findFiles"], times: 1, mishap: answers }];
+  const attempt = () => removals(world, deletion(row, { sessionGone: true }));
+  assertEquals((await attempt()).disk, { kind: "unavailable", error: "http_500", underWay: false });
+  assertEquals(world.acontext.calls.deleteDisk, 0);
+  const hidden = { kind: "answer", outcome: { kind: "absent" } } as const;
+  world.acontext.faults = [{ calls: ["findFiles"], times: 1, mishap: hidden }];
+  assertEquals((await attempt()).disk, gone("deleted"));
+  assertEquals(world.acontext.calls.deleteFile, 0);
+});

@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert/mod.js";
 import { AppError } from "../../../../supabase/functions/_acontext_sessions/core/errors.ts";
+import { downloadFile } from "../../../../supabase/functions/_acontext_sessions/core/files/download_file.ts";
 import { linkFile } from "../../../../supabase/functions/_acontext_sessions/core/files/link_file.ts";
 import { listFiles } from "../../../../supabase/functions/_acontext_sessions/core/files/list_files.ts";
 import type {
@@ -170,5 +171,141 @@ Deno.test("removeFile() says a file is deleted only when it is gone", async () =
     assertEquals(await remove(), { deleted: true });
     world.faults({ route: UPLOAD, fault: { kind: "outage" } });
     assertEquals(await remove(), { deleted: false });
+  });
+});
+
+/** Takes the content of a file away, as a delete of another disk that is repeated does. */
+async function loseContent({ deps, standIn }: MessageWorld, text: string): Promise<void> {
+  const made = await deps.acontext.createDisk("11111111-2222-4333-8444-55555555dead");
+  if (made.kind !== "done") throw new Error("no disk");
+  const content = { contentType: "text/plain", bytes: new TextEncoder().encode(text) };
+  await deps.files.put(made.value.id, { ...PLACE, content, stagedFor: null });
+  const dies = { kind: "die", afterSteps: 1 } as const;
+  standIn.control.setFaults([{ route: "DELETE /disk/:id", times: 1, fault: dies }]);
+  assertEquals((await deps.acontext.deleteDisk(made.value.id, 1_000)).kind, "unknown");
+  assertEquals((await deps.acontext.deleteDisk(made.value.id, 1_000)).kind, "done");
+  assertEquals(standIn.control.content().losses.length, 1);
+}
+
+function download({ deps, key }: MessageWorld) {
+  return downloadFile(deps, { key, place: PLACE });
+}
+
+async function namesOn({ deps, diskId }: MessageWorld): Promise<string[]> {
+  const found = await deps.acontext.findFiles(diskId);
+  return found.kind === "done" ? found.value : [];
+}
+
+Deno.test("downloadFile() says that content is lost only when the storage works", async () => {
+  await withMessageWorld(async (world) => {
+    await upload(world, "same");
+    world.standIn.control.setStorage({ down: true });
+    const out = await assertRejects(() => download(world), AppError);
+    assertEquals(out.code, "acontext_unavailable");
+    world.standIn.control.setStorage({ down: false });
+    assertEquals(await new Response((await download(world)).stream).text(), "same");
+
+    await loseContent(world, "same");
+    world.standIn.control.setStorage({ down: true });
+    assertEquals((await assertRejects(() => download(world), AppError)).code, out.code);
+    world.standIn.control.setStorage({ down: false });
+    const error = await assertRejects(() => download(world), AppError);
+    assertEquals([error.code, error.status], ["file_content_lost", 410]);
+    assertEquals(await namesOn(world), ["/a.txt"], "and leaves nothing behind");
+  });
+});
+
+Deno.test("downloadFile() gives what an outage that ends just now hid", async () => {
+  await withMessageWorld(async (world) => {
+    await upload(world, "same");
+    world.standIn.control.setStorage({ down: true });
+    const files: Files = {
+      ...world.files,
+      put(diskId, file) {
+        world.standIn.control.setStorage({ down: false });
+        return world.files.put(diskId, file);
+      },
+    };
+    const deps = { ...world.deps, files };
+    const { stream } = await downloadFile(deps, { key: world.key, place: PLACE });
+    assertEquals(await new Response(stream).text(), "same");
+  });
+});
+
+for (const broken of ["put", "link", "open"] as const) {
+  Deno.test(`downloadFile() calls nothing lost when ${broken}() of something else fails, too`, async () => {
+    await withMessageWorld(async (world) => {
+      await upload(world, "same");
+      await loseContent(world, "same");
+      const failed = { kind: "unavailable", detail: "http_500" } as const;
+      let opened = 0;
+      const files: Files = {
+        ...world.files,
+        ...(broken === "put" && { put: () => Promise.resolve(failed) }),
+        ...(broken === "link" && {
+          link: (diskId, place, expires) =>
+            place.path === "/" ? world.files.link(diskId, place, expires) : Promise.resolve(failed),
+        }),
+        ...(broken === "open" && {
+          open: (url) => opened++ === 1 ? Promise.resolve(failed) : world.files.open(url),
+        }),
+      };
+      const deps = { ...world.deps, files };
+      const error = await assertRejects(
+        () => downloadFile(deps, { key: world.key, place: PLACE }),
+        AppError,
+      );
+      assertEquals(error.code, "acontext_unavailable");
+      assertEquals(await namesOn(world), ["/a.txt"]);
+    });
+  });
+}
+
+Deno.test("uploadFile() brings a file back whose content was lost", async () => {
+  await withMessageWorld(async (world) => {
+    await upload(world, "same");
+    await loseContent(world, "same");
+    const { replaced } = await upload(world, "same");
+    assertEquals([replaced, await contentOf(world)], [true, "same"]);
+    assertEquals(world.standIn.control.content().losses, []);
+    assertEquals(await namesOn(world), ["/a.txt"]);
+    // And it stays when it is replaced by the same again.
+    await upload(world, "same");
+    assertEquals(await contentOf(world), "same");
+  });
+});
+
+Deno.test("uploadFile() touches nothing while the content of the same size cannot be read", async () => {
+  await withMessageWorld(async (world) => {
+    await upload(world, "same");
+    world.standIn.control.setStorage({ down: true });
+    const error = await assertRejects(() => upload(world, "same"), AppError);
+    assertEquals(error.code, "acontext_unavailable");
+    world.standIn.control.setStorage({ down: false });
+    assertEquals(await contentOf(world), "same");
+  });
+});
+
+Deno.test("a copy has the extension of the file that it is for", async () => {
+  await withMessageWorld(async (world) => {
+    const names: string[] = [];
+    const files: Files = {
+      ...world.files,
+      put(diskId, file) {
+        if (file.stagedFor !== null) names.push(file.filename);
+        return world.files.put(diskId, file);
+      },
+    };
+    for (const filename of ["a.b.TXT", "a", `a.${"x".repeat(40)}`]) {
+      const content = { contentType: "text/plain", bytes: new TextEncoder().encode(filename) };
+      const deps = { ...world.deps, files };
+      const input = { key: world.key, path: "/", content: { filename, ...content } };
+      await uploadFile(deps, input);
+      await uploadFile(deps, {
+        ...input,
+        content: { ...input.content, bytes: new Uint8Array([65]) },
+      });
+    }
+    assertEquals(names.map((name) => name.slice(36)), [".TXT", "", ""]);
   });
 });

@@ -5,6 +5,10 @@
  * contain the resource. Nor does a delete without an answer prove that nothing happened, so before another is sent the
  * list is looked at.
  *
+ * The files of a disk are deleted one by one, and then the disk. Acontext counts the references of a whole disk down
+ * before it forgets the disk: a delete that breaks off in between and is repeated counts them down twice, and files that
+ * others share are gone. That of one file has no such time, but for the instant between two statements.
+ *
  * @module
  */
 import type { Clock, Outcome } from "../ports.ts";
@@ -46,6 +50,11 @@ interface Resource {
   /** An earlier delete was sent, and its effect is not known. */
   inDoubt: boolean;
   remove(id: string, limitMs: number): Promise<Outcome<null>>;
+  /** What it has that is deleted one by one before it. */
+  contents?: {
+    find(id: string): Promise<Outcome<string[]>>;
+    remove(id: string, path: string, limitMs: number): Promise<Outcome<null>>;
+  };
   /** `complete: false`: the service cannot tell whose these are. */
   find(): Promise<Outcome<{ ids: string[]; complete: boolean }>>;
 }
@@ -85,6 +94,10 @@ export async function deleteRemote(
     inDoubt: deletion.diskInDoubt,
     messages: null,
     remove: (id, limitMs) => acontext.deleteDisk(id, limitMs),
+    contents: {
+      find: (id) => acontext.findFiles(id),
+      remove: (id, path, limitMs) => acontext.deleteFile(id, path, limitMs),
+    },
     find: async () => {
       const found = await acontext.findDisks(deletion.originId);
       return found.kind === "done"
@@ -100,6 +113,7 @@ export async function deleteRemote(
 }
 
 const LATE: Removal = { kind: "late" };
+const NOTHING: Outcome<string[]> = { kind: "done", value: [] };
 
 /** Whether what stopped the first delete would stop the second, too: anything but an error with this session. */
 function endsAttempt(session: Removal | null): boolean {
@@ -170,19 +184,31 @@ class Removing {
       : { kind: "gone", proof: "absent" };
   }
 
-  /** Null when there is no time for it. */
+  /** Deletes a resource, and before it what it has. Null when there is no time for all of that. */
   async #send(resource: Resource, id: string): Promise<Outcome<null> | null> {
-    const limitMs = this.#limit(resource);
-    if (limitMs === null) return null;
-    if (resource.inDoubt) this.repeated += 1;
-    const removed = await resource.remove(id, limitMs);
-    if (removed.kind === "unknown") {
-      this.inDoubt.push(resource.kind);
-      if (removed.detail === "timeout" && this.#mayNeedLonger(resource, limitMs)) {
-        this.slow = hadWholeLife(limitMs, this.#frame) ? "always" : "now";
-      }
+    const { contents } = resource;
+    const found = await contents?.find(id) ?? NOTHING;
+    // Where the server does not show the files, they go with the disk.
+    if (found.kind !== "done" && found.kind !== "absent") return found;
+    const files = found.kind === "done" ? found.value : [];
+    for (const [index, path] of [...files, null].entries()) {
+      const limitMs = this.#limit(resource);
+      if (limitMs === null) return null;
+      if (resource.inDoubt && index === 0) this.repeated += 1;
+      const removed = path === null || contents === undefined
+        ? await resource.remove(id, limitMs)
+        : await contents.remove(id, path, limitMs);
+      if (removed.kind === "unknown") this.#noteDoubt(resource, { ...removed, limitMs });
+      if (removed.kind !== "done" || path === null) return removed;
     }
-    return removed;
+    return null;
+  }
+
+  #noteDoubt(resource: Resource, { detail, limitMs }: { detail: string; limitMs: number }): void {
+    this.inDoubt.push(resource.kind);
+    if (detail === "timeout" && this.#mayNeedLonger(resource, limitMs)) {
+      this.slow = hadWholeLife(limitMs, this.#frame) ? "always" : "now";
+    }
   }
 
   #limit({ messages }: Resource): number | null {

@@ -5,7 +5,7 @@
  * @module
  */
 import type { AppError } from "../errors.ts";
-import type { Clock, Log, RemoteOutcome } from "../ports.ts";
+import type { Clock, Log, Randomness, RemoteOutcome } from "../ports.ts";
 import type { SessionKey } from "../sessions/ports.ts";
 import { duringWrite } from "../sessions/during_write.ts";
 import { type Failure, type UseDeps, useSession } from "../sessions/use_session.ts";
@@ -16,17 +16,19 @@ export interface FileDeps extends UseDeps {
   clock: Clock;
 }
 
+/** For what reads or writes content. */
+export interface FileContentDeps extends FileDeps {
+  random: Randomness;
+}
+
 /** Methods that give no outcome throw the caller's error when Acontext fails. */
 export interface OpenDisk {
   sessionId: string;
   log: Log;
   list(path: string): Promise<RemoteDirectory>;
   /** Null when Acontext says that there is no such file. */
-  stat(place: FilePlace): Promise<RemoteFile | null>;
-  /** Null as with {@link stat}. */
   link(place: FilePlace, expires: number): Promise<FileLink | null>;
-  /** The content behind a link; null when it is gone. */
-  open(link: FileLink): Promise<ReadableStream<Uint8Array> | null>;
+  tryOpen(link: FileLink): Promise<RemoteOutcome<ReadableStream<Uint8Array>>>;
   put(upload: Upload): Promise<RemoteFile>;
   tryPut(upload: Upload): Promise<RemoteOutcome<RemoteFile>>;
   tryRemove(place: FilePlace): Promise<RemoteOutcome<null>>;
@@ -57,9 +59,8 @@ export async function openDisk(
     sessionId: key.sessionId,
     log,
     list: (path) => must(files.list(diskId, path)),
-    stat: (place) => mustUnlessAbsent(files.stat(diskId, place)),
     link: (place, expires) => mustUnlessAbsent(files.link(diskId, place, expires)),
-    open: ({ url }) => mustUnlessAbsent(files.open(url)),
+    tryOpen: ({ url }) => files.open(url),
     put: (upload) => must(written(() => files.put(diskId, upload))),
     tryPut: (upload) => written(() => files.put(diskId, upload)),
     tryRemove: (place) => written(() => files.remove(diskId, place)),

@@ -52,14 +52,15 @@ export interface Download {
 /** The files of remote disks. */
 export interface Files {
   list(diskId: string, path: string): Promise<RemoteOutcome<RemoteDirectory>>;
-  /** `absent`: the disk exists and has no such file. */
-  stat(diskId: string, place: FilePlace): Promise<RemoteOutcome<RemoteFile>>;
-  /** A link that works for `expires` seconds. `absent` as with {@link stat}. */
+  /** A link that works for `expires` seconds. `absent`: the disk exists and has no such file. */
   link(diskId: string, place: FilePlace, expires: number): Promise<RemoteOutcome<FileLink>>;
   /** Deletes what is there under this name and then stores the file: not atomic. */
   put(diskId: string, upload: Upload): Promise<RemoteOutcome<RemoteFile>>;
   /** A missing file is `unknown`, as is any failure. */
   remove(diskId: string, place: FilePlace): Promise<RemoteOutcome<null>>;
-  /** Begins to read what a link leads to. `absent`: nothing is there now. */
+  /**
+   * Begins to read what a link leads to. `absent`: the link has expired. `unavailable` with the detail `http_500`: Acontext
+   * knows the file and cannot read its content.
+   */
   open(url: string): Promise<RemoteOutcome<ReadableStream<Uint8Array>>>;
 }

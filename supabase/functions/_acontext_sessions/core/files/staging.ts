@@ -4,7 +4,8 @@
  *
  * @module
  */
-import type { RemoteDirectory, RemoteFile } from "./ports.ts";
+import type { OpenDisk } from "./open_disk.ts";
+import type { FilePlace, RemoteDirectory, RemoteFile } from "./ports.ts";
 
 /** The directory in each directory that holds staged copies; callers never see it and cannot name it. */
 export const STAGING = ".acontext-sessions";
@@ -21,4 +22,10 @@ export function newestCopies({ files }: RemoteDirectory): Map<string, RemoteFile
     if (file.stagedFor !== null) newest.set(file.stagedFor, file);
   }
   return newest;
+}
+
+/** A copy that stays behind costs space until the file or the session is deleted, and nothing else. */
+export async function dropCopy(disk: OpenDisk, copy: FilePlace): Promise<void> {
+  const { kind } = await disk.tryRemove(copy);
+  if (kind !== "done") disk.log.warn("copy_left", { sessionId: disk.sessionId });
 }

@@ -4,17 +4,14 @@
  * @module
  */
 import { AppError } from "../errors.ts";
-import type { FileContent, Randomness } from "../ports.ts";
+import type { FileContent } from "../ports.ts";
 import type { SessionKey } from "../sessions/ports.ts";
 import { viewOf } from "./lookup.ts";
-import { type FileDeps, type OpenDisk, openDisk } from "./open_disk.ts";
-import type { FilePlace, FileView, RemoteFile, Upload } from "./ports.ts";
-import { stagingOf } from "./staging.ts";
+import { LINK_SECONDS, openContent } from "./open_content.ts";
+import { type FileContentDeps, type OpenDisk, openDisk } from "./open_disk.ts";
+import type { FileLink, FileView, RemoteFile, Upload } from "./ports.ts";
+import { dropCopy, stagingOf } from "./staging.ts";
 import { requireStorable } from "./unstorable.ts";
-
-export interface UploadFileDeps extends FileDeps {
-  random: Randomness;
-}
 
 /**
  * Stores a file; one of the same name is replaced, and stays as it is until the new content is safe on the disk.
@@ -22,33 +19,73 @@ export interface UploadFileDeps extends FileDeps {
  * @throws {AppError} those of {@link openDisk}, `file_unstorable`, `acontext_unavailable`, `acontext_rejected`, `acontext_inconsistent`
  */
 export async function uploadFile(
-  deps: UploadFileDeps,
+  deps: FileContentDeps,
   { key, path, content }: { key: SessionKey; path: string; content: FileContent },
 ): Promise<{ replaced: boolean; file: FileView }> {
   const { filename, ...rest } = content;
   requireStorable(filename, content.bytes);
   const disk = await openDisk(deps, key, { action: "store the file", writes: true });
   const upload: Upload = { path, filename, content: rest, stagedFor: null };
-  if (await disk.stat(upload) === null) {
-    return { replaced: false, file: await confirm(disk, upload, await disk.put(upload)) };
-  }
+  const existing = await disk.link(upload, LINK_SECONDS);
+  const file = existing === null || await isGivenUp(disk, { existing, upload, deps })
+    ? await confirm(disk, upload, await disk.put(upload))
+    : await replace(disk, upload, deps);
+  return { replaced: existing !== null, file };
+}
 
+/**
+ * Removes a file whose content is lost before the same content is stored again; true when it did.
+ *
+ * Its record is a reference that Acontext does not count. Replacing it would take off the count of the new content, which
+ * would go with the staged copy.
+ */
+async function isGivenUp(
+  disk: OpenDisk,
+  { existing, upload, deps }: { existing: FileLink; upload: Upload; deps: FileContentDeps },
+): Promise<boolean> {
+  // Content of another size is not the same.
+  if (existing.file.size !== upload.content.bytes.length) return false;
+  const content = await openContent(disk, {
+    link: existing,
+    findLink: () => disk.link(upload, LINK_SECONDS),
+    random: deps.random,
+  });
+  if (content.kind === "there") await content.stream.cancel();
+  if (content.kind !== "lost") return false;
+  const removed = await disk.tryRemove(upload);
+  if (removed.kind !== "done") throw await disk.errorFor(removed);
+  return true;
+}
+
+async function replace(
+  disk: OpenDisk,
+  upload: Upload,
+  { random }: FileContentDeps,
+): Promise<FileView> {
   const copy: Upload = {
-    path: stagingOf(path),
-    filename: deps.random.uuid(),
-    content: rest,
-    stagedFor: filename,
+    ...upload,
+    path: stagingOf(upload.path),
+    filename: `${random.uuid()}${extensionOf(upload.filename)}`,
+    stagedFor: upload.filename,
   };
   await confirm(disk, copy, await disk.put(copy));
   const stored = await disk.tryPut(upload);
   if (stored.kind === "done") {
     const file = await confirm(disk, upload, stored.value);
     await dropCopy(disk, copy);
-    return { replaced: true, file };
+    return file;
   }
   // Refused outright, the old file was not touched. Otherwise it may be gone, and the copy is what there is.
   if (stored.kind === "rejected" || stored.kind === "throttled") await dropCopy(disk, copy);
   throw await disk.errorFor(stored);
+}
+
+/**
+ * With the dot. It is a part of the name under which Acontext keeps content, and counts it once for all such names: a copy
+ * under another one would stay behind where Acontext encrypts.
+ */
+function extensionOf(filename: string): string {
+  return /\.[^.]{1,32}$/.exec(filename)?.[0] ?? "";
 }
 
 /** What the server says it stored has to be what was asked for; anything else is deleted again. */
@@ -65,10 +102,4 @@ async function confirm(
   throw new AppError("acontext_rejected", {
     message: "Cannot store the file: Acontext would have kept it under another name",
   });
-}
-
-/** A copy that stays behind costs space until the file or the session is deleted, and nothing else. */
-async function dropCopy(disk: OpenDisk, copy: FilePlace): Promise<void> {
-  const { kind } = await disk.tryRemove(copy);
-  if (kind !== "done") disk.log.warn("copy_left", { sessionId: disk.sessionId });
 }
