@@ -90,8 +90,10 @@ function callFrom(
       process.trips.delete(trip);
       if (trip.lost) return;
       if (before) return back(UNREACHABLE);
-      const result = await world.call(process, name, args);
-      back(fails ? UNREACHABLE : result);
+      await world.callLater(
+        { name, args, process },
+        (result) => back(fails ? UNREACHABLE : result),
+      );
     });
   });
 }

@@ -23,6 +23,7 @@ export class LiveResources implements Check {
     if (resource !== undefined && resource.origin === null) {
       this.#wrong(`${request.process.name} deletes ${id}, which is not ours`);
     }
+    if (resource !== undefined) this.#leaveCopies(request, resource);
     const owner = this.#holder(id);
     if (owner?.status === "active") {
       this.#wrong(`${request.process.name} deletes ${id} of the active session ${owner.id}`);
@@ -71,6 +72,18 @@ export class LiveResources implements Check {
         }
       }
     }
+  }
+
+  /** An app's copy is left alone while its original lives; after that it is an orphan. */
+  #leaveCopies({ process }: RemoteRequest, { id, copyOf }: Resource): void {
+    if (copyOf === null) return;
+    if (this.world.remote.live.has(copyOf)) {
+      this.#wrong(`${process.name} deletes ${id}, a copy of ${copyOf}, which lives`);
+    }
+    const isOrphan = [...this.world.snapshot.queue.values()].some(({ reason, session }) =>
+      reason === "orphan" && session === id
+    );
+    if (!isOrphan) this.#wrong(`${process.name} takes ${id}, a copy of ${copyOf}, for it`);
   }
 
   #followGrace(before: Snapshot, after: Snapshot): void {

@@ -64,8 +64,18 @@ export const bindingMutants: Mutant[] = [
     mechanism: "a worker that already looked loses its lease when something new appears",
     sql: [{
       function: ACTIVATE,
-      find: "      lease_id = null,\n      leased_until = null,\n",
+      find:
+        "      lease_id = case when q.lease_id is not null then '00000000-0000-0000-0000-000000000000'::uuid end,\n",
       replace: "",
+    }],
+  },
+  {
+    mechanism: "a lease that is taken away leaves a doubt",
+    sql: [{
+      function: ACTIVATE,
+      find:
+        "      lease_id = case when q.lease_id is not null then '00000000-0000-0000-0000-000000000000'::uuid end,\n",
+      replace: "      lease_id = null,\n      leased_until = null,\n",
     }],
   },
   {

@@ -1,0 +1,46 @@
+/** What keeps two transactions that meet from deciding by what the other is just changing. @module */
+
+import type { Mutant } from "./mutant.ts";
+
+const BEGIN = "public.acontext_begin_session(uuid,uuid,uuid,integer,jsonb,boolean,text,bigint)";
+const CLAIM = "public.acontext_claim_deletions(uuid,integer,integer,integer)";
+const REQUEST = "public.acontext_request_session_deletion(uuid,uuid,uuid,integer,integer)";
+const QUEUE_DUE = "public.acontext_queue_due_sessions(uuid,integer)";
+
+export const lockMutants: Mutant[] = [
+  {
+    mechanism: "a claim locks what it takes (skip locked)",
+    sql: [{ function: CLAIM, find: "    for update skip locked\n", replace: "" }],
+  },
+  {
+    mechanism: "a delete request locks the queue entry that it looks at",
+    sql: [{
+      function: REQUEST,
+      find: "where q.id = p_session_id for update;",
+      replace: "where q.id = p_session_id;",
+    }],
+  },
+  {
+    mechanism: "a session is locked by whoever begins to create it",
+    sql: [{
+      function: BEGIN,
+      find: "where s.id = p_session_id for update;",
+      replace: "where s.id = p_session_id;",
+    }],
+  },
+  {
+    mechanism: "a sweep locks the session that it finds expired (skip locked)",
+    sql: [{
+      function: QUEUE_DUE,
+      find: "order by s.expires_at, s.id\n        limit p_limit\n        for update skip locked",
+      replace: "order by s.expires_at, s.id\n        limit p_limit",
+    }],
+  },
+  {
+    mechanism: "one at a time is given slots for deletes",
+    sql: [{
+      statement: `create or replace function acontext_sessions.lock_slots() returns void
+        language sql security invoker set search_path = '' as $$ select null::void $$`,
+    }],
+  },
+];
