@@ -38,6 +38,7 @@ const USUAL_ACTS: Record<ActName, number> = {
 const USUAL_STORIES: Record<StoryName, number> = {
   lateBinding: 1,
   blindSpot: 1,
+  hindsight: 0.5,
   overtaken: 1,
   crossing: 1,
   twins: 1,
@@ -92,6 +93,7 @@ const THEMES: Theme[] = [
       takeover: 4,
       lateBinding: 3,
       blindSpot: 4,
+      hindsight: 3,
       overtaken: 4,
       crossing: 4,
       twins: 4,

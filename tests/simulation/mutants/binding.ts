@@ -95,8 +95,7 @@ export const bindingMutants: Mutant[] = [
         "session under creation: `acontext_activate_session` does so only for sessions that are " +
         "gone, deleting or active, reconcile only for those that are gone or active. What remains " +
         "is two transactions at the very same moment, `acontext_begin_session` and a reconcile " +
-        "that cannot see it. The simulation plays transactions one by one; " +
-        "`tests/integration/sql_races_creation.test.ts` plays these two together.",
+        "that cannot see it, which `tests/integration/sql_races_creation.test.ts` plays.",
       test: CREATION_TEST,
     },
     sql: [{

@@ -21,6 +21,31 @@ export const lockMutants: Mutant[] = [
     }],
   },
   {
+    mechanism: "a restore locks the queue entry that it finds unclaimed",
+    sql: [{
+      function: "public.acontext_restore_session(uuid,uuid)",
+      find: "v_session.acontext_disk_id is not null\n    for update;",
+      replace: "v_session.acontext_disk_id is not null;",
+    }, {
+      function: "acontext_sessions.guard_session_change()",
+      find: "\n        for update;",
+      replace: ";",
+    }],
+  },
+  {
+    mechanism: "a session is locked by whoever binds what was created",
+    backedUp: {
+      by:
+        "The trigger `guard_session_change` refuses to make a session active that somebody else has just deleted.",
+      test: "tests/integration/sql_races_creation.test.ts",
+    },
+    sql: [{
+      function: "public.acontext_activate_session(uuid,uuid,uuid,uuid,uuid[],uuid[],boolean)",
+      find: "where s.id = p_session_id for update;",
+      replace: "where s.id = p_session_id;",
+    }],
+  },
+  {
     mechanism: "a session is locked by whoever begins to create it",
     sql: [{
       function: BEGIN,

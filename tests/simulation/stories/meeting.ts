@@ -29,9 +29,9 @@ const tugOfWar: Story = slot.chain((slot) =>
     command(settings({ deletion_grace: "2 minutes" })),
     command(creation(slot, none), atOnce),
     command(deletion(slot, none), seconds(4, 9)),
-    command(sweep, seconds(119.9, 120.5)),
-    command(restoration(slot), fc.nat(400)),
-    command(fc.oneof(sweep, restoration(slot)), atOnce),
+    command(sweep, seconds(120, 121)),
+    command(restoration(slot), seconds(0.05, 0.9)),
+    command(fc.oneof(sweep, restoration(slot)), fc.nat(400)),
   )
 );
 
