@@ -78,10 +78,12 @@ export class LiveResources implements Check {
     }
   }
 
-  /** An app's copy is left alone while its original lives; after that it is an orphan. */
-  #leaveCopies({ process }: RemoteRequest, { id, copyOf }: Resource): void {
-    if (copyOf === null) return;
-    if (this.world.remote.live.has(copyOf)) {
+  /** An app's copy is left alone while the session lives of which it is one; after that it is an orphan. */
+  #leaveCopies({ process }: RemoteRequest, { id, origin, copyOf }: Resource): void {
+    if (copyOf === null || origin === null) return;
+    const { snapshot, absent, remote } = this.world;
+    const isKnown = snapshot.rows.has(origin) || absent?.rows.has(origin) === true;
+    if (isKnown && remote.live.has(copyOf)) {
       this.#wrong(`${process.name} deletes ${id}, a copy of ${copyOf}, which lives`);
     }
     const isOrphan = [...this.world.snapshot.queue.values()].some(({ reason, session }) =>
