@@ -15,6 +15,8 @@ import type { Scheduler } from "./scheduler.ts";
 import { drawLatency, drawRemoteLatency, drawWeather, type Weather } from "./weather.ts";
 
 export const TIMEOUT_MS = 10_000;
+/** Of a delete, at least. */
+export const DELETE_TIMEOUT_MS = 120_000;
 const LATEST_EFFECT_MS = 560_000;
 const COPY = /^\/session\/([0-9a-f-]{36})\/copy$/;
 const KEY = "sk-ac-simulation";
