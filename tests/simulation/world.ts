@@ -30,6 +30,8 @@ export interface Transaction {
   args: Record<string, unknown>;
   process: Process | null;
   result: Result;
+  /** What had ended before it began; others may have ended since. */
+  seen: Snapshot;
 }
 
 export interface WorldOptions {
@@ -43,7 +45,7 @@ export interface WorldOptions {
 }
 
 /** A transaction before its end. */
-type Begun = Omit<Transaction, "result">;
+type Begun = Omit<Transaction, "result" | "seen">;
 
 /** So long one that is left open lasts. */
 const LONGEST_TRANSACTION_MS = 1_500;
@@ -79,7 +81,7 @@ export class World {
   readonly #jitter: Random;
   readonly #meetings: Random;
   readonly #meeting: number;
-  #open: { begun: Begun; answer(result: Result): void } | null = null;
+  #open: { begun: Begun; seen: Snapshot; answer(result: Result): void } | null = null;
   readonly #runIds: Random;
   readonly #requestListeners: ((body: string) => void)[] = [];
 
@@ -202,7 +204,7 @@ export class World {
     if (!staysOpen) return answer(await this.#transact(begun, work));
     this.note(`database: ${begun.process?.name} begins ${begun.name}`);
     await this.database.open(this.moment(), work);
-    const open = { begun, answer };
+    const open = { begun, seen: this.snapshot, answer };
     this.#open = open;
     this.scheduler.after(this.#meetings.between(0, LONGEST_TRANSACTION_MS), async () => {
       if (this.#open === open) await this.endOpen();
@@ -230,9 +232,10 @@ export class World {
   }
 
   async #transact(begun: Begun, work: Work): Promise<Result> {
+    const seen = this.snapshot;
     const { opened, done } = await this.database.transact(this.moment(), work);
     if (opened !== null) this.#ended(opened);
-    this.#took(begun, done);
+    this.#took({ ...begun, seen }, done);
     return done.result;
   }
 
@@ -240,11 +243,11 @@ export class World {
     const open = this.#open;
     this.#open = null;
     if (open === null) return;
-    this.#took(open.begun, done);
+    this.#took({ ...open.begun, seen: open.seen }, done);
     open.answer(done.result);
   }
 
-  #took(begun: Begun, { result, after, requests }: Done): void {
+  #took(begun: Omit<Transaction, "result">, { result, after, requests }: Done): void {
     const transaction = { ...begun, result };
     const { name, process } = transaction;
     const before = this.snapshot;
