@@ -66,6 +66,8 @@ const USUAL_STORIES: Record<StoryName, number> = {
   scramble: 0.3,
   heirs: 0.3,
   lastMinute: 0.3,
+  echo: 0.5,
+  lastWord: 0.5,
 };
 
 const USUAL_PROFILE: { [Key in keyof Profile]: fc.Arbitrary<Profile[Key]> } = {
@@ -113,6 +115,8 @@ const THEMES: Theme[] = [
       impatientRetry: 5,
       frozenWorkers: 3,
       crowd: 5,
+      echo: 3,
+      lastWord: 3,
     },
     profile: { deletionGrace: fc.constant(0) },
   },

@@ -4,5 +4,6 @@ import { DELETING } from "./deleting.ts";
 import { LEFTOVERS } from "./leftovers.ts";
 import { MAKING } from "./making.ts";
 import { MEETING } from "./meeting.ts";
+import { TALKING } from "./talking.ts";
 
-export const STORIES = { ...MAKING, ...DELETING, ...LEFTOVERS, ...MEETING };
+export const STORIES = { ...MAKING, ...DELETING, ...LEFTOVERS, ...MEETING, ...TALKING };

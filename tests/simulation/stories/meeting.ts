@@ -2,7 +2,6 @@
 
 import fc from "fast-check";
 import { command } from "../generate_acts.ts";
-import type { Act } from "../plan.ts";
 import {
   crashAt,
   creation,
@@ -16,11 +15,11 @@ import {
   slot,
   type Story,
   sweep,
+  use,
   weather,
 } from "./parts.ts";
 
 const atOnce = fc.nat(60);
-const use = (slot: number): fc.Arbitrary<Act> => fc.constant({ do: "use", slot });
 
 /** Its owner takes the deletion back when the grace period has just ended. */
 const tugOfWar: Story = slot.chain((slot) =>
