@@ -318,3 +318,119 @@ as $$
     order by d.requested_at, d.id limit least(greatest(p_limit, 0), 1000)
   ) as q;
 $$;
+
+create or replace function public.acontext_activate_session(
+  p_session_id uuid,
+  p_lease_id uuid,
+  p_acontext_session_id uuid,
+  p_acontext_disk_id uuid,
+  p_surplus_session_ids uuid[],
+  p_surplus_disk_ids uuid[],
+  p_uncertain boolean
+)
+returns jsonb
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  v_now timestamptz := acontext_sessions.clock();
+  v_session public.session_mappings;
+begin
+  perform acontext_sessions.lock_remote_ids(
+    array[p_acontext_session_id, p_acontext_disk_id] || p_surplus_session_ids || p_surplus_disk_ids
+  );
+  select s.* into v_session
+  from public.session_mappings as s where s.id = p_session_id for update;
+
+  if not found then
+    -- Deleted and proven gone before these resources were created: nothing owns them.
+    perform acontext_sessions.queue_orphans(
+      p_session_id,
+      p_surplus_session_ids || p_acontext_session_id,
+      p_surplus_disk_ids || p_acontext_disk_id,
+      null
+    );
+    return jsonb_build_object('outcome', 'deleting');
+  end if;
+
+  if v_session.status = 'deleting' then
+    delete from acontext_sessions.provisioning_leases as p
+    where p.session_id = p_session_id and p.lease_id = p_lease_id;
+    -- Name the resources in the queue. A worker that looked before they existed must not settle, so it loses its lease, which
+    -- is nobody's until it ends: that worker may be deleting, and what it did by then is not known.
+    update acontext_sessions.deletion_queue as q
+    set acontext_session_id = coalesce(q.acontext_session_id, p_acontext_session_id),
+      acontext_disk_id = coalesce(q.acontext_disk_id, p_acontext_disk_id),
+      session_gone_at = case when q.acontext_session_id is null then null else q.session_gone_at end,
+      session_proof = case when q.acontext_session_id is null then null else q.session_proof end,
+      disk_gone_at = case when q.acontext_disk_id is null then null else q.disk_gone_at end,
+      disk_proof = case when q.acontext_disk_id is null then null else q.disk_proof end,
+      lease_id = case when q.lease_id is not null then '00000000-0000-0000-0000-000000000000'::uuid end,
+      next_attempt_at = case
+        -- Not before another caller that is making the session too has finished or given up.
+        when q.first_claimed_at is null then acontext_sessions.first_attempt_at(p_session_id, 'stale')
+        else greatest(q.next_attempt_at, v_now + interval '1 minute')
+      end
+    where q.id = p_session_id
+      and (q.acontext_session_id is null or q.acontext_disk_id is null);
+    perform acontext_sessions.queue_orphans(
+      p_session_id,
+      p_surplus_session_ids || p_acontext_session_id,
+      p_surplus_disk_ids || p_acontext_disk_id,
+      v_session.user_id
+    );
+    return jsonb_build_object('outcome', 'deleting');
+  end if;
+
+  if v_session.status = 'active' then
+    -- Another caller was faster. What it did not bind is ours to give up.
+    perform acontext_sessions.queue_orphans(
+      p_session_id,
+      p_surplus_session_ids || p_acontext_session_id,
+      p_surplus_disk_ids || p_acontext_disk_id,
+      v_session.user_id
+    );
+    return jsonb_build_object('outcome', 'active', 'session', acontext_sessions.session_view(v_session));
+  end if;
+
+  perform 1 from acontext_sessions.provisioning_leases as p
+    where p.session_id = p_session_id and p.lease_id = p_lease_id;
+  if not found then
+    -- The caller that holds the lease now finds these resources by their mark, or has looked too early.
+    insert into acontext_sessions.uncertain_sessions as u (session_id, since)
+    values (p_session_id, v_now)
+    on conflict (session_id) do update set since = excluded.since;
+    return jsonb_build_object('outcome', 'lease_lost');
+  end if;
+
+  if exists (
+    select 1 from public.session_mappings as s
+    where s.acontext_session_id = p_acontext_session_id or s.acontext_disk_id = p_acontext_disk_id
+  ) or exists (
+    select 1 from acontext_sessions.deletion_queue as q
+    where q.acontext_session_id = p_acontext_session_id or q.acontext_disk_id = p_acontext_disk_id
+  ) then
+    return jsonb_build_object('outcome', 'taken');
+  end if;
+
+  update public.session_mappings as s
+  set status = 'active',
+    acontext_session_id = p_acontext_session_id,
+    acontext_disk_id = p_acontext_disk_id,
+    last_activity_at = v_now
+  where s.id = p_session_id
+  returning s.* into v_session;
+  delete from acontext_sessions.provisioning_leases as p where p.session_id = p_session_id;
+  if p_uncertain then
+    insert into acontext_sessions.uncertain_sessions as u (session_id, since)
+    values (p_session_id, v_now)
+    on conflict (session_id) do update set since = excluded.since;
+  end if;
+  perform acontext_sessions.queue_orphans(
+    p_session_id, p_surplus_session_ids, p_surplus_disk_ids, v_session.user_id
+  );
+  return jsonb_build_object('outcome', 'active', 'session', acontext_sessions.session_view(v_session));
+end;
+$$;

@@ -214,6 +214,21 @@ select is(
 );
 select is(tests.queued(8), 'requested/own/own', 'the queue still names the resources');
 select ok(tests.due_in(8) >= interval '1 minute', 'and gives that worker''s requests time to end');
+select ok(
+  tests.due_in(8) >= (
+    select q.leased_until - acontext_sessions.clock() from acontext_sessions.deletion_queue as q where q.id = tests.session(8)
+  ),
+  'as long as that worker''s lease lasts'
+);
+select tests.pass(tests.due_in(8));
+select is(
+  (
+    select (d ->> 'sessionInDoubt', d ->> 'diskInDoubt')::text
+    from jsonb_array_elements(public.acontext_claim_deletions(tests.lease(4), 10, 80)) as d
+    where d ->> 'id' = tests.session(8)::text
+  ),
+  '(true,true)', 'the next worker is told that it may have deleted'
+);
 
 -- Made after a worker proved the absence of one resource, and before it came to the other
 select tests.begin(11, p_lease_seconds => 10);

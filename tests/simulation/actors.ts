@@ -73,6 +73,18 @@ export function startSay(
   });
 }
 
+/** Copies a session in Acontext, which the project knows nothing of. */
+export function startCopy(world: World, sessionId: string, random: Random): Process {
+  const process = world.start("copy", "copy", random);
+  return follow(world, process, `copy ${sessionId}`, async () => {
+    try {
+      return `${await world.remote.copy(process, sessionId)}`;
+    } catch {
+      return "no answer";
+    }
+  });
+}
+
 /** What cleanup-sessions does with one request. */
 export function startWorker(world: World, request: WorkerRequest, random: Random): Process {
   const { task, runId, dryRun } = request;

@@ -20,7 +20,12 @@ export async function end(world: World, post: Post): Promise<void> {
   // What is under way lands or is given up, and who was frozen goes on.
   await world.scheduler.pass(20 * MINUTE);
   await world.call(null, "acontext_configure_cleanup", {
-    p_changes: { cleanup_enabled: true, max_per_run: 2000, concurrency: 4 },
+    p_changes: {
+      cleanup_enabled: true,
+      max_per_run: 2000,
+      concurrency: 4,
+      max_remote_deletes: 32,
+    },
   });
   for (const pause of PAUSES) {
     await world.scheduler.pass(pause);
@@ -64,11 +69,14 @@ function isSwept({ snapshot: { queue, rows } }: World): boolean {
 
 /** Created, not gone, and not a live session's. */
 function leaksOf(world: World): string[] {
+  const { rows } = world.snapshot;
   const held = new Set<string | null>();
-  for (const { session, disk } of world.snapshot.rows.values()) held.add(session).add(disk);
+  for (const { session, disk } of rows.values()) held.add(session).add(disk);
   return [...world.remote.live.values()]
     .filter((resource) =>
-      resource.origin !== null && !held.has(resource.id) && !isBeyondReach(world, resource)
+      resource.origin !== null && !held.has(resource.id) && !isBeyondReach(world, resource) &&
+      // An app's own, as long as its original lives.
+      !(resource.copyOf !== null && rows.has(resource.origin))
     )
     .map(({ kind, id, origin }) => `${kind} ${id} of ${origin} is left`);
 }

@@ -22,6 +22,7 @@ const USUAL_ACTS: Record<ActName, number> = {
   pin: 3,
   remove: 15,
   restore: 4,
+  copy: 1,
   eraseUser: 3,
   operator: 4,
   settings: 4,
@@ -37,6 +38,7 @@ const USUAL_ACTS: Record<ActName, number> = {
 const USUAL_STORIES: Record<StoryName, number> = {
   lateBinding: 1,
   blindSpot: 1,
+  hindsight: 0.5,
   overtaken: 1,
   crossing: 1,
   twins: 1,
@@ -57,6 +59,15 @@ const USUAL_STORIES: Record<StoryName, number> = {
   secondThoughts: 1,
   massExpiry: 0.5,
   frozenWorkers: 0.5,
+  crowd: 1,
+  copied: 0.5,
+  slowClock: 0.3,
+  tugOfWar: 0.3,
+  scramble: 0.3,
+  heirs: 0.3,
+  lastMinute: 0.3,
+  echo: 0.5,
+  lastWord: 0.5,
 };
 
 const USUAL_PROFILE: { [Key in keyof Profile]: fc.Arbitrary<Profile[Key]> } = {
@@ -70,6 +81,8 @@ const USUAL_PROFILE: { [Key in keyof Profile]: fc.Arbitrary<Profile[Key]> } = {
   sessionTtl: fc.constantFrom(3_600, 2_592_000),
   maxExpiryMinimum: fc.constantFrom(3, 100),
   maxSessionsPerUser: fc.constantFrom(null, null, null, 2),
+  maxRemoteDeletes: fc.constantFrom(32, 32, 32, 2, 3, 4),
+  meeting: fc.constant(0),
 };
 
 const THEMES: Theme[] = [
@@ -82,6 +95,7 @@ const THEMES: Theme[] = [
       takeover: 4,
       lateBinding: 3,
       blindSpot: 4,
+      hindsight: 3,
       overtaken: 4,
       crossing: 4,
       twins: 4,
@@ -100,14 +114,17 @@ const THEMES: Theme[] = [
       patience: 5,
       impatientRetry: 5,
       frozenWorkers: 3,
+      crowd: 5,
+      echo: 3,
+      lastWord: 3,
     },
     profile: { deletionGrace: fc.constant(0) },
   },
   // What is late, lost or left over.
   {
     weight: 3,
-    acts: { reconcile: 20 },
-    stories: { lateArrival: 6, halfMade: 2, halfGone: 4, secondLife: 10, orphan: 6 },
+    acts: { reconcile: 20, copy: 6 },
+    stories: { copied: 6, lateArrival: 6, halfMade: 2, halfGone: 4, secondLife: 10, orphan: 6 },
     profile: { orphanGrace: fc.constant(600) },
   },
   // Deletions taken back.
@@ -133,7 +150,18 @@ const THEMES: Theme[] = [
     profile: { version: fc.constantFrom("no-uuid", "no-labels", "oldest") },
   },
   // Clocks that are set.
-  { weight: 1, acts: { skew: 12, sweep: 20 } },
+  { weight: 1, acts: { skew: 12, sweep: 20 }, stories: { slowClock: 12 } },
+  // Transactions that meet.
+  {
+    weight: 4,
+    acts: { create: 30, remove: 30, restore: 10, cron: 20, sweep: 25, use: 10 },
+    stories: { tugOfWar: 8, scramble: 8, heirs: 5, lastMinute: 5, crowd: 4, heap: 3 },
+    profile: {
+      meeting: fc.constantFrom(0.2, 0.5),
+      population: fc.constantFrom(0, 4),
+      deletionGrace: fc.constantFrom(0, 0, 120),
+    },
+  },
   // A deployment that was pointed at the wrong database.
   {
     weight: 2,

@@ -99,6 +99,7 @@ export const ACTS = {
     fate: someFate,
   }),
   restore: fc.record({ do: fc.constant("restore" as const), slot }),
+  copy: fc.record({ do: fc.constant("copy" as const), slot }),
   eraseUser: fc.record({ do: fc.constant("erase user" as const), user: fc.nat(USERS - 1) }),
   operator: fc.record({
     do: fc.constant("operator" as const),

@@ -28,6 +28,8 @@ export type Act =
   | { do: "pin"; slot: number; pinned: boolean }
   | { do: "delete"; slot: number; stranger: boolean; fate: Fate | null }
   | { do: "restore"; slot: number }
+  /** An app copies the remote session, with the mark that it carries. */
+  | { do: "copy"; slot: number }
   | { do: "erase user"; user: number }
   | { do: "operator"; sql: OperatorSql; slot: number }
   | { do: "settings"; changes: Record<string, string | number | boolean | null> }
@@ -91,6 +93,9 @@ export interface Profile {
   sessionTtl: number;
   maxExpiryMinimum: number;
   maxSessionsPerUser: number | null;
+  maxRemoteDeletes: number;
+  /** Share of transactions that stay open for a while when they have done their work. */
+  meeting: number;
 }
 
 export interface Plan {

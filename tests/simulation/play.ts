@@ -1,6 +1,13 @@
 /** Carries out the commands of a plan. @module */
 
-import { startCreate, startDelete, startRestore, startSay, startWorker } from "./actors.ts";
+import {
+  startCopy,
+  startCreate,
+  startDelete,
+  startRestore,
+  startSay,
+  startWorker,
+} from "./actors.ts";
 import { type Act, type Command, type Fate, type Job, type OperatorSql, USERS } from "./plan.ts";
 import type { Process } from "./process.ts";
 import { fixedUuid, Random } from "./random.ts";
@@ -52,6 +59,14 @@ async function perform(world: World, post: Post, act: Act, random: Random): Prom
       return seal(world, act.fate, startDelete(world, key(act.slot, act.stranger), random));
     case "restore":
       return void startRestore(world, key(act.slot), random);
+    case "copy": {
+      const id = slotId(act.slot);
+      // Elsewhere a copy cannot be told from a remote session that was made twice: docs/architecture.md says so.
+      if (world.keepsSessionIds) {
+        startCopy(world, world.snapshot.rows.get(id)?.session ?? id, random);
+      }
+      return;
+    }
     case "use":
       return void startSay(world, key(act.slot), random);
     case "pin":

@@ -5,13 +5,12 @@ import type { Log } from "../../supabase/functions/_acontext_sessions/core/ports
 import type { Database as Schema } from "../../supabase/functions/_acontext_sessions/database/database.types.ts";
 import type { Result } from "./database.ts";
 import type { Process, Trip } from "./process.ts";
-import { TIMEOUT_MS } from "./remote.ts";
+import { DELETE_TIMEOUT_MS, TIMEOUT_MS } from "./remote.ts";
 import { drawLatency } from "./weather.ts";
 import type { World } from "./world.ts";
 
 /** Real timers never fire: requests are given up by virtual time. */
 const NEVER_MS = 2_147_483_647;
-const DELETE_TIMEOUT_MS = 120_000;
 const LIFETIME_MS = 150_000;
 /** What supabase-js answers when the database cannot be reached. */
 const UNREACHABLE: Result = { data: null, error: { code: "" } };
@@ -90,8 +89,10 @@ function callFrom(
       process.trips.delete(trip);
       if (trip.lost) return;
       if (before) return back(UNREACHABLE);
-      const result = await world.call(process, name, args);
-      back(fails ? UNREACHABLE : result);
+      await world.callLater(
+        { name, args, process },
+        (result) => back(fails ? UNREACHABLE : result),
+      );
     });
   });
 }

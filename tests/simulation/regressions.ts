@@ -18,6 +18,8 @@ const profile: Profile = {
   sessionTtl: 2_592_000,
   maxExpiryMinimum: 3,
   maxSessionsPerUser: null,
+  maxRemoteDeletes: 32,
+  meeting: 0,
 };
 
 const HOUR = 3_600_000;
@@ -28,7 +30,11 @@ const UNSHRUNK = new URL("./regressions.jsonl", import.meta.url);
 
 export async function readUnshrunk(): Promise<{ found: number; plan: Plan }[]> {
   const lines = (await Deno.readTextFile(UNSHRUNK)).trim().split("\n");
-  return lines.map((line) => JSON.parse(line));
+  return lines.map((line) => {
+    const { found, plan } = JSON.parse(line);
+    // What was drawn before a part of the profile was invented has its usual value.
+    return { found, plan: { ...plan, profile: { ...profile, ...plan.profile } } };
+  });
 }
 
 const fate = null;

@@ -15,7 +15,10 @@ import type { Scheduler } from "./scheduler.ts";
 import { drawLatency, drawRemoteLatency, drawWeather, type Weather } from "./weather.ts";
 
 export const TIMEOUT_MS = 10_000;
+/** Of a delete, at least. */
+export const DELETE_TIMEOUT_MS = 120_000;
 const LATEST_EFFECT_MS = 560_000;
+const COPY = /^\/session\/([0-9a-f-]{36})\/copy$/;
 const KEY = "sk-ac-simulation";
 const BASE_URL = "http://acontext.test/api/v1";
 
@@ -40,6 +43,8 @@ export interface Resource {
   id: string;
   /** The session that it was made for; null when it is not ours. */
   origin: string | null;
+  /** The session of which an app made this copy. */
+  copyOf: string | null;
   /** It carries the mark of its origin. */
   marked: boolean;
   createdAt: number;
@@ -145,6 +150,15 @@ export class Remote {
     throw new Error(`Cannot plant "${path}": ${response.status}`);
   }
 
+  /** An app copies a session, past this project. */
+  async copy(process: Process, sessionId: string): Promise<number> {
+    const { status } = await this.fetchOf(process)(`${BASE_URL}/session/${sessionId}/copy`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${KEY}` },
+    });
+    return status;
+  }
+
   plantSkill(user?: string): string {
     this.#touched = true;
     return this.#standIn.control.createSkill(user === undefined ? {} : { user }).diskId;
@@ -223,6 +237,7 @@ export class Remote {
       kind,
       id,
       origin,
+      copyOf: kind === "session" ? COPY.exec(request?.path ?? "")?.[1] ?? null : null,
       marked: origin !== null && marked === origin,
       createdAt: this.options.scheduler.now,
       request,

@@ -29,7 +29,8 @@ export async function runPlan(
   { database, system }: Bench,
   { trace = false }: { trace?: boolean } = {},
 ): Promise<RunReport> {
-  const world = new World({ seed, version: profile.version, database, system, trace });
+  const { version, meeting } = profile;
+  const world = new World({ seed, version, meeting, database, system, trace });
   try {
     await setUp(world, profile);
     const post = { deliveries: [20], fate: null };

@@ -19,15 +19,21 @@ export async function setUp(world: World, profile: Profile): Promise<void> {
     Array.from({ length: USERS }, (_, user) => `('${fixedUuid("user", user)}')`).join()
   };
     update acontext_sessions.settings set
-      concurrency = ${profile.concurrency},
+      concurrency = ${concurrencyOf(profile)},
       max_per_run = ${profile.maxPerRun},
-      max_workers = ${profile.maxWorkers},
+      max_workers = ${Math.min(profile.maxWorkers, profile.maxRemoteDeletes)},
+      max_remote_deletes = ${profile.maxRemoteDeletes},
       deletion_grace = make_interval(secs => ${profile.deletionGrace}),
       orphan_grace = make_interval(secs => ${profile.orphanGrace}),
       session_ttl = make_interval(secs => ${profile.sessionTtl}),
       max_expiry_minimum = ${profile.maxExpiryMinimum},
       max_sessions_per_user = ${profile.maxSessionsPerUser ?? "null"};
     ${residents}`);
+}
+
+/** As much of what the plan wants as all workers together may have. */
+function concurrencyOf({ concurrency, maxWorkers, maxRemoteDeletes }: Profile): number {
+  return Math.max(1, Math.min(concurrency, Math.floor(maxRemoteDeletes / maxWorkers)));
 }
 
 /** Another deployment's resources, disks of agent skills, and what nobody has marked. */

@@ -49,6 +49,7 @@ export interface Settings {
   orphanGrace: number;
   maxExpiryFraction: number;
   maxExpiryMinimum: number;
+  maxRemoteDeletes: number;
 }
 
 export interface Snapshot {
@@ -109,7 +110,8 @@ export const SNAPSHOT_SQL = `
   ms("t.provisioning_timeout")
 },
         'deletionGrace', ${ms("t.deletion_grace")}, 'orphanGrace', ${ms("t.orphan_grace")},
-        'maxExpiryFraction', t.max_expiry_fraction, 'maxExpiryMinimum', t.max_expiry_minimum
+        'maxExpiryFraction', t.max_expiry_fraction, 'maxExpiryMinimum', t.max_expiry_minimum,
+        'maxRemoteDeletes', t.max_remote_deletes
       ) from acontext_sessions.settings as t),
     'receipts', (select coalesce(jsonb_agg(jsonb_build_object(
         'logId', l.log_id, 'id', l.id, 'origin', l.origin_id, 'session', l.acontext_session_id,

@@ -7,7 +7,7 @@
 import type { Version } from "../../local/acontext/options.ts";
 import type { Check } from "./checks/check.ts";
 import { createChecks } from "./checks/all.ts";
-import type { Database, Moment, Result } from "./database.ts";
+import type { Database, Done, Moment, Result, Work } from "./database.ts";
 import { Process, type ProcessKind } from "./process.ts";
 import { Random } from "./random.ts";
 import { Remote, type Resource } from "./remote.ts";
@@ -30,6 +30,8 @@ export interface Transaction {
   args: Record<string, unknown>;
   process: Process | null;
   result: Result;
+  /** What had ended before it began; others may have ended since. */
+  seen: Snapshot;
 }
 
 export interface WorldOptions {
@@ -38,7 +40,15 @@ export interface WorldOptions {
   database: Database;
   system: System;
   trace: boolean;
+  /** Share of transactions that stay open when they have done their work. */
+  meeting: number;
 }
+
+/** A transaction before its end. */
+type Begun = Omit<Transaction, "result" | "seen">;
+
+/** So long one that is left open lasts. */
+const LONGEST_TRANSACTION_MS = 1_500;
 
 export class World {
   readonly scheduler: Scheduler;
@@ -69,6 +79,9 @@ export class World {
   snapshot: Snapshot;
   readonly #checks: Check[];
   readonly #jitter: Random;
+  readonly #meetings: Random;
+  readonly #meeting: number;
+  #open: { begun: Begun; seen: Snapshot; answer(result: Result): void } | null = null;
   readonly #runIds: Random;
   readonly #requestListeners: ((body: string) => void)[] = [];
 
@@ -78,6 +91,8 @@ export class World {
     this.version = options.version;
     this.random = new Random(options.seed);
     this.#jitter = this.random.fork("jitter");
+    this.#meetings = this.random.fork("meetings");
+    this.#meeting = options.meeting;
     this.#runIds = this.random.fork("run ids");
     this.trace = new Trace(options.trace);
     this.scheduler = new Scheduler({ afterStep: () => this.#afterStep() });
@@ -109,6 +124,7 @@ export class World {
         orphanGrace: 0,
         maxExpiryFraction: 1,
         maxExpiryMinimum: 1,
+        maxRemoteDeletes: 32,
       },
       receipts: [],
     };
@@ -177,9 +193,27 @@ export class World {
     name: string,
     args: Record<string, unknown>,
   ): Promise<Result> {
-    const done = await this.database.call(this.moment(), name, args);
-    this.#took({ name, args, process, result: done.result }, done);
-    return done.result;
+    return await this.#transact({ name, args, process }, { name, args });
+  }
+
+  /** The same for a process, whose transaction may stay open for a while. Resolves when other things may happen. */
+  async callLater(begun: Begun, answer: (result: Result) => void): Promise<void> {
+    const work = { name: begun.name, args: begun.args };
+    const staysOpen = this.#meeting > 0 && this.#open === null && this.absent === null &&
+      this.#meetings.chance(this.#meeting);
+    if (!staysOpen) return answer(await this.#transact(begun, work));
+    this.note(`database: ${begun.process?.name} begins ${begun.name}`);
+    await this.database.open(this.moment(), work);
+    const open = { begun, seen: this.snapshot, answer };
+    this.#open = open;
+    this.scheduler.after(this.#meetings.between(0, LONGEST_TRANSACTION_MS), async () => {
+      if (this.#open === open) await this.endOpen();
+    });
+  }
+
+  /** Ends the transaction that is open, if one is. */
+  async endOpen(): Promise<void> {
+    if (this.#open !== null) this.#ended(await this.database.endOpen());
   }
 
   /** Runs SQL that somebody else than a function's worker wrote, now. */
@@ -187,22 +221,35 @@ export class World {
     name: string,
     statement: { role: string; claims?: { sub: string }; text: string },
   ): Promise<Result> {
-    const done = await this.database.run(this.moment(), statement);
-    this.#took({ name, args: {}, process: null, result: done.result }, done);
-    return done.result;
+    return await this.#transact({ name, args: {}, process: null }, statement);
   }
 
   /** Changes the database behind everybody's back. */
   async maintain(text: string): Promise<void> {
+    await this.endOpen();
     await this.database.maintain(this.moment(), text);
     this.snapshot = await this.database.look(this.moment());
   }
 
-  #took(
-    transaction: Transaction,
-    { after, requests }: { after: Snapshot; requests: string[] },
-  ): void {
-    const { name, process, result } = transaction;
+  async #transact(begun: Begun, work: Work): Promise<Result> {
+    const seen = this.snapshot;
+    const { opened, done } = await this.database.transact(this.moment(), work);
+    if (opened !== null) this.#ended(opened);
+    this.#took({ ...begun, seen }, done);
+    return done.result;
+  }
+
+  #ended(done: Done): void {
+    const open = this.#open;
+    this.#open = null;
+    if (open === null) return;
+    this.#took({ ...open.begun, seen: open.seen }, done);
+    open.answer(done.result);
+  }
+
+  #took(begun: Omit<Transaction, "result">, { result, after, requests }: Done): void {
+    const transaction = { ...begun, result };
+    const { name, process } = transaction;
     const before = this.snapshot;
     this.snapshot = after;
     for (const holder of [...after.rows.values(), ...after.queue.values()]) {

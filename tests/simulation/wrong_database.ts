@@ -23,6 +23,7 @@ const STAY_MS = 200_000;
 /** The sessions' database is put aside, an empty one takes its place, a reconcile and a sweep run there, and back. */
 export async function reconcileInWrongDatabase(world: World, random: Random): Promise<void> {
   if (knownToReconcile(world) < SUSPICIOUS) return;
+  await world.endOpen();
   for (const process of world.processes) process.cutOff();
   world.note("the function is pointed at an empty database");
   world.absent = world.snapshot;

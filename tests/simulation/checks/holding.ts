@@ -7,6 +7,12 @@ import type { Entry, Snapshot } from "../snapshot.ts";
 import type { Transaction, World } from "../world.ts";
 import type { Check } from "./check.ts";
 
+const CLAIMS = new Set([
+  "acontext_claim_deletions",
+  "acontext_claim_long_deletion",
+  "acontext_request_session_deletion",
+]);
+
 interface Claim {
   entry: Entry;
   until: number;
@@ -20,7 +26,7 @@ export class Holding implements Check {
   transaction(transaction: Transaction, before: Snapshot, after: Snapshot): void {
     const { name, args, process } = transaction;
     if (process === null) return;
-    if (name === "acontext_claim_deletions" || name === "acontext_request_session_deletion") {
+    if (CLAIMS.has(name)) {
       const until = after.now + 1_000 * Number(args["p_lease_seconds"]);
       const taken = [...after.queue.values()].filter((entry) =>
         entry.leaseId !== null && entry.leaseId === args["p_lease_id"]

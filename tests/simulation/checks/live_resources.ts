@@ -10,6 +10,9 @@ export class LiveResources implements Check {
   /** Requested deletions and until when each may be taken back, by session id. */
   readonly #grace = new Map<string, number>();
 
+  /** When remote resources went. */
+  readonly #goneAt = new Map<string, number>();
+
   constructor(readonly world: World) {}
 
   sent(request: RemoteRequest): void {
@@ -23,6 +26,7 @@ export class LiveResources implements Check {
     if (resource !== undefined && resource.origin === null) {
       this.#wrong(`${request.process.name} deletes ${id}, which is not ours`);
     }
+    if (resource !== undefined) this.#leaveCopies(request, resource);
     const owner = this.#holder(id);
     if (owner?.status === "active") {
       this.#wrong(`${request.process.name} deletes ${id} of the active session ${owner.id}`);
@@ -35,6 +39,7 @@ export class LiveResources implements Check {
 
   vanished(resource: Resource, request: RemoteRequest | null): void {
     const { id, origin, kind } = resource;
+    this.#goneAt.set(id, this.world.scheduler.now);
     const by = request?.process.name ?? "somebody";
     this.world.note(`acontext: lost ${kind} ${id}`);
     if (origin === null) this.#wrong(`${by} deleted ${kind} ${id}, which is not ours`);
@@ -70,6 +75,24 @@ export class LiveResources implements Check {
           this.#wrong(`after ${name} the queue names ${remoteId}, which ${holder} holds`);
         }
       }
+    }
+  }
+
+  /** An app's copy is left alone while the session lives of which it is one; after that it is an orphan. */
+  #leaveCopies({ process }: RemoteRequest, { id, origin, copyOf }: Resource): void {
+    if (copyOf === null || origin === null) return;
+    const { snapshot, absent, remote } = this.world;
+    const isKnown = snapshot.rows.has(origin) || absent?.rows.has(origin) === true;
+    if (isKnown && remote.live.has(copyOf)) {
+      this.#wrong(`${process.name} deletes ${id}, a copy of ${copyOf}, which lives`);
+    }
+    const isOrphan = [...this.world.snapshot.queue.values()].some(({ reason, session }) =>
+      reason === "orphan" && session === id
+    );
+    // Who looks for what was half made, after an earlier worker has deleted it, cannot tell: docs/architecture.md says so.
+    const goneBefore = (this.#goneAt.get(copyOf) ?? Infinity) < process.startedAt;
+    if (!isOrphan && !goneBefore) {
+      this.#wrong(`${process.name} takes ${id}, a copy of ${copyOf}, for it`);
     }
   }
 

@@ -46,8 +46,12 @@ export class Making implements Check {
   created(resource: Resource): void {
     const { kind, origin } = resource;
     if (origin === null || kind !== "session" || !this.world.keepsSessionIds) return;
+    if (resource.copyOf !== null) return;
     for (const other of this.world.remote.live.values()) {
-      if (other !== resource && other.kind === kind && other.origin === origin) {
+      if (
+        other !== resource && other.kind === kind && other.origin === origin &&
+        other.copyOf === null
+      ) {
         this.#leak(`${origin} has two remote sessions`);
       }
     }

@@ -1,15 +1,19 @@
 /** No two workers delete one id at a time, and what is known to be gone is left alone. @module */
 
 import { deletedBy } from "./paths.ts";
-import { type RemoteRequest, TIMEOUT_MS } from "../remote.ts";
+import { DELETE_TIMEOUT_MS, type RemoteRequest, TIMEOUT_MS } from "../remote.ts";
 import type { Snapshot } from "../snapshot.ts";
 import type { Transaction, World } from "../world.ts";
 import type { Check } from "./check.ts";
 
-/** How long after it was sent the server may still work on a request without meeting another. */
-const COVERED_MS = 60_000;
+/** How long after it was sent the server may still work on a request without meeting another: until it is given up. */
+const COVERED_MS = DELETE_TIMEOUT_MS;
 /** The same when its sender did not live to report, and only the end of its lease holds others off. */
 const COVERED_BY_LEASE_MS = 2 * TIMEOUT_MS;
+
+function coveredMs({ process: { excuse } }: RemoteRequest): number {
+  return excuse === null ? COVERED_MS : COVERED_BY_LEASE_MS;
+}
 
 export class OverlappingDeletes implements Check {
   /** The last delete that was sent, by remote id. */
@@ -25,7 +29,7 @@ export class OverlappingDeletes implements Check {
     if (id === null) return;
     const other = this.#sent.get(id);
     const outstanding = other !== undefined && other.settledAt === null &&
-      request.sentAt - other.sentAt < TIMEOUT_MS;
+      request.sentAt - other.sentAt < coveredMs(other);
     if (outstanding && !this.world.skewed) {
       this.#wrong(`${request.process.name} and ${other.process.name} both delete ${id}`);
     }
@@ -44,8 +48,7 @@ export class OverlappingDeletes implements Check {
     if (id === null) return;
     const others = this.#atServer.get(id) ?? new Set();
     const { now } = this.world.scheduler;
-    const inTime = ({ sentAt, process: { excuse } }: RemoteRequest) =>
-      now - sentAt <= (excuse === null ? COVERED_MS : COVERED_BY_LEASE_MS);
+    const inTime = (one: RemoteRequest) => now - one.sentAt <= coveredMs(one);
     for (const other of others) {
       if (inTime(other) && inTime(request) && !this.world.skewed) {
         this.#wrong(

@@ -12,6 +12,8 @@ export class Reachability implements Check {
     if (this.world.absent !== null) return;
     for (const resource of this.world.remote.live.values()) {
       if (resource.origin === null || resource.request === null && !resource.marked) continue;
+      // An app's own, until its original has gone; then its mark leads to it.
+      if (resource.copyOf !== null) continue;
       const why = this.#unreachable(resource, resource.origin);
       if (why !== null) {
         this.world.report("leak", "reachability", `${resource.kind} ${resource.id} ${why}`);

@@ -57,6 +57,7 @@ export class Receipts implements Check {
   #verifyNothing(kind: "session" | "disk", receipt: Receipt, after: Snapshot): void {
     for (const resource of this.world.remote.live.values()) {
       if (resource.kind !== kind || resource.origin !== receipt.origin) continue;
+      if (resource.copyOf !== null) continue;
       if (EPOCH + resource.createdAt >= receipt.requestedAt || this.world.skewed) continue;
       if ([...after.queue.values()].some((entry) => entry[kind] === resource.id)) continue;
       if (kind === "disk" && !this.world.marksDisks) continue;

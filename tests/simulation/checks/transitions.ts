@@ -84,19 +84,32 @@ export class Transitions implements Check {
   }
 
   /** The expiry limit's rule, worked out anew from all rows at the step at which a run has to ask. */
-  #watchExpiryLimit({ name, args }: Transaction, before: Snapshot, after: Snapshot): void {
+  #watchExpiryLimit(transaction: Transaction, before: Snapshot, after: Snapshot): void {
+    const { name, args, result, seen } = transaction;
     const runId = String(args["p_run_id"]);
     if (name !== "acontext_queue_due_sessions" || this.#tripped.has(runId)) return;
-    const active = [...before.rows.values()].filter(({ status }) => status === "active");
-    const due = active.filter((row) => isExpired(row, before, after)).length;
-    const { maxExpiryMinimum, maxExpiryFraction } = after.settings;
-    const mustTrip = due >= maxExpiryMinimum && due > maxExpiryFraction * active.length;
+    if (!hasAsked(result.data)) return;
+    // Others may have ended while this one was under way: it may have counted theirs, or not.
+    const mustTrip = mostExpire(seen, after) && mostExpire(before, after);
     this.#tripped.set(runId, mustTrip && !this.world.forcedRuns.has(runId));
   }
 
   #wrong(detail: string): void {
     this.world.report("wrong deletion", "transitions", detail);
   }
+}
+
+/** Not while a new lifetime does not apply to all: then a step expires nothing, and there are more. */
+function hasAsked(answer: unknown): boolean {
+  return typeof answer === "object" && answer !== null && "more" in answer &&
+    "expired" in answer && !(answer.more === true && answer.expired === 0);
+}
+
+function mostExpire(there: Snapshot, after: Snapshot): boolean {
+  const active = [...there.rows.values()].filter(({ status }) => status === "active");
+  const due = active.filter((row) => isExpired(row, there, after)).length;
+  const { maxExpiryMinimum, maxExpiryFraction } = after.settings;
+  return due >= maxExpiryMinimum && due > maxExpiryFraction * active.length;
 }
 
 function isExpired(row: Row, before: Snapshot, after: Snapshot): boolean {

@@ -4,6 +4,7 @@ import { bindingMutants } from "./binding.ts";
 import { creationMutants } from "./creation.ts";
 import { deletionMutants } from "./deletion.ts";
 import { guardMutants } from "./guards.ts";
+import { lockMutants } from "./locks.ts";
 import type { Mutant } from "./mutant.ts";
 import { sweepMutants } from "./sweep_and_reconcile.ts";
 
@@ -18,6 +19,7 @@ export const GROUPS: MutantGroup[] = [
   { title: "Deleting a session", mutants: deletionMutants },
   { title: "Guards in the database", mutants: guardMutants },
   { title: "Sweeps and reconcile", mutants: sweepMutants },
+  { title: "Locks, when two transactions meet", mutants: lockMutants },
 ];
 
 export const MUTANTS: Mutant[] = GROUPS.flatMap(({ mutants }) => mutants);

@@ -64,8 +64,18 @@ export const bindingMutants: Mutant[] = [
     mechanism: "a worker that already looked loses its lease when something new appears",
     sql: [{
       function: ACTIVATE,
-      find: "      lease_id = null,\n      leased_until = null,\n",
+      find:
+        "      lease_id = case when q.lease_id is not null then '00000000-0000-0000-0000-000000000000'::uuid end,\n",
       replace: "",
+    }],
+  },
+  {
+    mechanism: "a lease that is taken away leaves a doubt",
+    sql: [{
+      function: ACTIVATE,
+      find:
+        "      lease_id = case when q.lease_id is not null then '00000000-0000-0000-0000-000000000000'::uuid end,\n",
+      replace: "      lease_id = null,\n      leased_until = null,\n",
     }],
   },
   {
@@ -85,8 +95,7 @@ export const bindingMutants: Mutant[] = [
         "session under creation: `acontext_activate_session` does so only for sessions that are " +
         "gone, deleting or active, reconcile only for those that are gone or active. What remains " +
         "is two transactions at the very same moment, `acontext_begin_session` and a reconcile " +
-        "that cannot see it. The simulation plays transactions one by one; " +
-        "`tests/integration/sql_races_creation.test.ts` plays these two together.",
+        "that cannot see it, which `tests/integration/sql_races_creation.test.ts` plays.",
       test: CREATION_TEST,
     },
     sql: [{

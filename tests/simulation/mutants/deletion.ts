@@ -133,6 +133,34 @@ export const deletionMutants: Mutant[] = [
     }],
   },
   {
+    mechanism: "a delete without an answer leaves a doubt",
+    sql: [{
+      function: SETTLE,
+      find: "session_in_doubt = q.session_in_doubt or coalesce(r.\"inDoubt\" ? 'session', false)",
+      replace: "session_in_doubt = q.session_in_doubt",
+    }, {
+      function: SETTLE,
+      find: "disk_in_doubt = q.disk_in_doubt or coalesce(r.\"inDoubt\" ? 'disk', false)",
+      replace: "disk_in_doubt = q.disk_in_doubt",
+    }],
+  },
+  {
+    mechanism: "all workers and callers together have a cap on deletes under way",
+    sql: [{
+      function: "acontext_sessions.free_slots()",
+      find: "greatest(0, s.max_remote_deletes",
+      replace: "greatest(0, 256",
+    }],
+  },
+  {
+    mechanism: "a search by the mark leaves copies alone while the original is there",
+    code: [{
+      file: "acontext/resources.ts",
+      find: "ids.has(sessionId) ? [sessionId] : [...ids]",
+      replace: "[...ids]",
+    }],
+  },
+  {
     mechanism: "a lease that ended without a report leaves a doubt",
     sql: [{
       function: LEASE,

@@ -18,6 +18,12 @@ crashes at any \`await\`, lost, false and late answers, outages, erased users, S
 half of the events are drawn one by one. The others come as stories ([stories/](stories/)): short sequences with random
 times that lead to situations which single events seldom reach.
 
+Every call is a transaction in a real PostgreSQL. In some of the runs transactions meet: one has done its work and stays
+open for up to a second and a half, on a connection of its own, while others come and go; one that has to wait for it goes
+on when it has ended. So a lock that is missing is noticed. Not so what needs more than that: a pause between two
+statements of one function, two transactions open at a time, a deadlock. Tests of such races are
+[tests/integration/sql_races_*.test.ts](../integration/).
+
 After every step the checks below look for anything live that was deleted. At the end the faults stop, the cleanup runs,
 and what is left in Acontext has to be exactly what the database knows.
 
@@ -44,13 +50,13 @@ export const CHECKS: Record<string, string> = {
   binding:
     "What a caller reports as created is bound, queued, or left to a later run that will examine it.",
   content:
-    "What live sessions hold is not lost, no object is left that nothing uses, and deletes come neither too soon, too many at a time, nor again without a look.",
+    "What live sessions hold is not lost, no object is left that nothing uses, and deletes come neither too soon, nor more at a time than `max_remote_deletes`, nor again before their sender has asked for what carries that session's mark.",
   endless: "Nothing is done over and over.",
   guards: "SQL that would lose remote ids is refused; SQL that has to work does.",
   holding:
     "A process that creates or deletes holds a lease that outlives its request; a report under a lost lease changes nothing.",
   "live resources":
-    "Nothing live is deleted, nothing is shared, nothing that belongs to others is touched.",
+    "Nothing live is deleted, nothing is shared, nothing that belongs to others is touched. An app's copy of a session is left alone while its original lives, and is an orphan after that.",
   making:
     "A session is created by one caller at a time, after its row, once, and found again when an answer was lost.",
   "overlapping deletes":

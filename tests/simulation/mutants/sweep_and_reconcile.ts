@@ -1,12 +1,33 @@
 /** What protects expiry, runs and reconcile. @module */
 
-import type { Mutant } from "./mutant.ts";
+import type { CodePatch, Mutant, SqlPatch } from "./mutant.ts";
 
 const ORPHANS = "acontext_sessions.queue_orphans(uuid,uuid[],uuid[],uuid)";
 const UNKNOWN_SESSIONS = "public.acontext_find_unknown_sessions(jsonb)";
 const UNKNOWN_DISKS = "public.acontext_find_unknown_disks(jsonb)";
 const SAVE =
   "public.acontext_save_reconcile_progress(uuid,acontext_sessions.reconcile_phase,jsonb,jsonb,uuid[],boolean,text,integer,integer)";
+
+/** Of the second layers. */
+const LEFT_ALONE =
+  "Reconcile leaves alone what belongs to a session that is being deleted, and a session stays uncertain as long as " +
+  "more than one of its disks is left alone. So the mark that the restoration sets finds one that was never taken away.";
+
+const certainAnyway: CodePatch = {
+  file: "core/reconcile/walk.ts",
+  find: "if (left <= 1) this.checked.push(originId);",
+  replace: "if (left >= 0) this.checked.push(originId);",
+};
+const restoredCertain: SqlPatch = {
+  function: "public.acontext_restore_session(uuid,uuid)",
+  find: "values (p_session_id, acontext_sessions.clock())",
+  replace: "select p_session_id, acontext_sessions.clock() where false",
+};
+const clearsNewer: SqlPatch = {
+  function: SAVE,
+  find: "u.since <= v_now - 2 *",
+  replace: "u.since <= v_now - 0 *",
+};
 
 export const sweepMutants: Mutant[] = [
   {
@@ -74,6 +95,14 @@ export const sweepMutants: Mutant[] = [
     }],
   },
   {
+    mechanism: "reconcile leaves copies alone while the original's session is there",
+    sql: [{
+      function: UNKNOWN_SESSIONS,
+      find: `where s.id = i."originId" and s.acontext_session_id = s.id`,
+      replace: "where s.id is null",
+    }],
+  },
+  {
     mechanism: "an orphan is too old to be still under creation",
     sql: [{
       function: UNKNOWN_SESSIONS,
@@ -87,11 +116,7 @@ export const sweepMutants: Mutant[] = [
   },
   {
     mechanism: "a session stays uncertain while a disk of it is too young to be judged",
-    code: [{
-      file: "core/reconcile/walk.ts",
-      find: "if (left <= 1) this.checked.push(originId);",
-      replace: "if (left >= 0) this.checked.push(originId);",
-    }],
+    code: [certainAnyway],
   },
   {
     mechanism: "an uncertain session is examined only after late requests have landed",
@@ -107,19 +132,30 @@ export const sweepMutants: Mutant[] = [
   },
   {
     mechanism: "a restored session is examined, as reconcile skipped it meanwhile",
-    sql: [{
-      function: "public.acontext_restore_session(uuid,uuid)",
-      find: "values (p_session_id, acontext_sessions.clock())",
-      replace: "select p_session_id, acontext_sessions.clock() where false",
-    }],
+    backedUp: {
+      by: LEFT_ALONE,
+      test: "supabase/tests/reconcile.test.sql",
+    },
+    sql: [restoredCertain],
+  },
+  {
+    mechanism: "both: a restored session is examined, what is left alone stays uncertain",
+    code: [certainAnyway],
+    sql: [restoredCertain],
   },
   {
     mechanism: "a reconcile run clears no uncertainty newer than its own examination",
-    sql: [{
-      function: SAVE,
-      find: "u.since <= v_now - 2 *",
-      replace: "u.since <= v_now - 0 *",
-    }],
+    backedUp: {
+      by:
+        "As above: what makes a session uncertain anew while reconcile examines it is its restoration.",
+      test: "supabase/tests/reconcile.test.sql",
+    },
+    sql: [clearsNewer],
+  },
+  {
+    mechanism: "both: no newer uncertainty is cleared, what is left alone stays uncertain",
+    code: [certainAnyway],
+    sql: [clearsNewer],
   },
   {
     mechanism: "the mark names the namespace",

@@ -3,5 +3,7 @@
 import { DELETING } from "./deleting.ts";
 import { LEFTOVERS } from "./leftovers.ts";
 import { MAKING } from "./making.ts";
+import { MEETING } from "./meeting.ts";
+import { TALKING } from "./talking.ts";
 
-export const STORIES = { ...MAKING, ...DELETING, ...LEFTOVERS };
+export const STORIES = { ...MAKING, ...DELETING, ...LEFTOVERS, ...MEETING, ...TALKING };

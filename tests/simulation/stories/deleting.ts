@@ -72,6 +72,22 @@ const heap: Story = fc.tuple(
   command(sweep, seconds(0, 30)),
 );
 
+/** More is to be deleted, by more workers and callers at once, than Acontext is to bear. */
+const crowd: Story = fc.tuple(
+  command(creation(0, none)),
+  command(creation(1, none), soon),
+  command(creation(2, none), soon),
+  command(creation(3, none), soon),
+  noGrace,
+  command(weather("slow"), seconds(4, 6)),
+  command(deleteRow(0), soon),
+  command(deleteRow(1), soon),
+  command(sweep, soon),
+  command(fc.oneof(sweep, deletion(2, none)), soon),
+  command(fc.oneof(sweep, deletion(3, none)), soon),
+  command(sweep, soon),
+);
+
 /** The answer to a delete is long in coming, and somebody tries again. */
 const impatience: Story = slot.chain((slot) =>
   fc.tuple(
@@ -147,6 +163,7 @@ const frozenWorkers: Story = fc.tuple(
 export const DELETING = {
   slowWorker,
   heap,
+  crowd,
   impatience,
   patience,
   impatientRetry,

@@ -166,7 +166,39 @@ const secondThoughts: Story = slot.chain((slot) =>
   )
 );
 
+/** An app copies a session that is half made or whole, and then that is finished, looked at, or deleted. */
+const copied: Story = slot.chain((slot) =>
+  fc.tuple(
+    noGrace,
+    command(weather("calm"), soon),
+    command(creation(slot, fc.oneof(none, crashAt([1, 2, 3]))), soon),
+    command(fc.constant({ do: "copy" as const, slot }), seconds(1, 3)),
+    command(
+      fc.oneof(reconcile, creation(slot, none), deletion(slot, none)),
+      fc.oneof(seconds(82, 90), fc.constantFrom(11 * MINUTE, 65 * MINUTE)),
+    ),
+    command(fc.oneof(sweep, reconcile), seconds(5, 20)),
+    command(fc.oneof(reconcile, deletion(slot, none)), fc.constantFrom(11 * MINUTE, 65 * MINUTE)),
+    command(fc.oneof(sweep, creation(slot, none)), seconds(5, 20)),
+  )
+);
+
+/** The database's clock is behind, and a second disk looks younger than it is when its session is examined. */
+const slowClock: Story = slot.chain((slot) =>
+  fc.tuple(
+    command(settings({ orphan_grace: "10 minutes" })),
+    command(weather("calm"), soon),
+    command(fc.constant({ do: "skew" as const, ms: -10 * MINUTE }), soon),
+    command(late("POST /disk", seconds(250, 500)), soon),
+    command(creation(slot, none), soon),
+    command(creation(slot, none), seconds(12, 30)),
+    command(reconcile, seconds(1_205, 1_260)),
+  )
+);
+
 export const LEFTOVERS = {
+  copied,
+  slowClock,
   halfMade,
   halfKnown,
   halfGone,

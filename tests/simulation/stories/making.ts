@@ -51,6 +51,31 @@ const blindSpot: Story = slot.chain((slot) =>
   )
 );
 
+/** The same, and that worker, which finds what was made all the same, gets no answer to its delete. */
+const hindsight: Story = slot.chain((slot) =>
+  fc.tuple(
+    noGrace,
+    command(weather("calm"), soon),
+    command(creation(slot, freezeAt([1, 2], seconds(83, 87))), soon),
+    command(deletion(slot, none), seconds(1, 2)),
+    command(delayed("GET /session", seconds(4, 9.5)), seconds(70, 75)),
+    command(delayed("GET /session", seconds(4, 9.5)), soon),
+    command(
+      mishap(
+        fc.constant("DELETE /session/:id"),
+        fc.constantFrom(
+          { kind: "drop", when: "before" },
+          { kind: "drop", when: "after" },
+          { kind: "die", afterSteps: 1 },
+        ),
+      ),
+      soon,
+    ),
+    command(sweep, seconds(4, 9)),
+    command(sweep, seconds(150, 200)),
+  )
+);
+
 /** One caller's disk comes to be when another has taken over and looked in vain. */
 const overtaken: Story = slot.chain((slot) =>
   fc.tuple(
@@ -113,4 +138,4 @@ const takeover: Story = slot.chain((slot) =>
   )
 );
 
-export const MAKING = { lateBinding, blindSpot, overtaken, crossing, twins, takeover };
+export const MAKING = { lateBinding, blindSpot, hindsight, overtaken, crossing, twins, takeover };

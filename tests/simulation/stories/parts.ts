@@ -82,6 +82,8 @@ export function deletion(slot: number, fate: fc.Arbitrary<Fate | null>): fc.Arbi
   });
 }
 
+export const use = (slot: number): fc.Arbitrary<Act> => fc.constant({ do: "use", slot });
+
 export const restoration = (slot: number): fc.Arbitrary<Act> =>
   fc.constant({ do: "restore", slot });
 

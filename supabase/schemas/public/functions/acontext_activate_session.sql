@@ -37,7 +37,8 @@ begin
   if v_session.status = 'deleting' then
     delete from acontext_sessions.provisioning_leases as p
     where p.session_id = p_session_id and p.lease_id = p_lease_id;
-    -- Name the resources in the queue. A worker that looked before they existed must not settle: it loses its lease.
+    -- Name the resources in the queue. A worker that looked before they existed must not settle, so it loses its lease, which
+    -- is nobody's until it ends: that worker may be deleting, and what it did by then is not known.
     update acontext_sessions.deletion_queue as q
     set acontext_session_id = coalesce(q.acontext_session_id, p_acontext_session_id),
       acontext_disk_id = coalesce(q.acontext_disk_id, p_acontext_disk_id),
@@ -45,8 +46,7 @@ begin
       session_proof = case when q.acontext_session_id is null then null else q.session_proof end,
       disk_gone_at = case when q.acontext_disk_id is null then null else q.disk_gone_at end,
       disk_proof = case when q.acontext_disk_id is null then null else q.disk_proof end,
-      lease_id = null,
-      leased_until = null,
+      lease_id = case when q.lease_id is not null then '00000000-0000-0000-0000-000000000000'::uuid end,
       next_attempt_at = case
         -- Not before another caller that is making the session too has finished or given up.
         when q.first_claimed_at is null then acontext_sessions.first_attempt_at(p_session_id, 'stale')

@@ -1,0 +1,58 @@
+/** What is said in sessions that are deleted. @module */
+
+import fc from "fast-check";
+import { command } from "../generate_acts.ts";
+import { FOREIGN_SLOT } from "../plan.ts";
+import {
+  creation,
+  deleteRow,
+  deletion,
+  mishap,
+  noGrace,
+  none,
+  seconds,
+  slot,
+  soon,
+  type Story,
+  sweep,
+  use,
+  weather,
+} from "./parts.ts";
+
+/** The same is said in two sessions, and the server dies in the middle of deleting one, which is tried again. */
+const echo: Story = fc.nat(FOREIGN_SLOT - 2).chain((slot) =>
+  fc.tuple(
+    noGrace,
+    command(weather("calm"), soon),
+    command(creation(slot, none), soon),
+    command(creation(slot + 1, none), soon),
+    command(use(slot), seconds(2, 4)),
+    command(use(slot + 1), soon),
+    command(
+      mishap(
+        fc.constant("DELETE /session/:id"),
+        fc.record({ kind: fc.constant("die" as const), afterSteps: fc.nat(6) }),
+      ),
+      seconds(4, 6),
+    ),
+    command(fc.oneof(deletion(slot, none), deleteRow(slot)), soon),
+    command(sweep, soon),
+    command(sweep, seconds(65, 100)),
+    command(sweep, seconds(65, 100)),
+  )
+);
+
+/** Something is said, and the session deleted at once. */
+const lastWord: Story = slot.chain((slot) =>
+  fc.tuple(
+    noGrace,
+    command(weather("calm"), soon),
+    command(creation(slot, none), soon),
+    command(use(slot), seconds(2, 4)),
+    command(fc.oneof(deletion(slot, none), deleteRow(slot)), seconds(0, 2)),
+    command(sweep, soon),
+    command(sweep, seconds(1, 5)),
+  )
+);
+
+export const TALKING = { echo, lastWord };
