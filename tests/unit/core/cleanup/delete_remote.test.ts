@@ -299,23 +299,24 @@ Deno.test("deleteRemote() deletes the files of a disk one by one, and then the d
 Deno.test("deleteRemote() that breaks off at a file leaves the disk, and goes on with what is left", async () => {
   const world = new World();
   const row = withFiles(world, "/a", "/b", "/c");
-  const answers = { kind: "answer", outcome: HTTP_500 } as const;
-  world.acontext.faults = [
-    { calls: ["deleteFile"], times: 1, mishap: { kind: "lost" } },
-    { calls: ["deleteFile"], times: 1, mishap: answers },
-  ];
+  const BROKEN = { kind: "unknown", detail: "broken" } as const;
+  world.acontext.faults = [BROKEN, HTTP_500].map((outcome) => ({
+    calls: ["deleteFile"],
+    times: 1,
+    mishap: { kind: "answer", outcome },
+  }));
   const attempt = (diskInDoubt: boolean) =>
     world.run(deleteRemote(world.deps, deletion(row, { sessionGone: true, diskInDoubt }), frame()));
 
   const first = await attempt(false);
-  assertEquals(first.disk, { kind: "unavailable", error: "timeout", underWay: true });
+  assertEquals(first.disk, { kind: "unavailable", error: "broken", underWay: true });
   assertEquals([first.inDoubt, first.repeated], [["disk"], 0]);
   const second = await attempt(true);
   assertEquals(second.disk, { kind: "unavailable", error: "http_500", underWay: false });
   assertEquals([second.inDoubt, second.repeated], [["disk"], 1]);
   const third = await attempt(true);
   assertEquals([third.disk, third.inDoubt, third.repeated], [gone("deleted"), [], 1]);
-  assertEquals([world.acontext.calls.deleteFile, world.acontext.calls.deleteDisk], [4, 1]);
+  assertEquals([world.acontext.calls.deleteFile, world.acontext.calls.deleteDisk], [5, 1]);
 });
 
 Deno.test("deleteRemote() stops between files when the deadline passes, and the next attempt goes on", async () => {
