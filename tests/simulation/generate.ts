@@ -38,6 +38,7 @@ const USUAL_ACTS: Record<ActName, number> = {
 const USUAL_STORIES: Record<StoryName, number> = {
   lateBinding: 1,
   blindSpot: 1,
+  blindSide: 0.5,
   hindsight: 0.5,
   overtaken: 1,
   crossing: 1,
@@ -95,6 +96,7 @@ const THEMES: Theme[] = [
       takeover: 4,
       lateBinding: 3,
       blindSpot: 4,
+      blindSide: 3,
       hindsight: 3,
       overtaken: 4,
       crossing: 4,
@@ -118,7 +120,10 @@ const THEMES: Theme[] = [
       echo: 3,
       lastWord: 3,
     },
-    profile: { deletionGrace: fc.constant(0) },
+    profile: {
+      deletionGrace: fc.constant(0),
+      maxRemoteDeletes: fc.constantFrom(32, 2, 2, 3),
+    },
   },
   // What is late, lost or left over.
   {

@@ -41,6 +41,8 @@ const deleteAll: fc.Arbitrary<Act> = fc.constant({
   slot: 0,
 });
 
+const longDelete = delayed("DELETE /session/:id", seconds(5, 9));
+
 /** A worker outlives its lease, while others go on. */
 const slowWorker: Story = slot.chain((slot) =>
   fc.tuple(
@@ -72,20 +74,22 @@ const heap: Story = fc.tuple(
   command(sweep, seconds(0, 30)),
 );
 
-/** More is to be deleted, by more workers and callers at once, than Acontext is to bear. */
+/** More is to be deleted at once, by its owners and by workers, than Acontext is to bear. */
 const crowd: Story = fc.tuple(
   command(creation(0, none)),
   command(creation(1, none), soon),
   command(creation(2, none), soon),
   command(creation(3, none), soon),
   noGrace,
-  command(weather("slow"), seconds(4, 6)),
-  command(deleteRow(0), soon),
-  command(deleteRow(1), soon),
-  command(sweep, soon),
+  command(longDelete, seconds(4, 6)),
+  command(longDelete, soon),
+  command(longDelete, soon),
+  command(longDelete, soon),
+  command(deletion(0, none), soon),
+  command(fc.oneof(deletion(1, none), deleteRow(1)), soon),
+  command(fc.oneof(sweep, deletion(2, none)), soon),
   command(fc.oneof(sweep, deletion(2, none)), soon),
   command(fc.oneof(sweep, deletion(3, none)), soon),
-  command(sweep, soon),
 );
 
 /** The answer to a delete is long in coming, and somebody tries again. */

@@ -51,6 +51,20 @@ const blindSpot: Story = slot.chain((slot) =>
   )
 );
 
+/** The same, with a remote session that comes to be, and is reported, while the worker is busy with the disk. */
+const blindSide: Story = slot.chain((slot) =>
+  fc.tuple(
+    noGrace,
+    command(weather("calm"), soon),
+    command(late("POST /session", seconds(82, 84)), soon),
+    command(delayed("GET /disk", seconds(5, 9.5)), soon),
+    command(creation(slot, freezeAt([1, 2], seconds(83, 86))), soon),
+    command(deletion(slot, none), seconds(1, 2)),
+    command(sweep, seconds(79, 80)),
+    command(sweep, seconds(60, 90)),
+  )
+);
+
 /** The same, and that worker, which finds what was made all the same, gets no answer to its delete. */
 const hindsight: Story = slot.chain((slot) =>
   fc.tuple(
@@ -138,4 +152,13 @@ const takeover: Story = slot.chain((slot) =>
   )
 );
 
-export const MAKING = { lateBinding, blindSpot, hindsight, overtaken, crossing, twins, takeover };
+export const MAKING = {
+  lateBinding,
+  blindSpot,
+  blindSide,
+  hindsight,
+  overtaken,
+  crossing,
+  twins,
+  takeover,
+};
