@@ -50,7 +50,11 @@ integrationTest("four sweeps at once ask for each deletion once", async (world) 
   );
   // Besides, each asks now and then how fast Acontext answers.
   const { "GET /session": _probes, ...deletes } = calls;
-  assertEquals(deletes, { "DELETE /disk/:id": count, "DELETE /session/:id": count });
+  assertEquals(deletes, {
+    "GET /disk/:id/artifact/ls": count,
+    "DELETE /disk/:id": count,
+    "DELETE /session/:id": count,
+  });
   assertNothingLeft(await world.remote.audit());
   assertEquals(await world.database.rowCount(), 0);
 });
