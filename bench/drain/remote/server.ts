@@ -1,6 +1,7 @@
 /**
- * An Acontext that can only delete, and costs next to nothing: sessions and disks are ids in memory. The stand-in of the
- * tests needs several times the CPU of a worker, and would be what a drain at full speed measures.
+ * An Acontext that can only delete, and say that a disk has no files and how fast it is; and costs next to nothing:
+ * sessions and disks are ids in memory. The stand-in of the tests needs several times the CPU of a worker, and would be
+ * what a drain at full speed measures.
  *
  * It has as much of the stand-in's control interface as tests/integration/support needs of it.
  *
@@ -18,7 +19,11 @@ import { answerLines } from "../../support/line_process.ts";
 const JSON_TYPE = { "content-type": "application/json; charset=utf-8" };
 const DELETED = JSON.stringify({ code: 0, msg: "" });
 const MISSING = JSON.stringify({ code: 404, msg: "not found" });
-const PATH = /\/api\/v1\/(session|disk)\/([0-9a-f-]{36})$/;
+const NO_SESSIONS = JSON.stringify({ code: 0, msg: "", data: { items: [], has_more: false } });
+const NO_FILES = JSON.stringify({ code: 0, msg: "", data: { artifacts: [], directories: [] } });
+const UNAUTHORIZED = JSON.stringify({ code: 401, msg: "Unauthorized" });
+const API = "/api/v1/";
+const PATH = /^\/(session|disk)\/([0-9a-f-]{36})$/;
 
 const owned = { session: new Map<string, string>(), disk: new Map<string, string>() };
 const underWay = new Set<string>();
@@ -28,11 +33,27 @@ let delayMs = 0;
 async function remove(kind: "session" | "disk", id: string): Promise<Response> {
   if (underWay.has(id)) overlapping += 1;
   underWay.add(id);
-  if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
+  await delay();
   underWay.delete(id);
-  return owned[kind].delete(id)
-    ? new Response(DELETED, { headers: JSON_TYPE })
-    : new Response(MISSING, { status: 404, headers: JSON_TYPE });
+  return owned[kind].delete(id) ? json(DELETED) : json(MISSING, 404);
+}
+
+async function answer(method: string, path: string): Promise<Response> {
+  const [, kind, id] = PATH.exec(path) ?? [];
+  if (method === "DELETE" && (kind === "session" || kind === "disk") && id !== undefined) {
+    return await remove(kind, id);
+  }
+  await delay();
+  if (method === "GET" && path === "/session") return json(NO_SESSIONS);
+  return method === "GET" && path.endsWith("/artifact/ls") ? json(NO_FILES) : json(MISSING, 404);
+}
+
+async function delay(): Promise<void> {
+  if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
+}
+
+function json(body: string, status = 200): Response {
+  return new Response(body, { status, headers: JSON_TYPE });
 }
 
 /** Of all faults, only a delay of all calls is known here. */
@@ -93,17 +114,12 @@ async function control(request: Request, path: string): Promise<Response> {
 function serve(key: string): number {
   const authorization = `Bearer ${key}`;
   const server = Deno.serve({ hostname: LOOPBACK, port: 0, onListen: () => {} }, (request) => {
-    const [, kind, id] = PATH.exec(request.url) ?? [];
-    const isDelete = request.method === "DELETE" && id !== undefined;
-    if (isDelete && (kind === "session" || kind === "disk")) {
-      return request.headers.get("authorization") === authorization
-        ? remove(kind, id)
-        : new Response(JSON.stringify({ code: 401, msg: "Unauthorized" }), {
-          status: 401,
-          headers: JSON_TYPE,
-        });
-    }
     const { pathname } = new URL(request.url);
+    if (pathname.startsWith(API)) {
+      return request.headers.get("authorization") === authorization
+        ? answer(request.method, pathname.slice(API.length - 1))
+        : json(UNAUTHORIZED, 401);
+    }
     return control(request, pathname.replace("/_control", ""));
   });
   return server.addr.port;
