@@ -87,12 +87,17 @@ export async function mutantsPage(groups: MutantGroup[], results: Results): Prom
 
 function summary(mutants: Mutant[], { mostRuns, mutants: results }: Results): string {
   const tried = mutants.filter(({ backedUp }) => backedUp === undefined);
-  const survivors = tried.filter(({ mechanism }) =>
-    Object.values(results[mechanism]?.runs ?? {}).some((runs) => runs === null)
-  );
-  const verdict = survivors.length === 0
-    ? `All ${tried.length} are noticed.`
-    : `${survivors.length} of ${tried.length} are **not** noticed.`;
+  const resultsOf = ({ mechanism }: Mutant) => Object.values(results[mechanism]?.runs ?? {});
+  const survivors = tried.filter((mutant) => resultsOf(mutant).includes(null));
+  const rare = tried.filter((mutant) => resultsOf(mutant).length === 0);
+  const verdict = [
+    survivors.length + rare.length === 0 ? [`All ${tried.length} are noticed.`] : [],
+    survivors.length === 0 ? [] : [`${survivors.length} of ${tried.length} are **not** noticed.`],
+    rare.length === 0 ? [] : [
+      `${rare.length} without a figure need a moment that is met too seldom here; races like it are tried in
+[tests/integration](../integration/).`,
+    ],
+  ].flat().join(" ");
   const limits = Object.entries(mostRuns).map(([seed, runs]) => `${runs} with seed ${seed}`);
   return `Each mutant takes one mechanism out of the code or the SQL. The numbers are the runs until a check failed, of at
 most ${limits.join(", ")}. ${verdict}`;

@@ -3,6 +3,15 @@ import { GROUPS, type MutantGroup, MUTANTS } from "../../simulation/mutants/all.
 import { CHECKS, mutantsPage } from "../../simulation/mutants/page.ts";
 import { loadResults, type Results, withSeed } from "../../simulation/mutants/results.ts";
 
+/** Without a result: the simulation meets the moment that they need too seldom. */
+const RARE = [
+  "a delete request locks the queue entry that it looks at",
+  "a restore locks the queue entry that it finds unclaimed",
+  "a session is locked by whoever begins to create it",
+  "a sweep locks the session that it finds expired (skip locked)",
+  "one at a time is given slots for deletes",
+];
+
 const groups: MutantGroup[] = [
   { title: "First", mutants: [{ mechanism: "a lock" }, { mechanism: "a key" }] },
   {
@@ -10,6 +19,7 @@ const groups: MutantGroup[] = [
     mutants: [
       { mechanism: "a spare", backedUp: { by: "A lock is there.", test: "supabase/tests/x.sql" } },
       { mechanism: "a wall" },
+      { mechanism: "a moat" },
     ],
   },
 ];
@@ -20,6 +30,7 @@ const results: Results = {
     "a lock": { caughtBy: "leak: making", runs: { "1": 7, "12": 11 } },
     "a key": { caughtBy: "", runs: { "1": null } },
     "a wall": { caughtBy: "stuck: runs", runs: { "1": 3, "12": 2 } },
+    "a moat": { caughtBy: "", runs: {} },
   },
 };
 
@@ -37,7 +48,8 @@ Deno.test("mutantsPage() has a table for each subject, with a column for each se
 
 Deno.test("mutantsPage() says how many were tried and that one is not noticed", async () => {
   const page = await mutantsPage(groups, results);
-  assert(page.includes("500 with seed 1, 300 with seed 12. 1 of 3 are **not** noticed."));
+  assert(page.replace(/\s+/g, " ").includes("1 without a figure need"));
+  assert(page.replace(/\s+/g, " ").includes("300 with seed 12. 1 of 4 are **not** noticed."));
 });
 
 Deno.test("mutantsPage() keeps what is backed up out of the tables and names its test", async () => {
@@ -74,9 +86,12 @@ Deno.test("each mechanism has a result, each result a mechanism, each mutant is 
     Object.keys(recorded.mutants).toSorted(),
     tried.map(({ mechanism }) => mechanism).toSorted(),
   );
-  for (const { caughtBy, runs } of Object.values(recorded.mutants)) {
+  const noticed = Object.entries(recorded.mutants).filter(([mechanism]) =>
+    !RARE.includes(mechanism)
+  );
+  for (const [mechanism, { caughtBy, runs }] of noticed) {
     assert((caughtBy.split(": ")[1] ?? "") in CHECKS, caughtBy);
-    assertEquals(Object.values(runs).includes(null), false);
+    assert(Object.keys(runs).length > 0 && !Object.values(runs).includes(null), mechanism);
   }
   assertEquals(GROUPS.flatMap(({ mutants }) => mutants), MUTANTS);
 });
