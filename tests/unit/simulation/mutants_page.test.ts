@@ -6,7 +6,6 @@ import { loadResults, type Results, withSeed } from "../../simulation/mutants/re
 /** Without a result: the simulation meets the moment that they need too seldom. */
 const RARE = [
   "a delete request locks the queue entry that it looks at",
-  "a restore locks the queue entry that it finds unclaimed",
   "a session is locked by whoever begins to create it",
   "a sweep locks the session that it finds expired (skip locked)",
   "one at a time is given slots for deletes",
