@@ -11,6 +11,8 @@ type StoryName = keyof typeof STORIES;
 /** What a theme is about happens often, the rest now and then. */
 interface Theme {
   weight: number;
+  /** How often a story comes, to twelve single events; two when missing. */
+  storiesToTwelve?: number;
   acts?: Partial<Record<ActName, number>>;
   stories?: Partial<Record<StoryName, number>>;
   profile?: { [Key in keyof Profile]?: fc.Arbitrary<Profile[Key]> };
@@ -159,10 +161,12 @@ const THEMES: Theme[] = [
   // Transactions that meet.
   {
     weight: 4,
+    storiesToTwelve: 12,
     acts: { create: 30, remove: 30, restore: 10, cron: 20, sweep: 25, use: 10 },
     stories: { tugOfWar: 8, scramble: 8, heirs: 5, lastMinute: 5, crowd: 4, heap: 3 },
     profile: {
-      meeting: fc.constantFrom(0.2, 0.5),
+      meeting: fc.constantFrom(0.3, 0.6),
+      maxRemoteDeletes: fc.constantFrom(32, 2, 2, 3),
       population: fc.constantFrom(0, 4),
       deletionGrace: fc.constantFrom(0, 0, 120),
     },
@@ -189,12 +193,12 @@ export function plans(most: number): fc.Arbitrary<Plan> {
   );
 }
 
-function commandsOf({ acts, stories }: Theme, most: number): fc.Arbitrary<Command[]> {
+function commandsOf({ acts, stories, storiesToTwelve = 2 }: Theme, most: number): fc.Arbitrary<Command[]> {
   const act = pickFrom<ActName, Act>(ACTS, { ...USUAL_ACTS, ...acts });
   const story = pickFrom<StoryName, Command[]>(STORIES, { ...USUAL_STORIES, ...stories });
   const events = fc.oneof(
     { weight: 12, arbitrary: command(act).map((single) => [single]) },
-    { weight: 2, arbitrary: story },
+    { weight: storiesToTwelve, arbitrary: story },
   );
   return fc.array(events, { minLength: Math.min(4, most), maxLength: most, size: "max" })
     .map((sequences) => sequences.flat().slice(0, most));
