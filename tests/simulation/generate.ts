@@ -67,6 +67,7 @@ const USUAL_STORIES: Record<StoryName, number> = {
   slowClock: 0.3,
   tugOfWar: 0.3,
   scramble: 0.3,
+  doubleClaim: 0,
   heirs: 0.3,
   lastMinute: 0.3,
   echo: 0.5,
@@ -163,7 +164,15 @@ const THEMES: Theme[] = [
     weight: 4,
     storiesToTwelve: 12,
     acts: { create: 30, remove: 30, restore: 10, cron: 20, sweep: 25, use: 10 },
-    stories: { tugOfWar: 8, scramble: 8, heirs: 5, lastMinute: 5, crowd: 4, heap: 3 },
+    stories: {
+      tugOfWar: 8,
+      scramble: 8,
+      doubleClaim: 8,
+      heirs: 5,
+      lastMinute: 5,
+      crowd: 4,
+      heap: 3,
+    },
     profile: {
       meeting: fc.constantFrom(0.3, 0.6),
       maxRemoteDeletes: fc.constantFrom(32, 2, 2, 3),
@@ -193,7 +202,10 @@ export function plans(most: number): fc.Arbitrary<Plan> {
   );
 }
 
-function commandsOf({ acts, stories, storiesToTwelve = 2 }: Theme, most: number): fc.Arbitrary<Command[]> {
+function commandsOf(
+  { acts, stories, storiesToTwelve = 2 }: Theme,
+  most: number,
+): fc.Arbitrary<Command[]> {
   const act = pickFrom<ActName, Act>(ACTS, { ...USUAL_ACTS, ...acts });
   const story = pickFrom<StoryName, Command[]>(STORIES, { ...USUAL_STORIES, ...stories });
   const events = fc.oneof(

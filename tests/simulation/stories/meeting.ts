@@ -5,6 +5,7 @@ import { command } from "../generate_acts.ts";
 import {
   crashAt,
   creation,
+  delayed,
   deleteRow,
   deletion,
   noGrace,
@@ -49,6 +50,24 @@ const scramble: Story = slot.chain((slot) => {
   );
 });
 
+/** Its owner asks for the deletion while a worker claims it, and the delete takes a while. */
+const doubleClaim: Story = slot.chain((slot) => {
+  const owner = command(deletion(slot, none), fc.nat(300));
+  return fc.tuple(
+    command(weather("calm")),
+    noGrace,
+    command(creation(slot, none), atOnce),
+    command(deleteRow(slot), seconds(4, 9)),
+    command(delayed("DELETE /session/:id", seconds(5, 9)), atOnce),
+    command(sweep, atOnce),
+    command(deletion(slot, none), seconds(0.05, 1.5)),
+    owner,
+    owner,
+    owner,
+    owner,
+  );
+});
+
 /** Several take over from a caller that is no more, while it is deleted. */
 const heirs: Story = slot.chain((slot) =>
   fc.tuple(
@@ -73,4 +92,4 @@ const lastMinute: Story = slot.chain((slot) =>
   )
 );
 
-export const MEETING = { tugOfWar, scramble, heirs, lastMinute };
+export const MEETING = { tugOfWar, scramble, doubleClaim, heirs, lastMinute };
