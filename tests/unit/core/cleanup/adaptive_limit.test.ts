@@ -24,7 +24,7 @@ Deno.test("once something was slow it goes up one by one", () => {
   limit.faster();
   limit.slower();
   assertEquals(limit.limit, 8);
-  times(4, () => limit.faster());
+  times(8, () => limit.faster());
   assertEquals(limit.limit, 9);
   times(200, () => limit.faster());
   assertEquals(limit.limit, 32);

@@ -10,7 +10,7 @@
 
 const START = 0.25;
 const DECREASE = 0.5;
-const INCREASE = 0.25;
+const INCREASE = 0.125;
 
 export class AdaptiveLimit {
   #limit: number;

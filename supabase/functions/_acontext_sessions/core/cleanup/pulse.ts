@@ -15,7 +15,7 @@ const INTERVAL_MS = 250;
 /** Answers that are judged together, by the slowest: the tail is what other clients notice. */
 const WINDOW = 6;
 /** Slower than so many times the usual, and more than noise, is too slow. */
-const FACTOR = 2;
+const FACTOR = 1.5;
 const NOISE_MS = 2;
 /** Beats that nothing answered in time, one after the other, after which nothing new is begun. */
 const SILENT_BEATS = 2;
