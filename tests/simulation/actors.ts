@@ -73,6 +73,29 @@ export function startSay(
   });
 }
 
+/** A file with content that is told from others by its length. */
+export function startUpload(
+  world: World,
+  { key, name, content }: {
+    key: { userId: string; sessionId: string };
+    name: number;
+    content: number;
+  },
+  random: Random,
+): Process {
+  const process = world.start("upload", "upload", random);
+  const { uploadFile } = world.system;
+  return follow(world, process, `upload ${name} to ${key.sessionId}`, async () => {
+    const bytes = new TextEncoder().encode("same ".repeat(1 + content));
+    const { replaced } = await uploadFile(portsOf(world, process), {
+      key,
+      path: "/",
+      content: { filename: `${name}.txt`, contentType: "text/plain", bytes },
+    });
+    return replaced ? "replaced" : "stored";
+  });
+}
+
 /** Copies a session in Acontext, which the project knows nothing of. */
 export function startCopy(world: World, sessionId: string, random: Random): Process {
   const process = world.start("copy", "copy", random);

@@ -21,6 +21,7 @@ interface Theme {
 const USUAL_ACTS: Record<ActName, number> = {
   create: 24,
   use: 5,
+  upload: 3,
   pin: 3,
   remove: 15,
   restore: 4,
@@ -72,6 +73,8 @@ const USUAL_STORIES: Record<StoryName, number> = {
   lastMinute: 0.3,
   echo: 0.5,
   lastWord: 0.5,
+  sharedFiles: 0.5,
+  lastUpload: 0.5,
 };
 
 const USUAL_PROFILE: { [Key in keyof Profile]: fc.Arbitrary<Profile[Key]> } = {
@@ -122,6 +125,8 @@ const THEMES: Theme[] = [
       crowd: 5,
       echo: 3,
       lastWord: 3,
+      sharedFiles: 3,
+      lastUpload: 3,
     },
     profile: {
       deletionGrace: fc.constant(0),

@@ -91,6 +91,12 @@ export const ACTS = {
     fate: someFate,
   }),
   use: fc.record({ do: fc.constant("use" as const), slot }),
+  upload: fc.record({
+    do: fc.constant("upload" as const),
+    slot,
+    name: fc.nat(2),
+    content: fc.nat(1),
+  }),
   pin: fc.record({ do: fc.constant("pin" as const), slot, pinned: fc.boolean() }),
   remove: fc.record({
     do: fc.constant("delete" as const),
@@ -170,6 +176,7 @@ export const ACTS = {
       "GET /disk",
       "DELETE /session/:id",
       "DELETE /disk/:id",
+      "DELETE /disk/:id/artifact",
     ),
     fault: fc.oneof<fc.Arbitrary<Fault>[]>(
       fc.record({ kind: fc.constant("late" as const), ms: lateness }),

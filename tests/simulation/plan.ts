@@ -25,6 +25,8 @@ export type Act =
     fate: Fate | null;
   }
   | { do: "use"; slot: number }
+  /** A file of a few names, with content of which others may have the same. */
+  | { do: "upload"; slot: number; name: number; content: number }
   | { do: "pin"; slot: number; pinned: boolean }
   | { do: "delete"; slot: number; stranger: boolean; fate: Fate | null }
   | { do: "restore"; slot: number }
@@ -66,7 +68,8 @@ export type Route =
   | "GET /session"
   | "GET /disk"
   | "DELETE /session/:id"
-  | "DELETE /disk/:id";
+  | "DELETE /disk/:id"
+  | "DELETE /disk/:id/artifact";
 
 export type OperatorSql =
   | "delete row"

@@ -6,6 +6,7 @@ import {
   startDelete,
   startRestore,
   startSay,
+  startUpload,
   startWorker,
 } from "./actors.ts";
 import { type Act, type Command, type Fate, type Job, type OperatorSql, USERS } from "./plan.ts";
@@ -69,6 +70,8 @@ async function perform(world: World, post: Post, act: Act, random: Random): Prom
     }
     case "use":
       return void startSay(world, key(act.slot), random);
+    case "upload":
+      return void startUpload(world, { ...act, key: key(act.slot) }, random);
     case "pin":
       await world.run("pin", {
         role: "authenticated",

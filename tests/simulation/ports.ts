@@ -30,6 +30,7 @@ export function portsOf(world: World, process: Process) {
     store: { ...system.createSessionStore(client), ...system.createCleanupStore(client) },
     sessions: system.createMessageStore(client),
     messages: system.createMessages(acontext),
+    files: system.createFiles(acontext),
     reconcileStore: system.createReconcileStore(client),
     deletes: {
       timeoutMs: DELETE_TIMEOUT_MS,

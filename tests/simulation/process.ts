@@ -10,7 +10,15 @@ export interface Trip {
   lost: boolean;
 }
 
-export type ProcessKind = "create" | "delete" | "restore" | "say" | "copy" | "sweep" | "reconcile";
+export type ProcessKind =
+  | "create"
+  | "delete"
+  | "restore"
+  | "say"
+  | "upload"
+  | "copy"
+  | "sweep"
+  | "reconcile";
 
 export class Process implements Owner {
   alive = true;

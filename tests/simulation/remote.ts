@@ -334,11 +334,11 @@ async function toRequest(
   { method, headers, body }: RequestInit,
   signal?: AbortSignal,
 ): Promise<Request> {
-  const text = body === undefined || body === null ? null : await new Response(body).text();
+  const whole = body === undefined || body === null ? null : await new Response(body).bytes();
   return new Request(url, {
     ...(method !== undefined && { method }),
     ...(headers !== undefined && { headers }),
-    ...(text !== null && { body: text }),
+    ...(whole !== null && { body: whole }),
     ...(signal !== undefined && { signal }),
   });
 }

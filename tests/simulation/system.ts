@@ -17,6 +17,9 @@ type Reconcile =
 type StoreMessage =
   typeof import("../../supabase/functions/_acontext_sessions/core/messages/store_message.ts");
 type Messages = typeof import("../../supabase/functions/_acontext_sessions/acontext/messages.ts");
+type UploadFile =
+  typeof import("../../supabase/functions/_acontext_sessions/core/files/upload_file.ts");
+type Files = typeof import("../../supabase/functions/_acontext_sessions/acontext/files.ts");
 type MessageStore =
   typeof import("../../supabase/functions/_acontext_sessions/database/messages.ts");
 type Acontext = typeof import("../../supabase/functions/_acontext_sessions/acontext/resources.ts");
@@ -39,6 +42,8 @@ export type System =
   & StoreMessage
   & Messages
   & MessageStore
+  & UploadFile
+  & Files
   & SessionStore
   & CleanupStore
   & ReconcileStore;
@@ -56,6 +61,8 @@ export async function loadSystem(folder: string = FUNCTIONS): Promise<System> {
   const storing: StoreMessage = await import(`${base}core/messages/store_message.ts`);
   const messages: Messages = await import(`${base}acontext/messages.ts`);
   const messageStore: MessageStore = await import(`${base}database/messages.ts`);
+  const uploading: UploadFile = await import(`${base}core/files/upload_file.ts`);
+  const files: Files = await import(`${base}acontext/files.ts`);
   const sessions: SessionStore = await import(`${base}database/sessions.ts`);
   const cleanup: CleanupStore = await import(`${base}database/cleanup.ts`);
   const reconcileStore: ReconcileStore = await import(`${base}database/reconcile.ts`);
@@ -70,6 +77,8 @@ export async function loadSystem(folder: string = FUNCTIONS): Promise<System> {
     ...storing,
     ...messages,
     ...messageStore,
+    ...uploading,
+    ...files,
     ...sessions,
     ...cleanup,
     ...reconcileStore,

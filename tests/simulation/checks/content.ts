@@ -9,7 +9,7 @@ import { deletedBy, lookedFor } from "./paths.ts";
 /** A write is noted every second, and nothing is deleted within three. */
 const LEAST_GAP_MS = 2_000;
 const DELETED = /^\/(session|disk)\//;
-const STORE = /^\/session\/([0-9a-f-]+)\/messages/;
+const STORE = /^\/(?:session\/([0-9a-f-]+)\/messages|disk\/([0-9a-f-]+)\/artifact)/;
 
 /** No answer, or one that leaves it open. */
 function mayHaveHadEffect({ status }: RemoteRequest): boolean {
@@ -23,7 +23,7 @@ interface Sent {
 }
 
 export class ContentCheck implements Check {
-  /** When the last message of a remote session was answered. */
+  /** When the last message of a remote session, or file of a disk, was answered. */
   readonly #writtenAt = new Map<string, number>();
   readonly #underWay = new Set<RemoteRequest>();
   /** The last delete of each remote id. */
@@ -58,7 +58,8 @@ export class ContentCheck implements Check {
   }
 
   handled(request: RemoteRequest): void {
-    const [, stored] = STORE.exec(request.path) ?? [];
+    const [, session, disk] = STORE.exec(request.path) ?? [];
+    const stored = session ?? disk;
     if (request.method === "POST" && stored !== undefined) {
       this.#writtenAt.set(stored, this.world.scheduler.now);
     }
@@ -73,7 +74,7 @@ export class ContentCheck implements Check {
       if (status === "active") live.add(session).add(disk);
     }
     for (const { of } of this.world.remote.content().losses) {
-      if (live.has(of)) this.#report("content loss", `a message of ${of} is lost`);
+      if (live.has(of)) this.#report("content loss", `something of ${of} is lost`);
     }
   }
 
@@ -92,7 +93,7 @@ export class ContentCheck implements Check {
   #watchGap(id: string): void {
     const gap = this.world.scheduler.now - (this.#writtenAt.get(id) ?? -Infinity);
     if (gap < LEAST_GAP_MS && !this.world.skewed) {
-      this.#report("leak", `${id} is deleted ${gap} ms after a message was stored`);
+      this.#report("leak", `${id} is deleted ${gap} ms after something was stored`);
     }
   }
 

@@ -109,6 +109,14 @@ export const deletionMutants: Mutant[] = [
     }],
   },
   {
+    mechanism: "the files of a disk are deleted one by one before it",
+    code: [{
+      file: "core/cleanup/delete_remote.ts",
+      find: '    const files = found.kind === "done" ? found.value : [];\n',
+      replace: '    const files = found.kind === "done" ? found.value.slice(0, 0) : [];\n',
+    }],
+  },
+  {
     mechanism: "nothing is deleted within three seconds of a write",
     sql: [{
       statement: `create or replace function acontext_sessions.write_gap() returns interval

@@ -84,6 +84,9 @@ export function deletion(slot: number, fate: fc.Arbitrary<Fate | null>): fc.Arbi
 
 export const use = (slot: number): fc.Arbitrary<Act> => fc.constant({ do: "use", slot });
 
+export const upload = (slot: number, name: number, content: number): fc.Arbitrary<Act> =>
+  fc.constant({ do: "upload", slot, name, content });
+
 export const restoration = (slot: number): fc.Arbitrary<Act> =>
   fc.constant({ do: "restore", slot });
 

@@ -1,8 +1,8 @@
-/** What is said in sessions that are deleted. @module */
+/** What is said and stored in sessions that are deleted. @module */
 
 import fc from "fast-check";
 import { command } from "../generate_acts.ts";
-import { FOREIGN_SLOT } from "../plan.ts";
+import { FOREIGN_SLOT, type Route } from "../plan.ts";
 import {
   creation,
   deleteRow,
@@ -15,6 +15,7 @@ import {
   soon,
   type Story,
   sweep,
+  upload,
   use,
   weather,
 } from "./parts.ts";
@@ -55,4 +56,43 @@ const lastWord: Story = slot.chain((slot) =>
   )
 );
 
-export const TALKING = { echo, lastWord };
+/** Two sessions have the same files, and the server dies in the middle of deleting one of them, which is tried again. */
+const sharedFiles: Story = fc.nat(FOREIGN_SLOT - 2).chain((slot) =>
+  fc.tuple(
+    noGrace,
+    command(weather("calm"), soon),
+    command(creation(slot, none), soon),
+    command(creation(slot + 1, none), soon),
+    command(upload(slot, 0, 0), seconds(2, 4)),
+    command(upload(slot, 1, 1), soon),
+    command(upload(slot + 1, 0, 0), soon),
+    command(upload(slot + 1, 1, 1), soon),
+    command(
+      mishap(
+        fc.constantFrom<Route[]>("DELETE /disk/:id", "DELETE /disk/:id/artifact"),
+        fc.record({ kind: fc.constant("die" as const), afterSteps: fc.nat(6) }),
+      ),
+      seconds(4, 6),
+    ),
+    command(fc.oneof(deletion(slot, none), deleteRow(slot)), soon),
+    command(sweep, soon),
+    command(sweep, seconds(65, 100)),
+    command(sweep, seconds(65, 100)),
+  )
+);
+
+/** A file is stored or replaced, and the session deleted at once. */
+const lastUpload: Story = slot.chain((slot) =>
+  fc.tuple(
+    noGrace,
+    command(weather("calm"), soon),
+    command(creation(slot, none), soon),
+    command(upload(slot, 0, 0), seconds(2, 4)),
+    command(upload(slot, 0, 1), seconds(0.2, 2)),
+    command(fc.oneof(deletion(slot, none), deleteRow(slot)), seconds(0, 2)),
+    command(sweep, soon),
+    command(sweep, seconds(1, 5)),
+  )
+);
+
+export const TALKING = { echo, lastWord, sharedFiles, lastUpload };

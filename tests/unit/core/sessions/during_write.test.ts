@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert/mod.js";
-import { duringWrite } from "../../../../supabase/functions/_acontext_sessions/core/sessions/during_write.ts";
+import { notedWrites } from "../../../../supabase/functions/_acontext_sessions/core/sessions/during_write.ts";
 import { FakeClock } from "../../fakes/clock.ts";
 
 /** When, on the clock, the database heard of a write that takes `ms`, and, in `events`, what was logged. */
@@ -17,7 +17,8 @@ async function notesOf(
   };
   const log = { info() {}, warn: (event: string) => void events.push(event), error() {} };
   const value = await clock.run(
-    duringWrite({ sessions, clock, log }, "s", () => clock.sleep(ms).then(() => "written")),
+    notedWrites({ sessions, clock, log }, "s")
+      .during(() => clock.sleep(ms).then(() => "written")),
   );
   assertEquals(value, "written");
   assertEquals(clock.now(), ms);
@@ -45,8 +46,32 @@ Deno.test("a write that fails fails, and ends the notes", async () => {
   const log = { info() {}, warn() {}, error() {} };
   const failing = () => clock.sleep(10).then(() => Promise.reject(new TypeError("broken")));
   await assertRejects(
-    () => clock.run(duringWrite({ sessions, clock, log }, "s", failing)),
+    () => clock.run(notedWrites({ sessions, clock, log }, "s").during(failing)),
     TypeError,
   );
   assertEquals(clock.now(), 10);
+});
+
+Deno.test("a write that comes later counts from when the last one was noted", async () => {
+  const clock = new FakeClock();
+  const notes: number[] = [];
+  const sessions = {
+    noteWrite: () => {
+      notes.push(clock.now());
+      return clock.sleep(50);
+    },
+  };
+  const log = { info() {}, warn() {}, error() {} };
+  const writes = notedWrites({ sessions, clock, log }, "s");
+  const write = (ms: number) => clock.run(writes.during(() => clock.sleep(ms)));
+  await clock.advance(600);
+  await write(300);
+  assertEquals(notes, []);
+  await write(300);
+  assertEquals(notes, [1_000, 1_200]);
+  // Nothing was noted for a while.
+  await clock.advance(5_000);
+  const from = clock.now();
+  await write(200);
+  assertEquals(notes, [1_000, 1_200, from, from + 200]);
 });

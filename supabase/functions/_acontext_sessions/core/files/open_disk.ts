@@ -7,7 +7,7 @@
 import type { AppError } from "../errors.ts";
 import type { Clock, Log, Randomness, RemoteOutcome } from "../ports.ts";
 import type { SessionKey } from "../sessions/ports.ts";
-import { duringWrite } from "../sessions/during_write.ts";
+import { notedWrites } from "../sessions/during_write.ts";
 import { type Failure, type UseDeps, useSession } from "../sessions/use_session.ts";
 import type { FileLink, FilePlace, Files, RemoteDirectory, RemoteFile, Upload } from "./ports.ts";
 
@@ -41,9 +41,9 @@ export async function openDisk(
   key: SessionKey,
   purpose: { action: string; writes: boolean },
 ): Promise<OpenDisk> {
+  const writes = notedWrites(deps, key.sessionId);
   const session = await useSession(deps, key, { touch: true, needs: "disk", ...purpose });
   const { files, log } = deps;
-  const written = <Value>(write: () => Promise<Value>) => duringWrite(deps, key.sessionId, write);
   const { acontextDiskId: diskId, must, errorFor } = session;
 
   async function mustUnlessAbsent<Value>(
@@ -61,9 +61,9 @@ export async function openDisk(
     list: (path) => must(files.list(diskId, path)),
     link: (place, expires) => mustUnlessAbsent(files.link(diskId, place, expires)),
     tryOpen: ({ url }) => files.open(url),
-    put: (upload) => must(written(() => files.put(diskId, upload))),
-    tryPut: (upload) => written(() => files.put(diskId, upload)),
-    tryRemove: (place) => written(() => files.remove(diskId, place)),
+    put: (upload) => must(writes.during(() => files.put(diskId, upload))),
+    tryPut: (upload) => writes.during(() => files.put(diskId, upload)),
+    tryRemove: (place) => writes.during(() => files.remove(diskId, place)),
     errorFor,
   };
 }

@@ -7,7 +7,7 @@ import { AppError } from "../errors.ts";
 import { newLease } from "../lease.ts";
 import type { Clock, Randomness } from "../ports.ts";
 import type { SessionKey } from "../sessions/ports.ts";
-import { duringWrite } from "../sessions/during_write.ts";
+import { notedWrites } from "../sessions/during_write.ts";
 import {
   type Failure,
   type SessionInUse,
@@ -68,6 +68,7 @@ export async function storeMessage(
   const { sessions, messages, clock } = deps;
   const { keyHash, bodyHash } = idempotency ?? keyOfItsOwn(deps);
   const lease = newLease(deps, LEASE);
+  const writes = notedWrites(deps, key.sessionId);
   const begun = await sessions.beginMessage(key, { keyHash, bodyHash }, lease);
   switch (begun.outcome) {
     case "started":
@@ -99,11 +100,7 @@ export async function storeMessage(
     await attempt.settle("failed");
     throw session.unavailable();
   }
-  const outcome = await duringWrite(
-    deps,
-    key.sessionId,
-    () => messages.store(remoteId, message, mark),
-  );
+  const outcome = await writes.during(() => messages.store(remoteId, message, mark));
   if (outcome.kind === "done") return await attempt.keep(outcome.value, { created: true });
   if (outcome.kind !== "unknown") throw await attempt.giveUp(outcome, { sent: true });
   const found = await messages.find(remoteId, mark, { atLeast });
