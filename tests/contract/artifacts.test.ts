@@ -80,6 +80,41 @@ contractTest("uploading the same name again replaces the file", async (api) => {
   assertEquals(await list(api, id), [["a.txt"], []]);
 });
 
+/** Two uploads of different content under one name, at the same time, until one of them is refused. */
+async function collide(api: Api, id: string): Promise<string> {
+  for (let round = 0; round < 60; round += 1) {
+    const file_path = `/${round}/`;
+    const contents = [`one ${round}`, `two ${round}`];
+    const answers = await Promise.all(
+      contents.map((content) => upload(api, id, { file_path, content })),
+    );
+    const statuses = answers.map(({ status }) => status);
+    if (!statuses.includes(500)) continue;
+    assertEquals(statuses.toSorted(), [201, 500]);
+    const query = { file_path: `${file_path}a.txt` };
+    const got = await api.call("GET", `/disk/${id}/artifact`, { query });
+    const stored = contents[statuses.indexOf(201)];
+    assertEquals(dataOf(got, gotArtifactSchema).content?.raw, stored);
+    return contents[statuses.indexOf(500)] ?? "";
+  }
+  throw new Error("no upload met another");
+}
+
+contractTest("of two uploads under one name at a time the later is answered 500", async (api) => {
+  await collide(api, await api.disk());
+});
+
+standInTest("its content stays behind, until it is stored again and deleted", async (api) => {
+  const id = await api.disk();
+  const content = await collide(api, id);
+  const other = await api.disk();
+  await api.call("DELETE", `/disk/${id}`);
+  assertEquals(api.control.content().leaks.length, 1);
+  await upload(api, other, { content });
+  await api.call("DELETE", `/disk/${other}`);
+  assertEquals(api.control.content().objects, []);
+});
+
 contractTest("ls is not recursive and names direct subdirectories", async (api) => {
   const id = await api.disk();
   for (const file_path of ["/", "/a/", "/a/b/c/", "/d/"]) await upload(api, id, { file_path });

@@ -75,6 +75,7 @@ const USUAL_STORIES: Record<StoryName, number> = {
   lastWord: 0.5,
   sharedFiles: 0.5,
   lastUpload: 0.5,
+  lateUpload: 0.5,
 };
 
 const USUAL_PROFILE: { [Key in keyof Profile]: fc.Arbitrary<Profile[Key]> } = {
@@ -127,6 +128,7 @@ const THEMES: Theme[] = [
       lastWord: 3,
       sharedFiles: 3,
       lastUpload: 3,
+      lateUpload: 3,
     },
     profile: {
       deletionGrace: fc.constant(0),

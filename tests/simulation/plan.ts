@@ -69,6 +69,7 @@ export type Route =
   | "GET /disk"
   | "DELETE /session/:id"
   | "DELETE /disk/:id"
+  | "GET /disk/:id/artifact"
   | "DELETE /disk/:id/artifact";
 
 export type OperatorSql =

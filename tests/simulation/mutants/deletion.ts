@@ -117,6 +117,22 @@ export const deletionMutants: Mutant[] = [
     }],
   },
   {
+    mechanism: "an upload that met another under its name is stored again",
+    code: [{
+      file: "core/files/upload_file.ts",
+      find: "const mayHaveMetAnother = stored.kind",
+      replace: "const mayHaveMetAnother = upload.path === null && stored.kind",
+    }],
+  },
+  {
+    mechanism: "a write that comes long after the call that noted it asks again",
+    code: [{
+      file: "core/sessions/during_write.ts",
+      find: "      if (left() <= 0) await askAgain();\n",
+      replace: "",
+    }],
+  },
+  {
     mechanism: "nothing is deleted within three seconds of a write",
     sql: [{
       statement: `create or replace function acontext_sessions.write_gap() returns interval

@@ -5,6 +5,7 @@ import { command } from "../generate_acts.ts";
 import { FOREIGN_SLOT, type Route } from "../plan.ts";
 import {
   creation,
+  delayed,
   deleteRow,
   deletion,
   mishap,
@@ -95,4 +96,18 @@ const lastUpload: Story = slot.chain((slot) =>
   )
 );
 
-export const TALKING = { echo, lastWord, sharedFiles, lastUpload };
+/** Whether a file is there is told so late that it is stored long after the database heard of it. */
+const lateUpload: Story = slot.chain((slot) =>
+  fc.tuple(
+    noGrace,
+    command(weather("calm"), soon),
+    command(creation(slot, none), soon),
+    command(delayed("GET /disk/:id/artifact", seconds(2.8, 3.8)), seconds(2, 4)),
+    command(upload(slot, 0, 0), soon),
+    command(fc.oneof(deletion(slot, none), deleteRow(slot)), seconds(0.5, 1)),
+    command(sweep, seconds(2.3, 2.9)),
+    command(sweep, seconds(1, 5)),
+  )
+);
+
+export const TALKING = { echo, lastWord, sharedFiles, lastUpload, lateUpload };

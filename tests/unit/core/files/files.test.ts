@@ -56,6 +56,15 @@ Deno.test("uploadFile() that dies half-way leaves a whole file, however often", 
   });
 });
 
+Deno.test("uploadFile() under one name at a time stores both, one after the other, and leaves nothing behind", async () => {
+  await withMessageWorld(async (world) => {
+    const uploads = await Promise.all(["one", "second"].map((text) => upload(world, text)));
+    assertEquals(uploads.map(({ replaced }) => replaced).toSorted(), [false, true]);
+    await removeFile(world.deps, { key: world.key, place: PLACE });
+    assertEquals(world.standIn.control.content(), { objects: [], leaks: [], losses: [] });
+  });
+});
+
 Deno.test("readers during a replacement find the old file or the new one", async () => {
   await withMessageWorld(async (world) => {
     await upload(world, "old");

@@ -41,7 +41,7 @@ export async function openDisk(
   key: SessionKey,
   purpose: { action: string; writes: boolean },
 ): Promise<OpenDisk> {
-  const writes = notedWrites(deps, key.sessionId);
+  const writes = notedWrites(deps, key);
   const session = await useSession(deps, key, { touch: true, needs: "disk", ...purpose });
   const { files, log } = deps;
   const { acontextDiskId: diskId, must, errorFor } = session;

@@ -26,6 +26,7 @@ export function newestCopies({ files }: RemoteDirectory): Map<string, RemoteFile
 
 /** A copy that stays behind costs space until the file or the session is deleted, and nothing else. */
 export async function dropCopy(disk: OpenDisk, copy: FilePlace): Promise<void> {
-  const { kind } = await disk.tryRemove(copy);
-  if (kind !== "done") disk.log.warn("copy_left", { sessionId: disk.sessionId });
+  // Nor does it matter that the session cannot be used any more.
+  const removed = await disk.tryRemove(copy).catch(() => null);
+  if (removed?.kind !== "done") disk.log.warn("copy_left", { sessionId: disk.sessionId });
 }

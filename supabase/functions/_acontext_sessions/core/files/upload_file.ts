@@ -27,10 +27,33 @@ export async function uploadFile(
   const disk = await openDisk(deps, key, { action: "store the file", writes: true });
   const upload: Upload = { path, filename, content: rest, stagedFor: null };
   const existing = await disk.link(upload, LINK_SECONDS);
-  const file = existing === null || await isGivenUp(disk, { existing, upload, deps })
+  if (existing === null) return await storeNew(disk, upload, deps);
+  const file = await isGivenUp(disk, { existing, upload, deps })
     ? await confirm(disk, upload, await disk.put(upload))
     : await replace(disk, upload, deps);
-  return { replaced: existing !== null, file };
+  return { replaced: true, file };
+}
+
+/**
+ * Stores a file that was not there. When another upload under its name has come first meanwhile, that one is replaced.
+ *
+ * Acontext answers the later one 500 and keeps its bytes without a reference, so nothing would ever delete them. The copy
+ * of a replacement is the same bytes again: they are counted then.
+ */
+async function storeNew(
+  disk: OpenDisk,
+  upload: Upload,
+  deps: FileContentDeps,
+): Promise<{ replaced: boolean; file: FileView }> {
+  const stored = await disk.tryPut(upload);
+  if (stored.kind === "done") {
+    return { replaced: false, file: await confirm(disk, upload, stored.value) };
+  }
+  const mayHaveMetAnother = stored.kind === "unknown" && stored.detail === "http_500";
+  if (mayHaveMetAnother && await disk.link(upload, LINK_SECONDS) !== null) {
+    return { replaced: true, file: await replace(disk, upload, deps) };
+  }
+  throw await disk.errorFor(stored);
 }
 
 /**

@@ -68,7 +68,7 @@ export async function storeMessage(
   const { sessions, messages, clock } = deps;
   const { keyHash, bodyHash } = idempotency ?? keyOfItsOwn(deps);
   const lease = newLease(deps, LEASE);
-  const writes = notedWrites(deps, key.sessionId);
+  const writes = notedWrites(deps, key);
   const begun = await sessions.beginMessage(key, { keyHash, bodyHash }, lease);
   switch (begun.outcome) {
     case "started":

@@ -1,31 +1,38 @@
 /**
- * Tells the database, while something is being written to a session's remote resources, that this still goes on.
+ * Keeps writes to a session's remote resources and its deletion apart.
  *
  * The call that lets somebody use a session for writing notes the write. Acontext counts references once a second, so
- * nothing of the session may be deleted within three seconds of the last write: of one that comes later than that call, or
- * takes long, that means of its end. Most are over before the first second is, and cost nothing here.
+ * nothing of the session is deleted within three seconds of it. A write that lasts is noted every second. One that comes
+ * later than that asks again whether it may: the session may have been deleted meanwhile. Most begin and end within the
+ * first second, and cost nothing here.
  *
  * @module
  */
 import type { Clock, Log } from "../ports.ts";
-import type { UseStore } from "./ports.ts";
+import type { SessionKey, UseStore } from "./ports.ts";
+import { unusable } from "./use_session.ts";
 
 const NOTE_EVERY_MS = 1_000;
 
 export interface Writes {
-  /** What `write` resolves to. */
+  /**
+   * What `write` resolves to.
+   *
+   * @throws {AppError} those of `useSession`, when the session can no longer be used; then `write` was not begun
+   */
   during<Value>(write: () => Promise<Value>): Promise<Value>;
 }
 
 /** The writes of one caller to a session; to be made before the call that notes the first one. */
 export function notedWrites(
-  { sessions, clock, log }: { sessions: Pick<UseStore, "noteWrite">; clock: Clock; log: Log },
-  sessionId: string,
+  { sessions, clock, log }: { sessions: UseStore; clock: Clock; log: Log },
+  key: SessionKey,
 ): Writes {
   let notedAt = clock.now();
 
   return {
     async during(write) {
+      if (left() <= 0) await askAgain();
       const before = notedAt;
       const ended = new AbortController();
       const noting = noteUntil(ended.signal);
@@ -34,14 +41,14 @@ export function notedWrites(
       } finally {
         ended.abort();
         await noting;
-        if (notedAt !== before || left() <= 0) await note();
+        if (notedAt !== before) await note();
       }
     },
   };
 
   async function noteUntil(signal: AbortSignal): Promise<void> {
     while (true) {
-      if (left() > 0) await clock.sleep(left(), signal);
+      await clock.sleep(left(), signal);
       if (signal.aborted) return;
       await note();
     }
@@ -51,13 +58,19 @@ export function notedWrites(
     return notedAt + NOTE_EVERY_MS - clock.now();
   }
 
+  async function askAgain(): Promise<void> {
+    notedAt = clock.now();
+    const used = await sessions.useSession(key, { touch: false, writes: true });
+    if (used.outcome !== "ok") throw unusable(used);
+  }
+
   async function note(): Promise<void> {
     // The database notes it when the call arrives.
     notedAt = clock.now();
     try {
-      await sessions.noteWrite(sessionId);
+      await sessions.noteWrite(key.sessionId);
     } catch {
-      log.warn("note_write_failed", { sessionId });
+      log.warn("note_write_failed", { sessionId: key.sessionId });
     }
   }
 }
