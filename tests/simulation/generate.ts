@@ -73,9 +73,10 @@ const USUAL_STORIES: Record<StoryName, number> = {
   lastMinute: 0.3,
   echo: 0.5,
   lastWord: 0.5,
-  sharedFiles: 0.5,
+  sharedFiles: 1,
   lastUpload: 0.5,
   lateUpload: 0.5,
+  collision: 0.5,
 };
 
 const USUAL_PROFILE: { [Key in keyof Profile]: fc.Arbitrary<Profile[Key]> } = {
@@ -126,9 +127,10 @@ const THEMES: Theme[] = [
       crowd: 5,
       echo: 3,
       lastWord: 3,
-      sharedFiles: 3,
+      sharedFiles: 6,
       lastUpload: 3,
       lateUpload: 3,
+      collision: 3,
     },
     profile: {
       deletionGrace: fc.constant(0),

@@ -51,8 +51,10 @@ export class LiveResources implements Check {
     }
   }
 
-  transaction({ name }: Transaction, before: Snapshot, after: Snapshot): void {
-    this.#followGrace(before, after);
+  transaction({ name, seen }: Transaction, before: Snapshot, after: Snapshot): void {
+    // A transaction that was open while the setting changed may have read it before or after.
+    const grace = Math.min(seen.settings.deletionGrace, before.settings.deletionGrace);
+    this.#followGrace(before, after, grace);
     const holders = new Map<string, string>();
     for (const { id, status, session, disk } of after.rows.values()) {
       for (const remoteId of [session, disk]) {
@@ -96,11 +98,11 @@ export class LiveResources implements Check {
     }
   }
 
-  #followGrace(before: Snapshot, after: Snapshot): void {
+  #followGrace(before: Snapshot, after: Snapshot, grace: number): void {
     for (const entry of after.queue.values()) {
       const isNew = !before.queue.has(entry.id);
       if (isNew && (entry.reason === "requested" || entry.reason === "expired")) {
-        this.#grace.set(entry.id, after.now + before.settings.deletionGrace);
+        this.#grace.set(entry.id, after.now + grace);
       }
       // Nobody is left to take it back.
       if (after.rows.get(entry.id)?.user === null) this.#grace.delete(entry.id);

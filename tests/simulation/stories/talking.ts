@@ -70,8 +70,12 @@ const sharedFiles: Story = fc.nat(FOREIGN_SLOT - 2).chain((slot) =>
     command(upload(slot + 1, 1, 1), soon),
     command(
       mishap(
-        fc.constantFrom<Route[]>("DELETE /disk/:id", "DELETE /disk/:id/artifact"),
-        fc.record({ kind: fc.constant("die" as const), afterSteps: fc.nat(6) }),
+        fc.constantFrom<Route[]>(
+          "DELETE /disk/:id",
+          "DELETE /disk/:id",
+          "DELETE /disk/:id/artifact",
+        ),
+        fc.record({ kind: fc.constant("die" as const), afterSteps: fc.nat(3) }),
       ),
       seconds(4, 6),
     ),
@@ -110,4 +114,15 @@ const lateUpload: Story = slot.chain((slot) =>
   )
 );
 
-export const TALKING = { echo, lastWord, sharedFiles, lastUpload, lateUpload };
+/** Different files of one name come at the same time. */
+const collision: Story = slot.chain((slot) =>
+  fc.tuple(
+    command(weather("calm"), soon),
+    command(creation(slot, none), soon),
+    command(upload(slot, 0, 0), seconds(2, 4)),
+    command(upload(slot, 0, 1), fc.nat(40)),
+    command(deletion(slot, none), seconds(4, 8)),
+  )
+);
+
+export const TALKING = { echo, lastWord, sharedFiles, lastUpload, lateUpload, collision };
