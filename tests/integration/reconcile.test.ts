@@ -14,7 +14,7 @@ async function reconcileLater(world: World): Promise<void> {
 integrationTest("a disk that came too late for its session is found and deleted", async (world) => {
   const user = await world.newUser();
   const id = crypto.randomUUID();
-  const late = { route: "POST /disk", times: 1, fault: { kind: "late", ms: 300 } } as const;
+  const late = { route: "POST /disk", times: 1, fault: { kind: "late", ms: 2_000 } } as const;
   const { acontextDiskId } = await world.remote.withFaults([late], async () => {
     await world.create(user, { id });
     return await world.created(user, { id });
