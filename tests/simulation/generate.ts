@@ -68,7 +68,7 @@ const USUAL_STORIES: Record<StoryName, number> = {
   slowClock: 0.3,
   tugOfWar: 0.3,
   scramble: 0.3,
-  doubleClaim: 0,
+  doubleClaim: 0.3,
   heirs: 0.3,
   lastMinute: 0.3,
   echo: 0.5,

@@ -53,6 +53,8 @@ export type Act =
   | { do: "weather"; weather: WeatherName }
   /** The next request of this kind meets this fault, whatever the weather. */
   | { do: "mishap"; route: Route; fault: Fault }
+  /** The next transaction that calls this function stays open for so long when it has done its work. */
+  | { do: "linger"; call: Call; ms: number }
   /** The database's clock is set. */
   | { do: "skew"; ms: number }
   /** The function is pointed at an empty database for a while, and reconciles there. */
@@ -71,6 +73,14 @@ export type Route =
   | "DELETE /disk/:id"
   | "GET /disk/:id/artifact"
   | "DELETE /disk/:id/artifact";
+
+/** Of the database's functions, those whose transactions are of interest to others while they are open. */
+export type Call =
+  | "acontext_begin_message"
+  | "acontext_begin_session"
+  | "acontext_claim_deletions"
+  | "acontext_request_session_deletion"
+  | "acontext_restore_session";
 
 export type OperatorSql =
   | "delete row"

@@ -110,6 +110,8 @@ async function perform(world: World, post: Post, act: Act, random: Random): Prom
       // From now on one request fails for a reason of its own.
       world.totalSince = null;
       return world.remote.addRule({ route: act.route, times: 1, fault: act.fault });
+    case "linger":
+      return world.linger(act.call, act.ms);
     case "skew":
       world.note(`database clock set by ${act.ms} ms`);
       world.skew += act.ms;

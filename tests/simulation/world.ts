@@ -81,6 +81,8 @@ export class World {
   readonly #jitter: Random;
   readonly #meetings: Random;
   readonly #meeting: number;
+  /** How long the next transaction that calls a function is to stay open. */
+  readonly #lingering = new Map<string, number>();
   #open: { begun: Begun; seen: Snapshot; answer(result: Result): void } | null = null;
   readonly #runIds: Random;
   readonly #requestListeners: ((body: string) => void)[] = [];
@@ -199,16 +201,30 @@ export class World {
   /** The same for a process, whose transaction may stay open for a while. Resolves when other things may happen. */
   async callLater(begun: Begun, answer: (result: Result) => void): Promise<void> {
     const work = { name: begun.name, args: begun.args };
-    const staysOpen = this.#meeting > 0 && this.#open === null && this.absent === null &&
-      this.#meetings.chance(this.#meeting);
-    if (!staysOpen) return answer(await this.#transact(begun, work));
+    const ms = this.#timeOpen(begun.name);
+    if (ms === null) return answer(await this.#transact(begun, work));
     this.note(`database: ${begun.process?.name} begins ${begun.name}`);
     await this.database.open(this.moment(), work);
     const open = { begun, seen: this.snapshot, answer };
     this.#open = open;
-    this.scheduler.after(this.#meetings.between(0, LONGEST_TRANSACTION_MS), async () => {
+    this.scheduler.after(ms, async () => {
       if (this.#open === open) await this.endOpen();
     });
+  }
+
+  /** Lets the next transaction that calls this function stay open for so long. */
+  linger(name: string, ms: number): void {
+    this.note(`the next ${name} stays open for ${ms} ms`);
+    this.#lingering.set(name, ms);
+  }
+
+  /** How long the transaction that calls this function stays open; null when it ends at once. One is open at a time. */
+  #timeOpen(name: string): number | null {
+    if (this.#open !== null || this.absent !== null) return null;
+    const lingering = this.#lingering.get(name);
+    if (this.#lingering.delete(name)) return lingering ?? null;
+    if (this.#meeting === 0 || !this.#meetings.chance(this.#meeting)) return null;
+    return this.#meetings.between(0, LONGEST_TRANSACTION_MS);
   }
 
   /** Ends the transaction that is open, if one is. */

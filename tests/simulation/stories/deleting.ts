@@ -14,6 +14,7 @@ import {
   freeze,
   freezeAt,
   job,
+  linger,
   mishap,
   noGrace,
   none,
@@ -53,6 +54,7 @@ const slowWorker: Story = slot.chain((slot) =>
       fc.oneof(
         deletion(slot, freeze(40_000, 55_000, 62_000, 85_000, 100_000)),
         deletion(slot, freezeAt([0], seconds(50, 62))),
+        deletion(slot, freezeAt([0], seconds(146, 175))),
         deletion(slot, crash),
       ),
       seconds(1, 3),
@@ -85,6 +87,7 @@ const crowd: Story = fc.tuple(
   command(longDelete, soon),
   command(longDelete, soon),
   command(longDelete, soon),
+  command(linger("acontext_request_session_deletion"), soon),
   command(deletion(0, none), soon),
   command(fc.oneof(deletion(1, none), deleteRow(1)), soon),
   command(fc.oneof(sweep, deletion(2, none)), soon),

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { command, fate } from "../generate_acts.ts";
 import {
   type Act,
+  type Call,
   type Command,
   type Fate,
   FOREIGN_SLOT,
@@ -47,6 +48,14 @@ export const late = (route: Route, ms: fc.Arbitrary<number>): fc.Arbitrary<Act> 
 /** The request is carried out, and answered, only after a while. */
 export const delayed = (route: Route, ms: fc.Arbitrary<number>): fc.Arbitrary<Act> =>
   mishap(fc.constant(route), fc.record({ kind: fc.constant("delay" as const), ms }));
+
+/** The next transaction that calls this function stays open, so that others meet it. */
+export const linger = (call: Call): fc.Arbitrary<Act> =>
+  fc.record({
+    do: fc.constant("linger" as const),
+    call: fc.constant(call),
+    ms: fc.integer({ min: 500, max: 1_500 }),
+  });
 
 /** Handed over once. The fate is that of the runs that follow of it, too. */
 export const cron = (job: fc.Arbitrary<Job>, fate: fc.Arbitrary<Fate | null>): fc.Arbitrary<Act> =>
