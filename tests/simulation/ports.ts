@@ -30,8 +30,7 @@ export function portsOf(world: World, process: Process) {
     store: { ...system.createSessionStore(client), ...system.createCleanupStore(client) },
     sessions: system.createMessageStore(client),
     messages: system.createMessages(acontext),
-    // Removing a file has the time of any other request.
-    files: system.createFiles({ ...acontext, timeoutMs: TIMEOUT_MS }),
+    files: system.createFiles(acontext),
     reconcileStore: system.createReconcileStore(client),
     deletes: {
       timeoutMs: DELETE_TIMEOUT_MS,
