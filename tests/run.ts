@@ -24,7 +24,8 @@ const suites: Record<string, () => Promise<Counts | string>> = {
   async check() {
     const report = reporter();
     await runChecks(report, { fix: false });
-    return { passed: report.passed, failed: report.failed, leftOut: report.leftOut };
+    const { passed, failed, leftOut, problems } = report;
+    return { passed, failed, leftOut, excerpt: problems };
   },
   unit: () => runDenoTests(["tests/unit"]),
   contract: () => runDenoTests(["tests/contract"]),
@@ -76,6 +77,7 @@ if (import.meta.main) {
   const total = { passed: 0, failed: 0 };
   const lines: string[] = [];
   const complete = Deno.env.get("TEST_COMPLETE") === "1";
+  const failures: string[] = [];
   let leftOut = 0;
   for (const [name, run] of Object.entries(suites)) {
     if (Deno.args.length > 0 && !Deno.args.includes(name)) continue;
@@ -83,7 +85,7 @@ if (import.meta.main) {
     const started = performance.now();
     const counts = await run().catch((error): Counts => {
       console.error(error);
-      return { passed: 0, failed: 1, leftOut: [] };
+      return { passed: 0, failed: 1, leftOut: [], excerpt: [String(error)] };
     });
     const seconds = Math.round((performance.now() - started) / 1000);
     if (typeof counts === "string") {
@@ -93,6 +95,7 @@ if (import.meta.main) {
     }
     lines.push(`${name}: ${counts.passed} passed, ${counts.failed} failed (${seconds} s)`);
     lines.push(...counts.leftOut.map((part) => `${name}: left out, ${part}`));
+    if (counts.failed > 0) failures.push(`\n── ${name}: what failed ──`, ...counts.excerpt);
     total.passed += counts.passed;
     total.failed += counts.failed;
     leftOut += counts.leftOut.length;
@@ -101,6 +104,8 @@ if (import.meta.main) {
     lines.push("TEST_COMPLETE=1: what was left out counts as failed");
     total.failed += leftOut;
   }
+  // Once more, where the end of a long output is all that is kept.
+  for (const line of failures) console.log(line);
   console.log(`\n${lines.join("\n")}\n${total.passed} passed, ${total.failed} failed`);
   Deno.exit(total.failed === 0 ? 0 : 1);
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Counts, runDenoTests } from "../support/suites.ts";
+import { type Counts, runDenoTests, sum } from "../support/suites.ts";
 import { type TestStackOptions, withTestStack } from "../support/test_stack.ts";
 
 /**
@@ -25,11 +25,7 @@ export function runIntegration(): Promise<Counts> {
     const record = `${file}.answers`;
     const tests = await runDenoTests([integrationTests], { file, record });
     const answers = await runDenoTests([comparison], { record });
-    return {
-      passed: tests.passed + answers.passed,
-      failed: tests.failed + answers.failed,
-      leftOut: [...tests.leftOut, ...answers.leftOut],
-    };
+    return sum(tests, answers);
   });
 }
 

@@ -8,6 +8,7 @@ import { TextLineStream } from "@std/streams/mod.js";
 import { join } from "@std/path/mod.js";
 import postgres from "postgres";
 import { ROOT } from "../../local/paths.ts";
+import { excerptOf } from "./excerpt.ts";
 import type { TestStack } from "./test_stack.ts";
 
 export interface Counts {
@@ -15,6 +16,8 @@ export interface Counts {
   failed: number;
   /** What could not be tested on this machine. */
   leftOut: string[];
+  /** What has to be read of the output; empty where nothing failed. */
+  excerpt: string[];
 }
 
 /** The counts of two runs of one suite. */
@@ -23,6 +26,7 @@ export function sum(one: Counts, two: Counts): Counts {
     passed: one.passed + two.passed,
     failed: one.failed + two.failed,
     leftOut: [...one.leftOut, ...two.leftOut],
+    excerpt: [...one.excerpt, ...two.excerpt],
   };
 }
 
@@ -33,7 +37,7 @@ export async function runDenoTests(
 ): Promise<Counts> {
   let counts: { passed: number; failed: number } | null = null;
   const leftOut: string[] = [];
-  const success = await runShown(Deno.execPath(), {
+  const output = await runShown(Deno.execPath(), {
     // Types are checked by `npm run check`.
     args: ["test", "--allow-all", "--no-check", "--cached-only", ...paths],
     env: {
@@ -49,7 +53,7 @@ export async function runDenoTests(
       if (part !== undefined) leftOut.push(part);
     },
   });
-  return withVerdict(counts, { success, leftOut });
+  return withVerdict(counts, output, leftOut);
 }
 
 /** What the pgTAP tests use. Only the superuser may install it, and the tests have no other use for one. */
@@ -64,7 +68,7 @@ export async function installPgTap({ adminDatabaseUrl }: TestStack): Promise<voi
 export async function runPgTap(stack: TestStack): Promise<Counts> {
   await installPgTap(stack);
   const counts = { passed: 0, failed: 0 };
-  const success = await runShown("pg_prove", {
+  const output = await runShown("pg_prove", {
     args: ["--verbose", "--recurse", "--ext", ".sql", join(ROOT, "supabase", "tests")],
     env: connectionEnvironment(stack.databaseUrl),
     onLine(line) {
@@ -72,7 +76,7 @@ export async function runPgTap(stack: TestStack): Promise<Counts> {
       if (/^not ok \d/.test(line)) counts.failed += 1;
     },
   });
-  return withVerdict(counts.passed + counts.failed === 0 ? null : counts, { success });
+  return withVerdict(counts.passed + counts.failed === 0 ? null : counts, output);
 }
 
 /** What libpq reads. pg_prove takes a URL as `--dbname`, but none with an `=` in it. */
@@ -91,7 +95,7 @@ export function connectionEnvironment(databaseUrl: string): Record<string, strin
 export async function runBenchmarks(): Promise<Counts | string> {
   if (Deno.build.os !== "linux") return "they read CPU time and memory from /proc";
   const counts = { passed: 0, failed: 0 };
-  const success = await runShown(Deno.execPath(), {
+  const output = await runShown(Deno.execPath(), {
     args: [
       ...["run", "--allow-all", "--no-check", "--cached-only"],
       ...[join(ROOT, "bench", "main.ts"), "--quick"],
@@ -102,17 +106,23 @@ export async function runBenchmarks(): Promise<Counts | string> {
       if (/^FAIL \w+$/.test(line)) counts.failed += 1;
     },
   });
-  return withVerdict(counts.passed + counts.failed === 0 ? null : counts, { success });
+  return withVerdict(counts.passed + counts.failed === 0 ? null : counts, output);
 }
 
 /** A suite that broke, or ran nothing, failed, whatever it counted. */
 function withVerdict(
   counts: { passed: number; failed: number } | null,
-  { success, leftOut = [] }: { success: boolean; leftOut?: string[] },
+  { success, lines }: Output,
+  leftOut: string[] = [],
 ): Counts {
-  if (counts === null) return { passed: 0, failed: 1, leftOut };
-  const { passed, failed } = counts;
-  return { passed, failed: success ? failed : Math.max(failed, 1), leftOut };
+  const { passed, failed } = counts ?? { passed: 0, failed: 1 };
+  const judged = { passed, failed: success ? failed : Math.max(failed, 1), leftOut };
+  return { ...judged, excerpt: judged.failed > 0 ? excerptOf(lines) : [] };
+}
+
+interface Output {
+  success: boolean;
+  lines: string[];
 }
 
 async function runShown(
@@ -122,7 +132,7 @@ async function runShown(
     env: Record<string, string>;
     onLine: (line: string) => void;
   },
-): Promise<boolean> {
+): Promise<Output> {
   const child = new Deno.Command(command, {
     args,
     cwd: ROOT,
@@ -131,12 +141,14 @@ async function runShown(
     stdout: "piped",
     stderr: "inherit",
   }).spawn();
-  const lines: ReadableStream<string> = child.stdout
+  const stream: ReadableStream<string> = child.stdout
     .pipeThrough(new TextDecoderStream())
     .pipeThrough(new TextLineStream());
-  for await (const line of lines) {
+  const lines: string[] = [];
+  for await (const line of stream) {
     console.log(line);
     onLine(line);
+    lines.push(line);
   }
-  return (await child.status).success;
+  return { success: (await child.status).success, lines };
 }

@@ -9,6 +9,8 @@ export interface Report {
   failed: number;
   /** What cannot be checked on this machine. */
   leftOut: string[];
+  /** What was said of those that failed. */
+  problems: string[];
   /** `problem` is null when all is well. */
   add(name: string, problem: string | null): void;
   leaveOut(name: string, why: string): void;
@@ -19,6 +21,7 @@ export function reporter(): Report {
     passed: 0,
     failed: 0,
     leftOut: [],
+    problems: [],
     add(name, problem) {
       if (problem === null) {
         this.passed += 1;
@@ -26,7 +29,9 @@ export function reporter(): Report {
         return;
       }
       this.failed += 1;
-      console.log(`FAIL  ${name}\n${problem.trim().replace(/^/gm, "      ")}`);
+      const said = `FAIL  ${name}\n${problem.trim().replace(/^/gm, "      ")}`;
+      this.problems.push(said);
+      console.log(said);
     },
     leaveOut(name, why) {
       this.leftOut.push(`${name}: ${why}`);
