@@ -75,7 +75,7 @@ async function verify(
     ours: rows?.ours,
     naive: rows?.naive,
     messages: audit.sessions.reduce((sum, { messages }) => sum + messages, 0),
-    leaks: (await findLeaks(database, audit)).length,
+    leaks: (await findLeaks(database, remote)).length,
   };
   const expected = {
     ours: count("ours") + 4 * prepared,

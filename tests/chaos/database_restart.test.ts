@@ -49,10 +49,14 @@ async function restartUnderWork(
   // Small runs, so that mostly there is one that asks the database for something.
   const clients = startClients(chaos.world, { limit: 4 });
   const enough = SESSIONS * (0.1 + 0.5 * random());
-  await eventually("some are deleted", async () => before - await disks() > enough);
-  assert(await database.rowCount() > 1, "too late: all are deleted");
-  await stack.restartPostgres(mode);
-  const ends = await clients.stop();
+  let ends: Record<string, number>;
+  try {
+    await eventually("some are deleted", async () => before - await disks() > enough);
+    assert(await database.rowCount() > 1, "too late: all are deleted");
+    await stack.restartPostgres(mode);
+  } finally {
+    ends = await clients.stop();
+  }
   await recovered(chaos);
   await assertUsable(chaos, live);
   await chaos.assertNoLeak();

@@ -38,12 +38,15 @@ chaosTest("workers that are killed 50 times midway leak nothing", async (chaos) 
     if (await world.database.rowCount() < BATCH / 2) await chaos.addExpired(BATCH);
     // Small runs: a worker dies while it claims, deletes, settles and ends.
     const clients = startClients(world, { limit: 4 });
-    for (let kill = 0; kill < 10 && kills < KILLS; kill++) {
-      await killOne(chaos, random);
-      kills += 1;
-      await chaos.assertNoLeak();
+    try {
+      for (let kill = 0; kill < 10 && kills < KILLS; kill++) {
+        await killOne(chaos, random);
+        kills += 1;
+        await chaos.assertNoLeak();
+      }
+    } finally {
+      await clients.stop();
     }
-    await clients.stop();
     await chaos.passLongTime();
     nights += 1;
   }

@@ -51,9 +51,8 @@ export async function withWorld(
         return await calls.swept();
       },
     });
-    const audit = await remote.audit();
-    assertEquals(await findLeaks(database, audit), [], "leaked");
-    assertEquals(audit.overlappingDeletes, 0, "overlapping deletes");
+    assertEquals(await findLeaks(database, remote), [], "leaked");
+    assertEquals((await remote.audit()).overlappingDeletes, 0, "overlapping deletes");
   } finally {
     await remote.control.clearFaults();
     await database.close();
