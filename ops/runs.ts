@@ -82,6 +82,7 @@ const HINTS: Record<string, string> = {
   not_delivered: HEALTH_REASONS.worker_unreachable.remedy,
   outage: HEALTH_REASONS.acontext_unreachable.remedy,
   too_many_expiring: HEALTH_REASONS.too_many_expiring.remedy,
+  queueing_failed: HEALTH_REASONS.queueing_failed.remedy,
   too_many_unknown: HEALTH_REASONS.too_many_unknown.remedy,
   disabled: HEALTH_REASONS.cleanup_disabled.remedy,
 };

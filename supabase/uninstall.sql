@@ -72,7 +72,7 @@ begin
       '20261127000006', '20261127000007', '20261127000008', '20261127000009', '20261127000010',
       '20261127000011', '20261127000012', '20261127000013', '20261127000014', '20261127000015',
       '20261128000001', '20261128000002', '20261128000003', '20261128000004', '20261128000005',
-      '20261128000006', '20261128000007', '20261128000008'
+      '20261128000006', '20261128000007', '20261128000008', '20261128000009'
     );
   end if;
 end;
@@ -150,6 +150,9 @@ drop function if exists
   acontext_sessions.queue_orphans,
   acontext_sessions.set_moved_at,
   acontext_sessions.restamp_sessions,
+  acontext_sessions.retry_delay,
+  acontext_sessions.queue_stale,
+  acontext_sessions.queue_expired,
   acontext_sessions.expiry_allowed,
   acontext_sessions.count_queued,
   acontext_sessions.count_expired,

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type Command, EXIT } from "../command.ts";
+import { HEALTH_REASONS } from "../../supabase/functions/_acontext_sessions/core/health/reasons.ts";
 import { type Run, runToEnd } from "../runs.ts";
 
 const previewSchema = z.object({ total: z.int(), remaining: z.int(), stopReason: z.string() });
@@ -41,6 +42,8 @@ function hintFor(stopReason: string): string[] | null {
   switch (stopReason) {
     case "too_many_expiring":
       return ["Look first: npm run ops -- sweep --dry-run --force; then insist with --force"];
+    case "queueing_failed":
+      return [HEALTH_REASONS.queueing_failed.remedy];
     case "disabled":
       return ["Allow it: npm run ops -- settings set cleanup_enabled=true"];
     case "outage":

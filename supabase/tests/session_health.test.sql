@@ -37,7 +37,7 @@ select is(
 select is(
   tests.health('runs'),
   '{"recent": [], "lastSuccessSeconds": null, "lastFinished": null, "lastExpiry": null, "lastReconcile": null,
-    "lastCall": null}'::jsonb,
+    "queueProblem": null, "lastCall": null}'::jsonb,
   'and no run'
 );
 select is(tests.health('pauses'), '{"cleanup": 93600, "retry": 3900, "reconcile": 691200}'::jsonb, 'pauses of the schedules');
@@ -96,7 +96,7 @@ select tests.run_ended(6, 'busy', 'reconcile', false);
 select is(
   tests.health('runs') - 'recent',
   '{"lastSuccessSeconds": 240, "lastFinished": "too_many_unknown", "lastExpiry": "too_many_expiring",
-    "lastReconcile": "too_many_unknown", "lastCall": null}'::jsonb,
+    "lastReconcile": "too_many_unknown", "queueProblem": null, "lastCall": null}'::jsonb,
   'the last run of each kind is told; those that did not run do not count'
 );
 select is(jsonb_array_length(tests.health('runs', 'recent')), 6, 'recent runs are listed');

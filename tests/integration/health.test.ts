@@ -93,6 +93,24 @@ const FAULTS: Record<keyof typeof HEALTH_REASONS, Fault> = {
     heal: (world) => world.swept(),
   },
   cleanup_overdue: { provoke: longExpired, heal: (world) => world.swept() },
+  queueing_failed: {
+    async provoke(world) {
+      await expiredSessions(world, 1);
+      const asked = await world.created(await world.newUser());
+      await world.database.sql.unsafe(`
+        create function public.app_refuses() returns trigger language plpgsql
+        as $$ begin raise exception 'not these'; end $$;
+        create trigger app_refuses before update on public.session_mappings
+          for each row when (old.expires_at < now()) execute function public.app_refuses();
+        delete from public.session_mappings where id = '${asked.id}'`);
+      const swept = await world.swept();
+      assertEquals([swept.stopReason, swept.deleted], ["queueing_failed", 1]);
+    },
+    async heal(world) {
+      await world.database.sql.unsafe(`drop function public.app_refuses() cascade`);
+      assertEquals((await world.swept()).deleted, 1);
+    },
+  },
   backlog_growing: {
     async provoke(world) {
       await world.swept();

@@ -267,9 +267,9 @@ raceTest(
     await second.begin("isolation level repeatable read");
     await second.query("select count(*) from public.session_mappings");
     await begin(first, 1, { lease: 2 });
-    const refused = await queueDue().then(() => null, (error) => error.code);
+    const { stale, problems } = await queueDue();
     await second.rollBack();
-    assertEquals(refused, "40001", "with a snapshot from before");
+    assertEquals([stale, problems], [0, ["stale_failed: 40001"]], "with a snapshot from before");
     assertEquals(await state(operator), { 1: "provisioning" });
   },
 );

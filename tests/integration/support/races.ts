@@ -34,6 +34,7 @@ export interface Answer {
   expired?: number;
   stale?: number;
   dispatched?: number;
+  problems?: string[];
 }
 
 /** One connection, hence at most one transaction at a time. */

@@ -10,6 +10,7 @@ const RESTORE = "public.acontext_restore_session(uuid,uuid)";
 const GUARD = "acontext_sessions.guard_session_change()";
 const FIRST_ATTEMPT = "acontext_sessions.first_attempt_at(uuid,acontext_sessions.deletion_reason)";
 const QUEUE_DUE = "public.acontext_queue_due_sessions(uuid,integer)";
+const QUEUE_EXPIRED = "acontext_sessions.queue_expired(integer)";
 
 export const deletionMutants: Mutant[] = [
   {
@@ -228,7 +229,7 @@ export const deletionMutants: Mutant[] = [
   {
     mechanism: "the grace period after expiry",
     sql: [{
-      function: QUEUE_DUE,
+      function: QUEUE_EXPIRED,
       find: "v_now, v_now + v_settings.deletion_grace",
       replace: "v_now, v_now",
     }],
@@ -252,8 +253,8 @@ export const deletionMutants: Mutant[] = [
   {
     mechanism: "failures back off",
     sql: [{
-      function: SETTLE,
-      find: "least(interval '30 seconds' * power(2, least(q.attempts, 20)), interval '6 hours')",
+      function: "acontext_sessions.retry_delay(integer)",
+      find: "least(interval '30 seconds' * power(2, least(p_attempts, 20)), interval '6 hours')",
       replace: "interval '0'",
     }],
   },

@@ -5,7 +5,7 @@ import type { Mutant } from "./mutant.ts";
 const BEGIN = "public.acontext_begin_session(uuid,uuid,uuid,integer,jsonb,boolean,text,bigint)";
 const CLAIM = "public.acontext_claim_deletions(uuid,integer,integer,integer)";
 const REQUEST = "public.acontext_request_session_deletion(uuid,uuid,uuid,integer,integer)";
-const QUEUE_DUE = "public.acontext_queue_due_sessions(uuid,integer)";
+const QUEUE_EXPIRED = "acontext_sessions.queue_expired(integer)";
 
 export const lockMutants: Mutant[] = [
   {
@@ -56,9 +56,9 @@ export const lockMutants: Mutant[] = [
   {
     mechanism: "a sweep locks the session that it finds expired (skip locked)",
     sql: [{
-      function: QUEUE_DUE,
-      find: "order by s.expires_at, s.id\n        limit p_limit\n        for update skip locked",
-      replace: "order by s.expires_at, s.id\n        limit p_limit",
+      function: QUEUE_EXPIRED,
+      find: "order by s.expires_at, s.id\n    limit p_limit\n    for update skip locked",
+      replace: "order by s.expires_at, s.id\n    limit p_limit",
     }],
   },
   {

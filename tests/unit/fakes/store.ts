@@ -282,6 +282,7 @@ export class FakeStore implements SessionStore, CleanupStore, StoreState {
         stale: stale.length,
         tooManyExpiring: run.expiresSessions && run.expiryAllowed === false,
         more: expired.length >= limit || stale.length >= limit,
+        problems: [],
       };
     });
   }

@@ -99,6 +99,8 @@ export const queuedDueSchema = z.object({
   stale: count,
   tooManyExpiring: z.boolean(),
   more: z.boolean(),
+  /** Absent when there are none. */
+  problems: z.array(z.string()).default([]),
 });
 
 export const deletionsSchema = z.array(deletionSchema);

@@ -65,7 +65,12 @@ begin
     -- What the expiry limit allowed before the change no longer holds.
     update acontext_sessions.runs as r set expiry_allowed = null where r.status <> 'finished';
     update acontext_sessions.restamp_state as t set after_id = '00000000-0000-0000-0000-000000000000' where t.only_row;
-    perform acontext_sessions.restamp_sessions(2000);
+    begin
+      perform acontext_sessions.restamp_sessions(2000);
+    exception when others then
+      -- The setting holds all the same; runs go on with the rest, and health tells when they cannot.
+      raise warning 'acontext_sessions: restamp_failed: % (%)', sqlerrm, sqlstate;
+    end;
   end if;
   return to_jsonb(v_new) - 'only_row';
 end;

@@ -20,7 +20,12 @@ declare
 begin
   -- A new session_ttl reaches all sessions soon, not only when the next run expires some.
   if p_trigger = 'retry' then
-    perform acontext_sessions.restamp_sessions(2000);
+    begin
+      perform acontext_sessions.restamp_sessions(2000);
+    exception when others then
+      -- The run that is about to expire sessions reports it.
+      raise warning 'acontext_sessions: restamp_failed: % (%)', sqlerrm, sqlstate;
+    end;
   end if;
   select s.* into v_settings from acontext_sessions.settings as s;
   if not v_settings.cleanup_enabled then

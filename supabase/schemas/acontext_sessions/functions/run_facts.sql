@@ -17,7 +17,7 @@ CREATE OR REPLACE FUNCTION acontext_sessions.run_facts (
     ), '[]'),
     'lastSuccessSeconds', (
       select acontext_sessions.seconds_since(r.finished_at) from acontext_sessions.runs as r
-      where r.task = 'sweep' and r.stop_reason in ('empty', 'limit', 'time_budget', 'shutdown')
+      where r.task = 'sweep' and r.stop_reason in ('empty', 'limit', 'time_budget', 'shutdown', 'queueing_failed')
       order by r.requested_at desc limit 1
     ),
     'lastFinished', (
@@ -37,6 +37,18 @@ CREATE OR REPLACE FUNCTION acontext_sessions.run_facts (
       where r.task = 'reconcile' and r.status = 'finished'
         and r.stop_reason not in ('disabled', 'not_configured', 'not_delivered', 'busy')
       order by r.requested_at desc limit 1
+    ),
+    'queueProblem', (
+      select e.value ->> 'error'
+      from (
+        select c.errors from acontext_sessions.runs as c
+        where c.task = 'sweep' and c.status = 'finished'
+          and c.stop_reason not in ('disabled', 'not_configured', 'not_delivered', 'busy')
+        order by c.requested_at desc limit 1
+      ) as r
+      cross join lateral jsonb_array_elements(r.errors) as e (value)
+      where e.value ->> 'error' ~ '^(restamp|stale|expiry|queueing)_failed'
+      limit 1
     ),
     'lastCall', acontext_sessions.last_call()
   );

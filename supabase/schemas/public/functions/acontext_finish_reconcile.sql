@@ -32,11 +32,15 @@ begin
   set run_id = null, run_until = null
   where t.run_id = p_run_id;
   -- A scheduled pass continues until it is complete; one that a person started does not continue by itself.
-  if v_got_on and v_run.trigger <> 'manual' and v_run.stop_reason in ('limit', 'time_budget', 'shutdown')
-    and acontext_sessions.dispatch_reconcile('chain')
-  then
-    v_dispatched := 1;
-  end if;
+  begin
+    if v_got_on and v_run.trigger <> 'manual' and v_run.stop_reason in ('limit', 'time_budget', 'shutdown')
+      and acontext_sessions.dispatch_reconcile('chain')
+    then
+      v_dispatched := 1;
+    end if;
+  exception when others then
+    raise warning 'acontext_sessions: the next run cannot be called: % (%)', sqlerrm, sqlstate;
+  end;
   return jsonb_build_object('dispatched', v_dispatched);
 end;
 $function$;

@@ -11,7 +11,7 @@ CREATE OR REPLACE FUNCTION public.acontext_finish_sweep (
 declare
   v_run acontext_sessions.runs;
   v_got_on boolean;
-  v_remaining integer;
+  v_remaining integer := 0;
   v_dispatched integer := 0;
 begin
   update acontext_sessions.runs as r
@@ -30,14 +30,19 @@ begin
     return jsonb_build_object('remaining', 0, 'dispatched', 0);
   end if;
 
-  v_got_on := v_run.total > v_run.deferred or v_run.expired + v_run.stale > 0
-    or exists (select 1 from acontext_sessions.restamp_state as t where t.moved_at >= v_run.started_at);
-  v_remaining := acontext_sessions.count_due(v_run.expires_sessions, v_run.force, 100000);
-  if v_remaining > 0 and v_got_on and v_run.trigger <> 'manual'
-    and v_run.stop_reason in ('limit', 'time_budget', 'shutdown')
-  then
-    v_dispatched := acontext_sessions.dispatch_sweep('chain', v_run.expires_sessions, v_run.force);
-  end if;
+  -- The run has ended, whatever becomes of the next.
+  begin
+    v_got_on := v_run.total > v_run.deferred or v_run.expired + v_run.stale > 0
+      or exists (select 1 from acontext_sessions.restamp_state as t where t.moved_at >= v_run.started_at);
+    v_remaining := acontext_sessions.count_due(v_run.expires_sessions, v_run.force, 100000);
+    if v_remaining > 0 and v_got_on and v_run.trigger <> 'manual'
+      and v_run.stop_reason in ('limit', 'time_budget', 'shutdown')
+    then
+      v_dispatched := acontext_sessions.dispatch_sweep('chain', v_run.expires_sessions, v_run.force);
+    end if;
+  exception when others then
+    raise warning 'acontext_sessions: the next run cannot be called: % (%)', sqlerrm, sqlstate;
+  end;
   return jsonb_build_object('remaining', v_remaining, 'dispatched', v_dispatched);
 end;
 $function$;

@@ -9,75 +9,47 @@ CREATE OR REPLACE FUNCTION public.acontext_queue_due_sessions (
   SET search_path TO ''
   AS $function$
 declare
-  v_now timestamptz := acontext_sessions.clock();
-  v_settings acontext_sessions.settings;
   v_run acontext_sessions.runs;
-  v_ids uuid[];
-  v_stale integer;
+  v_stale integer := 0;
   v_expired integer := 0;
   v_restamped boolean;
+  -- Of steps that failed. What each would have done is undone, and the next goes on.
+  v_problems text[] := array[]::text[];
 begin
   select r.* into v_run from acontext_sessions.runs as r where r.id = p_run_id for update;
   if not found then
     raise sqlstate 'PT404' using message = 'Cannot queue due sessions: no such run';
   end if;
-  -- Until it is through, old stamps tell neither the expiry limit nor this step what has expired.
-  v_restamped := not v_run.expires_sessions or acontext_sessions.restamp_sessions(2000);
-  -- After it, because it may have waited for a change.
-  select s.* into v_settings from acontext_sessions.settings as s;
 
-  with due as materialized (
-    select s.id, s.user_id, s.acontext_session_id, s.acontext_disk_id
-    from public.session_mappings as s
-    -- A caller that starts creating a session updates last_activity_at, and holds the lease for less than the timeout.
-    where s.status = 'provisioning'
-      and s.last_activity_at <= v_now - v_settings.provisioning_timeout
-    order by s.last_activity_at, s.id
-    limit p_limit
-    for update skip locked
-  ),
-  queued as (
-    insert into acontext_sessions.deletion_queue (
-      id, origin_id, reason, user_id, acontext_session_id, acontext_disk_id, requested_at, next_attempt_at
-    )
-    select d.id, d.id, 'stale', d.user_id, d.acontext_session_id, d.acontext_disk_id, v_now, v_now
-    from due as d
-    on conflict (id) do nothing
-  )
-  select coalesce(array_agg(d.id), '{}') into v_ids from due as d;
-  update public.session_mappings as s set status = 'deleting' where s.id = any (v_ids);
-  get diagnostics v_stale = row_count;
+  -- Until it is through, old stamps tell neither the expiry limit nor this step what has expired.
+  begin
+    v_restamped := not v_run.expires_sessions or acontext_sessions.restamp_sessions(2000);
+  exception when others then
+    raise warning 'acontext_sessions: restamp_failed: % (%)', sqlerrm, sqlstate;
+    v_problems := v_problems || ('restamp_failed: ' || sqlstate);
+  end;
+
+  begin
+    v_stale := acontext_sessions.queue_stale(p_limit);
+  exception when others then
+    raise warning 'acontext_sessions: stale_failed: % (%)', sqlerrm, sqlstate;
+    v_problems := v_problems || ('stale_failed: ' || sqlstate);
+  end;
 
   if v_run.expires_sessions and v_restamped then
-    if v_run.expiry_allowed is null then
-      v_run.expiry_allowed := acontext_sessions.expiry_allowed(v_run.force);
-      update acontext_sessions.runs as r
-      set expiry_allowed = v_run.expiry_allowed where r.id = p_run_id;
-    end if;
-    if v_run.expiry_allowed then
-      with due as materialized (
-        select s.id, s.user_id, s.acontext_session_id, s.acontext_disk_id
-        from public.session_mappings as s
-        where s.status = 'active' and s.expires_at <= v_now
-          -- What a caller stamped while session_ttl changed must not expire by the old one.
-          and (s.ttl is not null or s.last_activity_at + v_settings.session_ttl <= v_now)
-        order by s.expires_at, s.id
-        limit p_limit
-        for update skip locked
-      ),
-      queued as (
-        insert into acontext_sessions.deletion_queue (
-          id, origin_id, reason, user_id, acontext_session_id, acontext_disk_id, requested_at, next_attempt_at
-        )
-        select d.id, d.id, 'expired', d.user_id, d.acontext_session_id, d.acontext_disk_id,
-          v_now, v_now + v_settings.deletion_grace
-        from due as d
-        on conflict (id) do nothing
-      )
-      select coalesce(array_agg(d.id), '{}') into v_ids from due as d;
-      update public.session_mappings as s set status = 'deleting' where s.id = any (v_ids);
-      get diagnostics v_expired = row_count;
-    end if;
+    begin
+      if v_run.expiry_allowed is null then
+        v_run.expiry_allowed := acontext_sessions.expiry_allowed(v_run.force);
+        update acontext_sessions.runs as r
+        set expiry_allowed = v_run.expiry_allowed where r.id = p_run_id;
+      end if;
+      if v_run.expiry_allowed then
+        v_expired := acontext_sessions.queue_expired(p_limit);
+      end if;
+    exception when others then
+      raise warning 'acontext_sessions: expiry_failed: % (%)', sqlerrm, sqlstate;
+      v_problems := v_problems || ('expiry_failed: ' || sqlstate);
+    end;
   end if;
 
   update acontext_sessions.runs as r
@@ -86,14 +58,18 @@ begin
   return jsonb_build_object(
     'expired', v_expired,
     'stale', v_stale,
-    'tooManyExpiring', v_run.expires_sessions and v_restamped and not v_run.expiry_allowed,
-    'more', v_expired >= p_limit or v_stale >= p_limit or not v_restamped
-  );
+    'tooManyExpiring', coalesce(v_run.expires_sessions and v_restamped and not v_run.expiry_allowed, false),
+    -- A step that failed would fail again: the next run tries.
+    'more', coalesce(v_expired >= p_limit or v_stale >= p_limit or not v_restamped, false)
+  ) || case
+    when cardinality(v_problems) > 0 then jsonb_build_object('problems', v_problems)
+    else jsonb_build_object()
+  end;
 end;
 $function$;
 
 GRANT EXECUTE ON FUNCTION "public"."acontext_queue_due_sessions"(uuid, integer) TO "service_role";
 
-COMMENT ON FUNCTION "public"."acontext_queue_due_sessions"(uuid, integer) IS 'One bounded step of a run: moves stale and expired sessions into the deletion queue. After a change of session_ttl nothing expires before all sessions have been restamped. Raises PT404 for an unknown run.';
+COMMENT ON FUNCTION "public"."acontext_queue_due_sessions"(uuid, integer) IS 'One bounded step of a run: moves stale and expired sessions into the deletion queue. After a change of session_ttl nothing expires before all sessions have been restamped. A part that fails is named in problems, and keeps no other from going on. Raises PT404 for an unknown run.';
 
 REVOKE ALL ON FUNCTION "public"."acontext_queue_due_sessions"(uuid, integer) FROM PUBLIC, "anon", "authenticated";

@@ -13,6 +13,8 @@ declare
   v_ids uuid[];
   v_free uuid[];
   v_done uuid[];
+  v_id uuid;
+  v_kept uuid[] := array[]::uuid[];
   v_failed integer;
   v_released integer;
 begin
@@ -55,12 +57,10 @@ begin
         when coalesce(q.session_proof, r.session) is not null and coalesce(q.disk_proof, r.disk) is not null
           then q.next_attempt_at
         when r.disposition = 'retry' then v_now + greatest(
-          -- min(30 s * 2^n, 6 h), and up to half as much again so that failures do not come back together
           case
-            when r.stuck then interval '6 hours'
-            else least(interval '30 seconds' * power(2, least(q.attempts, 20)), interval '6 hours')
-          end
-            * (1 + acontext_sessions.random() / 2),
+            when r.stuck then interval '6 hours' * (1 + acontext_sessions.random() / 2)
+            else acontext_sessions.retry_delay(q.attempts)
+          end,
           -- A request may still be under way in Acontext: two deletes of one id must not overlap
           case when r."underWay" then interval '1 minute' end
         )
@@ -83,7 +83,26 @@ begin
   from settled as s;
 
   if cardinality(v_done) > 0 then
-    delete from public.session_mappings as s where s.id = any (v_done);
+    begin
+      delete from public.session_mappings as s where s.id = any (v_done);
+    exception when others then
+      -- A reference or a trigger of the app keeps one of them. The others go, each by itself.
+      foreach v_id in array v_done loop
+        begin
+          delete from public.session_mappings as s where s.id = v_id;
+        exception when others then
+          raise warning 'acontext_sessions: session % cannot leave: % (%)', v_id, sqlerrm, sqlstate;
+          update acontext_sessions.deletion_queue as q
+          set attempts = q.attempts + 1,
+            next_attempt_at = v_now + acontext_sessions.retry_delay(q.attempts),
+            last_error = 'row: ' || sqlstate
+          where q.id = v_id;
+          v_kept := v_kept || v_id;
+        end;
+      end loop;
+      v_failed := v_failed + cardinality(v_kept);
+      select coalesce(array_agg(d.id), '{}') into v_done from unnest(v_done) as d (id) where d.id <> all (v_kept);
+    end;
     with gone as (
       delete from acontext_sessions.deletion_queue as q where q.id = any (v_done) returning q.*
     )
@@ -109,6 +128,6 @@ $function$;
 
 GRANT EXECUTE ON FUNCTION "public"."acontext_settle_deletions"(uuid, jsonb) TO "service_role";
 
-COMMENT ON FUNCTION "public"."acontext_settle_deletions"(uuid, jsonb) IS 'Reports on a batch of leased deletions: stamps what is proven gone, removes and logs what is wholly gone, backs off what failed. Reports under a lost lease, or on what somebody else changes right now, change nothing and count as lost.';
+COMMENT ON FUNCTION "public"."acontext_settle_deletions"(uuid, jsonb) IS 'Reports on a batch of leased deletions: stamps what is proven gone, removes and logs what is wholly gone, backs off what failed, and a row that cannot be removed. Reports under a lost lease, or on what somebody else changes right now, change nothing and count as lost.';
 
 REVOKE ALL ON FUNCTION "public"."acontext_settle_deletions"(uuid, jsonb) FROM PUBLIC, "anon", "authenticated";

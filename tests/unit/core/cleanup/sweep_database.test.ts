@@ -1,11 +1,10 @@
 import { assert, assertEquals, assertRejects } from "@std/assert/mod.js";
 import { AppError } from "../../../../supabase/functions/_acontext_sessions/core/errors.ts";
 import type { StoreCall } from "../../fakes/store.ts";
-import { NOTHING_LEFT, World } from "../../fakes/world.ts";
+import { NOTHING_LEFT, uuid, World } from "../../fakes/world.ts";
 
 for (
   const [call, from] of [
-    ["queueDue", 1],
     ["claimDeletions", 1],
     ["claimDeletions", 2],
     ["settleDeletions", 1],
@@ -34,6 +33,44 @@ for (
     });
   }
 }
+
+for (const lost of ["before", "after"] as const) {
+  Deno.test(`sweep() works the queue off when the database fails ${lost} the effect of queueDue`, async () => {
+    const world = new World({ latencyMs: 100, storeLatencyMs: 10 });
+    const asked = world.expired(3);
+    const runId = uuid(0xf1);
+    await world.run(world.store.startRun({ runId, force: false }));
+    const moved = await world.run(world.store.queueDue({ runId, limit: 3 }));
+    assertEquals(moved.expired, asked.length);
+    world.expired(2);
+    world.store.failure = (name) => name === "queueDue" ? lost : null;
+    const report = await world.run(world.sweep());
+
+    assertEquals(report.stopReason, "queueing_failed");
+    assertEquals(report.errors, [{ id: report.runId, error: "queueing_failed" }]);
+    assertEquals(world.events, ["queueing_failed"]);
+    assertEquals(report.deleted, lost === "before" ? 3 : 5);
+
+    world.store.failure = () => null;
+    await world.run(world.sweep());
+    assertEquals(world.left(), NOTHING_LEFT);
+  });
+}
+
+Deno.test("sweep() tells which part of a step failed, once, and deletes what the others moved", async () => {
+  const world = new World({ latencyMs: 100 });
+  world.expired(40);
+  const queueDue = world.store.queueDue.bind(world.store);
+  world.store.queueDue = async (input) => ({
+    ...await queueDue({ ...input, limit: Math.min(input.limit, 10) }),
+    problems: ["stale_failed: P0001"],
+  });
+  const report = await world.run(world.sweep());
+  assertEquals(report.stopReason, "queueing_failed");
+  assertEquals(report.errors, [{ id: report.runId, error: "stale_failed: P0001" }]);
+  assertEquals(report.deleted, 40);
+  assertEquals(world.left(), NOTHING_LEFT);
+});
 
 Deno.test("sweep() ends with reason error when the adapter breaks its promise and throws", async () => {
   const world = new World({ latencyMs: 100 });

@@ -25,6 +25,7 @@ Deno.test("assess() is ok in a new project without any run", () => {
     lastFinished: null,
     lastExpiry: null,
     lastReconcile: null,
+    queueProblem: null,
     lastCall: null,
   };
   facts.jobs = facts.jobs.map((job) => ({ ...job, lastStatus: null, lastStart: null }));
@@ -93,6 +94,17 @@ Deno.test("assess() reports the expiry limit only while as many sessions still e
   assertEquals(codesOf(tripped(99)), ["backlog_growing"]);
 });
 
+Deno.test("assess() does not call overdue what a failed step left where it was", () => {
+  const failed = (problem: string | null) => (facts: HealthFacts) => {
+    facts.runs.queueProblem = problem;
+    facts.queue.expired.count = 5;
+    facts.queue.expiredForSeconds = 1_000_000;
+    facts.runs.lastSuccessSeconds = 60;
+  };
+  assertEquals(codesOf(failed("restamp_failed: 22008")), ["queueing_failed"]);
+  assertEquals(codesOf(failed(null)), ["backlog_growing"]);
+});
+
 Deno.test("assess() calls nothing overdue that is switched off", () => {
   const codes = codesOf((facts) => {
     facts.settings.cleanup_enabled = false;
@@ -109,6 +121,7 @@ Deno.test("assess() gives each of the other reasons for its fact", () => {
     worker_unreachable: ({ runs }) => runs.lastCall && (runs.lastCall.problem = "http_401"),
     acontext_unreachable: ({ runs }) => runs.lastFinished = "outage",
     run_failed: ({ runs }) => runs.lastFinished = "error",
+    queueing_failed: ({ runs }) => runs.queueProblem = "expiry_failed: P0001",
     too_many_unknown: ({ runs }) => runs.lastReconcile = "too_many_unknown",
     reconcile_overdue: (facts) => facts.reconcile.quietForSeconds = 2 * 691_200 + 1,
     unproven_resources: (facts) => facts.unproven.count = 1,

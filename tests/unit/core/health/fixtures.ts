@@ -24,6 +24,7 @@ export function healthyFacts(): HealthFacts {
       lastFinished: "empty",
       lastExpiry: "empty",
       lastReconcile: "complete",
+      queueProblem: null,
       lastCall: {
         id: "40000000-0000-4000-8000-000000000001",
         task: "sweep",

@@ -11,7 +11,8 @@
  *
  * @module
  */
-import type { Clock, Randomness } from "../ports.ts";
+import { describeError } from "../errors.ts";
+import type { Clock, Log, Randomness } from "../ports.ts";
 import type { RemoteResources } from "../resources.ts";
 import {
   type DeleteLimits,
@@ -30,6 +31,7 @@ const MAX_CLAIM = 1_000;
 const CLAIM_SECONDS = 1;
 
 export interface FeedDeps {
+  log: Log;
   store: CleanupStore;
   acontext: RemoteResources;
   clock: Clock;
@@ -85,7 +87,9 @@ export class ClaimFeed {
 
   /** Why a run ends that nothing stopped. */
   get endReason(): StopReason {
-    return this.#limited ? "limit" : this.#tooManyExpiring ? "too_many_expiring" : "empty";
+    if (this.#limited) return "limit";
+    if (this.#run.tally.incomplete) return "queueing_failed";
+    return this.#tooManyExpiring ? "too_many_expiring" : "empty";
   }
 
   open(): void {
@@ -155,7 +159,7 @@ export class ClaimFeed {
   #queueMore(): Promise<void> {
     if (!this.#moreDue || this.#run.isStopping()) return Promise.resolve();
     this.#queueing ??= this.#queueStep()
-      .catch(this.#run.fail)
+      .catch((error) => this.#failToQueue(error))
       .finally(() => this.#queueing = null);
     return this.#queueing;
   }
@@ -173,10 +177,21 @@ export class ClaimFeed {
     const step = Math.min(2 * this.#claimSize(), limit - ahead);
     if (step <= 0) return;
     const queued = await this.#deps.store.queueDue({ runId, limit: step });
+    for (const problem of queued.problems) this.#run.tally.problem(problem);
     this.#moreDue = queued.more;
     this.#tooManyExpiring = queued.tooManyExpiring;
     this.#queued += queued.expired + queued.stale;
     this.#queuedAhead += queued.expired + queued.stale;
+  }
+
+  /** What is in the queue is worked on all the same; the rest is left to the next run. */
+  #failToQueue(error: unknown): void {
+    this.#deps.log.error("queueing_failed", {
+      runId: this.#limits.runId,
+      ...describeError(error),
+    });
+    this.#run.tally.problem("queueing_failed");
+    this.#moreDue = false;
   }
 
   /** Enough that no slot waits for the database, and little enough to be worked on long before the lease ends. */

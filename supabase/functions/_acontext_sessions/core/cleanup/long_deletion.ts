@@ -5,7 +5,7 @@
  * @module
  */
 import { describeError } from "../errors.ts";
-import type { Background, Log } from "../ports.ts";
+import type { Background } from "../ports.ts";
 import { carryOut, report } from "./carry_out.ts";
 import type { FeedDeps } from "./claim_feed.ts";
 import {
@@ -19,7 +19,6 @@ import {
 import type { Deletion, Settlement } from "./ports.ts";
 
 export interface LongDeletionDeps extends FeedDeps {
-  log: Log;
   background: Background;
 }
 

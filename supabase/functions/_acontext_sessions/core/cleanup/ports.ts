@@ -80,6 +80,8 @@ export interface QueuedDue {
   tooManyExpiring: boolean;
   /** More are due than this step moved. */
   more: boolean;
+  /** Parts of the step that failed, as `expiry_failed: <SQLSTATE>`; the others were done. */
+  problems: string[];
 }
 
 /** What a dry run reports; nothing is changed. Counts are capped at the run's limit. */
@@ -111,6 +113,7 @@ export const STOP_REASONS = [
   "outage",
   "throttled",
   "too_many_expiring",
+  "queueing_failed",
   "disabled",
   "dry_run",
   "duplicate",

@@ -15,7 +15,6 @@
  * @module
  */
 import { describeError } from "../errors.ts";
-import type { Log } from "../ports.ts";
 import { AdaptiveLimit } from "./adaptive_limit.ts";
 import { Batches, type Claimed } from "./batches.ts";
 import { CircuitBreaker } from "./circuit_breaker.ts";
@@ -26,9 +25,7 @@ import { Pulse } from "./pulse.ts";
 import { type Blame, retryAfterOf, settlementOf, verdictOf } from "./settlement.ts";
 import { Tally } from "./tally.ts";
 
-export interface SweepDeps extends FeedDeps {
-  log: Log;
-}
+export type SweepDeps = FeedDeps;
 
 export interface RunLimits extends FeedLimits {
   /** On the run's clock: nothing new is begun after it. */
@@ -96,10 +93,11 @@ export class SweepRun {
     signal.removeEventListener("abort", shutDown);
     this.#ended.abort();
     const { restMs } = this.#pulse;
-    return this.#tally.result(
-      this.#stopReason() ?? this.#feed.endReason,
-      restMs === null ? null : Math.ceil(restMs),
-    );
+    return this.#tally.result({
+      runId: this.#limits.runId,
+      stopReason: this.#stopReason() ?? this.#feed.endReason,
+      probeMs: restMs === null ? null : Math.ceil(restMs),
+    });
   }
 
   async #round(): Promise<void> {

@@ -15,6 +15,7 @@ export class Tally {
   #reported = 0;
   #released = 0;
   #errors: RunError[] = [];
+  #problems = new Set<string>();
 
   /** Entries that the run has taken up; one that was given back and claimed again counts once. */
   get claimed(): number {
@@ -31,6 +32,11 @@ export class Tally {
     return this.#released;
   }
 
+  /** Whether some of what is due could not be moved into the queue. */
+  get incomplete(): boolean {
+    return this.#problems.size > 0;
+  }
+
   beginRound(): void {
     this.#released = 0;
   }
@@ -39,6 +45,11 @@ export class Tally {
   claim(id: string): void {
     this.#claimed.add(id);
     this.#failed.delete(id);
+  }
+
+  /** Something of the run itself that failed, while the rest goes on. */
+  problem(code: string): void {
+    this.#problems.add(code);
   }
 
   report({ id, disposition, error }: Settlement): void {
@@ -57,7 +68,14 @@ export class Tally {
     for (const { id } of kept) this.#failed.add(id);
   }
 
-  result(stopReason: StopReason, probeMs: number | null): RunResult {
+  result(
+    { runId, stopReason, probeMs }: {
+      runId: string;
+      stopReason: StopReason;
+      probeMs: number | null;
+    },
+  ): RunResult {
+    const problems = [...this.#problems].map((error) => ({ id: runId, error }));
     const total = this.#claimed.size;
     const failed = this.#failed.size;
     return {
@@ -66,7 +84,7 @@ export class Tally {
       failed,
       deferred: Math.max(0, total - this.#deleted - failed),
       stopReason,
-      errors: this.#errors,
+      errors: [...problems, ...this.#errors],
       probeMs,
     };
   }

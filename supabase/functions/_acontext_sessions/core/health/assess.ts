@@ -53,6 +53,12 @@ function* findings(facts: HealthFacts): Generator<Finding> {
     case "error":
       yield ["run_failed", "The last run ended with an error"];
   }
+  if (runs.queueProblem !== null) {
+    yield [
+      "queueing_failed",
+      `The last run could not take up all that is due: ${runs.queueProblem}; what was in the queue is deleted all the same`,
+    ];
+  }
   if (enabled) yield* backlog(facts);
   if (queue.stuck.count > 0) {
     yield [
@@ -115,8 +121,9 @@ function* configuration({ vault, jobs, settings }: HealthFacts): Generator<Findi
 /** Work that has waited longer than the schedule explains, because no run succeeds or although they do. */
 function* backlog({ queue, runs, pauses, settings }: HealthFacts): Generator<Finding> {
   const queueWaits = (queue.dueForSeconds ?? 0) > pauses.retry;
-  // What the limit on mass expiry holds back waits for a person, and has a reason of its own.
+  // What the limit on mass expiry or a failure holds back waits for a person, and has a reason of its own.
   const expiryWaits = (queue.expiredForSeconds ?? 0) > pauses.cleanup &&
+    runs.queueProblem === null &&
     !(runs.lastExpiry === "too_many_expiring" &&
       queue.expired.count >= settings.max_expiry_minimum);
   if (!queueWaits && !expiryWaits) return;

@@ -61,6 +61,8 @@ export const healthFactsSchema = z.object({
     lastFinished: z.string().nullable(),
     lastExpiry: z.string().nullable(),
     lastReconcile: z.string().nullable(),
+    /** What the last run could not move into the queue, as `expiry_failed: <SQLSTATE>`; null when there was nothing. */
+    queueProblem: z.string().nullable(),
     /** The last run that was called through pg_net. */
     lastCall: z.object({
       id: z.string(),

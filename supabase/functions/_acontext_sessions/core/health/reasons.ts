@@ -47,6 +47,11 @@ export const HEALTH_REASONS = {
     severity: "degraded",
     remedy: "Look for run_failed in the log of cleanup-sessions; the next run continues by itself",
   },
+  queueing_failed: {
+    severity: "degraded",
+    remedy:
+      'Look for what it names in the database\'s log, as in "acontext_sessions: expiry_failed", and correct the row or the trigger that stands in the way; the next run goes on by itself',
+  },
   backlog_growing: {
     severity: "degraded",
     remedy:

@@ -1,0 +1,158 @@
+-- A row that nobody can change, because a trigger of the app or a value stands in the way, keeps nothing else waiting.
+begin;
+\ir helpers/arrange.psql
+select no_plan();
+
+-- As an app could have it: sessions with this title must not change.
+create function tests.refuse_poison() returns trigger language plpgsql
+as $$ begin raise exception 'not this one'; end $$;
+create trigger refuse_poison before update on public.session_mappings
+  for each row when (old.title = 'poison') execute function tests.refuse_poison();
+
+create function tests.poison(p_number integer) returns void language plpgsql
+as $$
+begin
+  perform tests.begin(p_number);
+  perform tests.activate(p_number);
+  update public.session_mappings set title = 'poison' where id = tests.session(p_number);
+end $$;
+
+create function tests.queue_due(p_run integer) returns jsonb language sql
+as $$ select public.acontext_queue_due_sessions(tests.run(p_run), 100) $$;
+grant execute on all functions in schema tests to service_role;
+
+select tests.make_active(n) from generate_series(1, 4) as n;
+select tests.poison(5);
+select tests.begin(6);
+select tests.queue(1);
+
+-- Restamp
+update acontext_sessions.settings set session_ttl = '7 days';
+update acontext_sessions.restamp_state set after_id = '00000000-0000-0000-0000-000000000000';
+select tests.pass('1 hour');
+select tests.start_run(1);
+set local role service_role;
+select is(
+  tests.queue_due(1),
+  '{"expired": 0, "stale": 1, "tooManyExpiring": false, "more": false, "problems": ["restamp_failed: P0001"]}'::jsonb,
+  'a restamp that fails is told, asks for no further step, and what is stale is queued all the same'
+);
+reset role;
+select is(tests.queued(6), 'stale/none/none', 'it is in the queue');
+select isnt(
+  (select after_id from acontext_sessions.restamp_state), null, 'the restamp is not taken for done'
+);
+set local role service_role;
+select set_eq(
+  'select tests.claim()', array[tests.session(1), tests.session(6)], 'what is in the queue can be worked on'
+);
+reset role;
+select is(
+  (public.acontext_configure_cleanup('{"session_ttl": "8 days"}') ->> 'session_ttl')::interval, interval '8 days',
+  'session_ttl can be changed although a session cannot follow'
+);
+-- Something is due: only the restamp fails.
+select tests.queue(2);
+select lives_ok(
+  $$select acontext_sessions.dispatch_sweep('retry', false, false)$$, 'the retry job calls workers although the restamp fails'
+);
+update acontext_sessions.restamp_state set after_id = null;
+
+-- Expiry
+select tests.begin(7);
+select tests.pass('31 days');
+select tests.start_run(2, p_force => true);
+set local role service_role;
+select is(
+  tests.queue_due(2),
+  '{"expired": 0, "stale": 1, "tooManyExpiring": false, "more": false, "problems": ["expiry_failed: P0001"]}'::jsonb,
+  'an expiry that fails is told, and what is stale is queued'
+);
+reset role;
+select is(
+  array[tests.status(3), tests.status(5), tests.queued(5)], array['active', 'active', null],
+  'the step that fails changes nothing by halves'
+);
+
+-- What is stale
+select tests.begin(8);
+update public.session_mappings set title = 'poison' where id = tests.session(8);
+select tests.pass('1 hour');
+delete from public.session_mappings where id = tests.session(7);
+alter table public.session_mappings disable trigger refuse_poison;
+update public.session_mappings set title = null where id = tests.session(5);
+alter table public.session_mappings enable trigger refuse_poison;
+select tests.start_run(3, p_force => true);
+set local role service_role;
+select is(
+  tests.queue_due(3),
+  '{"expired": 3, "stale": 0, "tooManyExpiring": false, "more": false, "problems": ["stale_failed: P0001"]}'::jsonb,
+  'what is stale and cannot be queued keeps no session from expiring'
+);
+reset role;
+select is(
+  (public.acontext_session_health(1) #>> '{runs,queueProblem}'), null, 'a run that has not ended says nothing yet'
+);
+select public.acontext_finish_sweep(
+  tests.run(3), '{"stopReason": "queueing_failed", "errors": [{"id": "40000000-0000-4000-8000-000000000003", "error": "stale_failed: P0001"}]}'
+);
+select is(
+  public.acontext_session_health(1) #>> '{runs,queueProblem}', 'stale_failed: P0001', 'health has what the last run said'
+);
+select tests.pass('1 second');
+select tests.start_run(4);
+select public.acontext_finish_sweep(tests.run(4), '{"stopReason": "empty"}');
+select is(public.acontext_session_health(1) #>> '{runs,queueProblem}', null, 'until a run has no such problem');
+select ok(
+  not exists (select 1 from acontext_sessions.runs where stop_reason is null and status = 'finished'), 'every run has its end'
+);
+
+-- The row itself: what else refers to a session can keep it.
+create table tests.notes (session_id uuid references public.session_mappings (id));
+insert into tests.notes values (tests.session(3));
+set local role service_role;
+select tests.claim();
+select is(
+  tests.settle(
+    tests.settlement(3, 'deleted', 'deleted'), tests.settlement(4, 'deleted', 'deleted'), tests.settlement(5, 'deleted', 'deleted')
+  ),
+  '{"deleted": 2, "failed": 1, "released": 0, "lost": 0}'::jsonb, 'a row that cannot leave keeps none of the others'
+);
+select is(
+  (select row(q.last_error, q.attempts, q.lease_id, q.session_proof, q.disk_proof)::text
+   from acontext_sessions.deletion_queue as q where q.id = tests.session(3)),
+  '("row: 23503",1,,deleted,deleted)', 'it keeps its proof and the reason, and waits'
+);
+select is(tests.due_in(3), interval '30 seconds', 'as after every failure');
+select is(
+  (select array_agg(l.id order by l.id) from acontext_sessions.deletion_log as l), array[tests.session(4), tests.session(5)],
+  'only what left has a receipt'
+);
+reset role;
+delete from tests.notes;
+select tests.pass('1 minute');
+set local role service_role;
+select tests.claim();
+select is(
+  tests.settle(tests.settlement(3)) ->> 'deleted', '1', 'once nothing stands in the way it leaves'
+);
+reset role;
+
+-- Calling the next worker
+create or replace function acontext_sessions.call_worker(
+  p_task acontext_sessions.run_task, p_trigger acontext_sessions.run_trigger, p_expires_sessions boolean, p_force boolean
+) returns boolean language plpgsql as $$ begin raise exception 'pg_net is ill'; end $$;
+select tests.make_active(9);
+select tests.queue(9);
+select tests.start_run(5);
+update acontext_sessions.runs set expired = 1 where id = tests.run(5);
+set local role service_role;
+select is(
+  public.acontext_finish_sweep(tests.run(5), '{"stopReason": "limit", "total": 1, "deleted": 1}') ->> 'dispatched', '0',
+  'a run ends although the next cannot be called'
+);
+reset role;
+select is((select status::text from acontext_sessions.runs where id = tests.run(5)), 'finished', 'and is recorded');
+
+select * from finish();
+rollback;
