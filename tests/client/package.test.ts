@@ -30,7 +30,7 @@ const PAGE = [
   "body_too_large 413 with id, null",
   "body_too_large 413 with id, null",
   "acontext_unavailable 503 with id, 5",
-  "unauthorized 401 without id, null",
+  "unauthorized 401 with id, null",
   "misconfigured 500 with id, null",
 ];
 

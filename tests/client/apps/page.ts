@@ -93,7 +93,6 @@ export async function play(
     );
   }
 
-  // Errors of ours, and of the platform's gateway.
   const { id: other } = await sessions.create();
   const large = (bytes: number) => new Blob([new Uint8Array(bytes)]);
   happened.push(
