@@ -3,6 +3,7 @@ import { AppError } from "../../../supabase/functions/_acontext_sessions/core/er
 import {
   type EnvSource,
   parseEnv,
+  requiredSecrets,
 } from "../../../supabase/functions/_acontext_sessions/runtime/env.ts";
 
 const MINIMAL: EnvSource = {
@@ -187,4 +188,8 @@ Deno.test("signing keys are never read over an open connection", () => {
       base && `${base}/auth/v1/.well-known/jwks.json`,
     );
   }
+});
+
+Deno.test("the secrets that are needed are those without which the functions are not configured", () => {
+  assertEquals(requiredSecrets(), ["ACONTEXT_API_KEY"]);
 });

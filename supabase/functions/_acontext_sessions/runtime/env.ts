@@ -78,6 +78,13 @@ const variables = {
 
 const schema = z.object(variables);
 
+/** Variables that have to be set among the function secrets; those of the platform are there by themselves. */
+export function requiredSecrets(): string[] {
+  return Object.entries(variables)
+    .filter(([name, type]) => !/^(SUPABASE|SB)_/.test(name) && !type.safeParse(undefined).success)
+    .map(([name]) => name);
+}
+
 let cached: Env | undefined;
 
 /** The environment of this worker. Throws `misconfigured`, and tries again next time, when a variable is wrong. */
