@@ -12,12 +12,18 @@ import type { Target } from "./target.ts";
 const TIMEOUT_MS = 160_000;
 
 const errorSchema = z.looseObject({ code: z.string(), message: z.string() });
+/** As Auth answers errors, unless it is asked for a version of its API. */
+const authErrorSchema = z.looseObject({ error_code: z.string(), msg: z.string() })
+  .transform(({ error_code, msg }) => ({ code: error_code, message: msg }));
+const signedUpSchema = z.object({ access_token: z.string(), user: z.object({ id: z.string() }) });
 
 export interface Api {
   /** Calls a database function. */
   rpc<T>(name: string, args: Record<string, unknown>, schema: z.ZodType<T>): Promise<T>;
   /** Calls an Edge Function; with a body it is a POST. `path` begins with the function's name. */
   invoke<T>(path: string, schema: z.ZodType<T>, body?: Record<string, unknown>): Promise<T>;
+  /** Makes an anonymous user, who is signed in. */
+  signUpAnonymously(): Promise<{ userId: string; token: string }>;
   /** Deletes an account; false when there is none. */
   deleteAccount(userId: string): Promise<boolean>;
 }
@@ -57,6 +63,14 @@ export function createApi({ url, secretKey }: Target): Api {
     rpc: (name, args, schema) => answer(`/rest/v1/rpc/${name}`, post(args), schema),
     invoke: (path, schema, body) =>
       answer(`/functions/v1/${path}`, body === undefined ? {} : post(body), schema),
+    async signUpAnonymously() {
+      const { access_token: token, user } = await answer(
+        "/auth/v1/signup",
+        post({}),
+        signedUpSchema,
+      );
+      return { userId: user.id, token };
+    },
     async deleteAccount(userId) {
       const path = `/auth/v1/admin/users/${userId}`;
       const response = await send(path, { method: "DELETE" });
@@ -69,7 +83,7 @@ export function createApi({ url, secretKey }: Target): Api {
 }
 
 function refusal(path: string, status: number, value: unknown): OpsError {
-  const parsed = errorSchema.safeParse(value);
+  const parsed = z.union([errorSchema, authErrorSchema]).safeParse(value);
   const { code, message } = parsed.success ? parsed.data : { code: null, message: "no reason" };
   return new OpsError(`Cannot call "${path}": ${status} ${message}`, { status, code });
 }

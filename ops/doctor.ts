@@ -27,7 +27,10 @@ export async function runDoctor(options: DoctorOptions): Promise<number> {
     const target = await findTarget(env);
     if (target === null) throw new OpsError(`Cannot examine: no project. Next: ${NO_TARGET}`);
     stderr(`Examining ${target.url}`);
-    const diagnosis = await diagnose(target, projectDir);
+    const diagnosis = await diagnose(target, {
+      projectDir,
+      userToken: env["SUPABASE_USER_TOKEN"] || null,
+    });
     createOutput({ json, stdout, stderr }).result(diagnosis, () => describe(diagnosis));
     return diagnosis.healthy ? EXIT.ok : EXIT.degraded;
   } catch (error) {
@@ -38,12 +41,15 @@ export async function runDoctor(options: DoctorOptions): Promise<number> {
 }
 
 function describe({ checks, next }: Diagnosis): string[] {
+  const untried = checks.some(({ finding }) => finding?.ok === null);
   return [
     ...checks.map(({ name, finding }) => {
       if (finding === null) return `–     ${name}`;
-      return finding.ok ? `ok    ${name}: ${finding.note}` : `FAIL  ${name}: ${finding.problem}`;
+      if (finding.ok) return `ok    ${name}: ${finding.note}`;
+      if (finding.ok === null) return `?     ${name}: ${finding.problem}. ${finding.next}`;
+      return `FAIL  ${name}: ${finding.problem}`;
     }),
-    next === null ? "All is well" : `Next: ${next}`,
+    next === null ? `All is well${untried ? ", as far as it was tried" : ""}` : `Next: ${next}`,
   ];
 }
 

@@ -53,7 +53,7 @@ export async function serveExtra(
   const start = await prepareExtra(stack, { name, folder });
   const pool = start();
   const gateway = createFunctionsHandler({
-    routes: new Map([[name, { pool, verifyJwt: true }]]),
+    routes: new Map([[name, { pool, verifyJwt: false }]]),
     keys: await loadKeys(join(dirname(stack.file), "keys.json")),
     log: console.error,
   });

@@ -11,6 +11,8 @@ import type { Target } from "../target.ts";
 
 export type Finding =
   | { ok: true; note: string }
+  /** Not tried, which is no illness. `next`: how to have it tried. */
+  | { ok: null; problem: string; next: string }
   /** `next`: the command to run, as it is typed; or SQL for the editor. */
   | { ok: false; problem: string; next: string };
 
@@ -19,6 +21,8 @@ export interface Patient {
   api: Api;
   /** The folder with `supabase/`. */
   projectDir: string;
+  /** An access token to try the functions with; null: that of a new anonymous user. */
+  userToken: string | null;
   /** Read by the checks that come first. */
   facts: z.infer<typeof healthFactsSchema> | null;
 }
@@ -32,6 +36,10 @@ export interface Check {
 
 export function well(note: string): Finding {
   return { ok: true, note };
+}
+
+export function untried(problem: string, next: string): Finding {
+  return { ok: null, problem, next };
 }
 
 export function ill(problem: string, next: string): Finding {

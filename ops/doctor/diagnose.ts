@@ -10,6 +10,7 @@ import type { Target } from "../target.ts";
 import { type Check, type Finding, ill, type Patient } from "./check.ts";
 import { jobs, linked, migrations, vault } from "./database_checks.ts";
 import { acontextKey, functions, health, secrets } from "./function_checks.ts";
+import { users } from "./user_check.ts";
 
 const CHECKS: Check[] = [
   linked,
@@ -18,6 +19,7 @@ const CHECKS: Check[] = [
   jobs,
   functions,
   secrets,
+  users,
   acontextKey,
   health,
 ];
@@ -30,8 +32,11 @@ export interface Diagnosis {
 }
 
 /** A check after the first that is ill has the finding null: it was not made. */
-export async function diagnose(target: Target, projectDir: string): Promise<Diagnosis> {
-  const patient: Patient = { target, api: createApi(target), projectDir, facts: null };
+export async function diagnose(
+  target: Target,
+  { projectDir, userToken = null }: { projectDir: string; userToken?: string | null },
+): Promise<Diagnosis> {
+  const patient: Patient = { target, api: createApi(target), projectDir, userToken, facts: null };
   const checks: Diagnosis["checks"] = [];
   let next: string | null = null;
   for (const check of CHECKS) {

@@ -1,13 +1,14 @@
 import { assert, assertEquals } from "@std/assert/mod.js";
 import { join, toFileUrl } from "@std/path/mod.js";
-import { build, stop } from "esbuild";
 import { bundleClient } from "../../tools/build_client.ts";
 import { ROOT } from "../../local/paths.ts";
 import { readStackInfo } from "../support/stack_info.ts";
+import { AppError } from "../../supabase/functions/_acontext_sessions/core/errors.ts";
+import { serve } from "../../supabase/functions/_acontext_sessions/http/serve.ts";
+import { type App, bundleApp, hasBrowser, playInBrowser } from "./play.ts";
 import { type Scratch, withScratch } from "./scratch.ts";
 
 const BUDGET = 5_000;
-const CHROMIUM = "/usr/bin/chromium";
 
 // Deleted within three seconds of a write, so the delete goes on after the answer.
 const LIFE = [
@@ -21,9 +22,26 @@ const LIFE = [
   "session_deleting 409 string",
 ];
 
-async function exists(path: string): Promise<boolean> {
-  return await Deno.stat(path).then(() => true, () => false);
-}
+/** Nothing failed before the errors that were asked for, and each of those could be read. */
+const PAGE = [
+  "1",
+  "text",
+  "cleanup-sessions 401 unauthorized",
+  "body_too_large 413 with id, null",
+  "body_too_large 413 with id, null",
+  "acontext_unavailable 503 with id, 5",
+  "unauthorized 401 with id, null",
+  "misconfigured 500 with id, null",
+];
+
+/** What tracing and the app add to a call. */
+const SENT = {
+  "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+  "tracestate": "vendor=1",
+  "baggage": "tenant=7",
+  "x-my-app": "7",
+  "sentry-trace": "x",
+};
 
 /**
  * What the compiler finds in the app and in the client's declarations. Those of supabase-js it finds fault with, too, but
@@ -42,49 +60,53 @@ async function typeErrors({ run }: Scratch, ...options: string[]): Promise<strin
   }
 }
 
-/** The app as one script that puts what happened into `report`. */
-async function bundleApp({ dir }: Scratch, report: string): Promise<Uint8Array<ArrayBuffer>> {
-  const { apiUrl, publishableKey } = readStackInfo();
-  const call = `play(${JSON.stringify(apiUrl)}, ${JSON.stringify(publishableKey)})`;
+/** A project whose functions throw, and the headers of the calls that it got. */
+async function withBrokenProject(
+  use: (project: { url: string; calls: Headers[] }) => Promise<void>,
+): Promise<void> {
+  const calls: Headers[] = [];
+  const broken = serve({
+    name: "create-session",
+    auth: () => Promise.resolve(null),
+    routes: { "POST /": () => Promise.reject(new Error("broken")) },
+    env: () => {
+      throw new AppError("misconfigured");
+    },
+    log: { info() {}, warn() {}, error() {} },
+  });
+  const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, (request) => {
+    if (request.method !== "OPTIONS") calls.push(request.headers);
+    return broken(request);
+  });
   try {
-    const { outputFiles } = await build({
-      absWorkingDir: dir,
-      stdin: {
-        contents: `import { play } from "./app.ts";
-          ${call}.then((result) => ${report}(result), (error) => ${report}([String(error)]));`,
-        resolveDir: dir,
-      },
-      bundle: true,
-      format: "iife",
-      write: false,
-    });
-    return new Uint8Array(outputFiles[0]?.contents ?? []);
+    await use({ url: `http://127.0.0.1:${server.addr.port}`, calls });
   } finally {
-    await stop();
+    await server.shutdown();
   }
 }
 
-async function playInBrowser(scratch: Scratch): Promise<void> {
-  const script = await bundleApp(scratch, "((result) => { globalThis.result = result; })");
-  const html = '<!doctype html><meta charset="utf-8"><script src="/app.js"></script>';
-  const server = Deno.serve(
-    { port: 0, hostname: "127.0.0.1", onListen() {} },
-    (request) =>
-      new URL(request.url).pathname === "/app.js"
-        ? new Response(script, { headers: { "content-type": "text/javascript; charset=utf-8" } })
-        : new Response(html, { headers: { "content-type": "text/html" } }),
-  );
+/** Acontext answers 503 to lists of the folder `/down/` while `use` runs. */
+async function withListsDown(use: () => Promise<void>): Promise<void> {
+  const faults = `${readStackInfo().acontext.controlUrl}/faults`;
+  const rule = {
+    route: "GET /disk/:id/artifact/ls",
+    match: "down",
+    fault: { kind: "status", status: 503 },
+  };
+  const set = await fetch(faults, { method: "PUT", body: JSON.stringify([rule]) });
+  assertEquals([set.status, await set.text().then(() => 0)], [200, 0]);
   try {
-    const url = `http://127.0.0.1:${server.addr.port}/`;
-    assertEquals(JSON.parse(await scratch.run("node", "browser.mjs", url)), LIFE);
+    await use();
   } finally {
-    await server.shutdown();
+    await (await fetch(faults, { method: "DELETE" })).body?.cancel();
   }
 }
 
 Deno.test("the packed client works in an app", async (t) => {
   await withScratch(async (scratch) => {
     const { dir, packed, run } = scratch;
+    const { apiUrl, publishableKey } = readStackInfo();
+    const app: App = { module: "app.ts", args: [apiUrl, publishableKey] };
 
     await t.step("the package holds the module, its types and nothing else", () => {
       const other = packed.filter((path) => !/^dist\/\w+\.d\.ts$/.test(path)).toSorted();
@@ -113,7 +135,8 @@ Deno.test("the packed client works in an app", async (t) => {
     }
 
     await t.step("an app runs in Node", async () => {
-      const script = await bundleApp(scratch, "((result) => console.log(JSON.stringify(result)))");
+      const report = "((result) => console.log(JSON.stringify(result)))";
+      const script = await bundleApp(scratch, { ...app, report });
       // supabase-js wants a WebSocket, which Node 20 does not have; nothing here uses it.
       const socket = new TextEncoder().encode("globalThis.WebSocket ??= class {};\n");
       await Deno.writeFile(join(dir, "app.cjs"), new Blob([socket, script]).stream());
@@ -121,8 +144,7 @@ Deno.test("the packed client works in an app", async (t) => {
     });
 
     await t.step("an app runs in Deno", async () => {
-      const { apiUrl, publishableKey } = readStackInfo();
-      const args = [apiUrl, publishableKey].map((text) => JSON.stringify(text)).join(", ");
+      const args = app.args.map((text) => JSON.stringify(text)).join(", ");
       const source =
         `import { play } from "./app.ts";\nconsole.log(JSON.stringify(await play(${args})));`;
       await Deno.writeTextFile(join(dir, "deno.ts"), source);
@@ -130,11 +152,25 @@ Deno.test("the packed client works in an app", async (t) => {
       assertEquals(JSON.parse(out), LIFE);
     });
 
-    if (await exists(CHROMIUM)) {
-      await t.step("an app runs in a browser, across origins", () => playInBrowser(scratch));
-    } else {
-      console.log(`left out: the browser: ${CHROMIUM} is not installed`);
-    }
+    if (!await hasBrowser()) return;
+    await t.step("an app runs in a browser, across origins", async () => {
+      assertEquals(await playInBrowser(scratch, app), LIFE);
+    });
+
+    await t.step(
+      "a page may trace, name a region and add headers, and can read each error",
+      () =>
+        withListsDown(() =>
+          withBrokenProject(async ({ url, calls }) => {
+            const args = [...app.args, url];
+            assertEquals(await playInBrowser(scratch, { module: "page.ts", args }), PAGE);
+            const [headers] = calls;
+            for (const [name, value] of Object.entries(SENT)) {
+              assertEquals(headers?.get(name), value, name);
+            }
+          })
+        ),
+    );
   });
 });
 

@@ -53,7 +53,7 @@ export async function withScratch(use: (scratch: Scratch) => Promise<void>): Pro
     const quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
     await run(dir, "npm", "ci", ...quiet);
     await run(dir, "npm", "install", "--no-save", ...quiet, `./${filename}`);
-    for (const name of ["app.ts", "browser.mjs"]) {
+    for (const name of ["app.ts", "page.ts", "browser.mjs"]) {
       await Deno.copyFile(join(ROOT, "tests", "client", "apps", name), join(dir, name));
     }
     await use({

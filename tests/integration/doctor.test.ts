@@ -17,6 +17,7 @@ const ALL = [
   "cron jobs active",
   "functions answer",
   "secrets present",
+  "users let in",
   "key accepted by Acontext",
   "healthy",
 ];
@@ -27,12 +28,13 @@ interface Options {
   projectDir?: string;
   url?: string;
   secretKey?: string;
+  userToken?: string;
 }
 
 function examine({ info }: World, options: Options = {}): Promise<Diagnosis> {
-  const { hosted = false, projectDir = ROOT, url = info.apiUrl, secretKey = info.secretKey } =
-    options;
-  return diagnose({ url, secretKey, local: !hosted }, projectDir);
+  const { hosted = false, url = info.apiUrl, secretKey = info.secretKey } = options;
+  const { projectDir = ROOT, userToken = null } = options;
+  return diagnose({ url, secretKey, local: !hosted }, { projectDir, userToken });
 }
 
 /** The check that is red, and what the doctor says to do. */
@@ -110,7 +112,7 @@ Deno.test("the doctor asks to link the CLI, and to the right project", async () 
   const elsewhere = (folder: string) => link(folder, "zyxwvutsrqponmlkjihg");
   for (const change of [unlinked, elsewhere]) {
     await withProject(change, async (projectDir) => {
-      assertEquals(verdict(await diagnose(target, projectDir)), ["CLI linked", next]);
+      assertEquals(verdict(await diagnose(target, { projectDir })), ["CLI linked", next]);
     });
   }
 });
@@ -234,6 +236,134 @@ integrationTest("the doctor asks for the secret that the functions lack", async 
         ["secrets present", "npx supabase secrets set ACONTEXT_API_KEY=sk-ac-…"],
       );
     });
+  });
+});
+
+/** The finding of the check that tries a user's token. */
+function ofUsers({ checks }: Diagnosis): Diagnosis["checks"][number]["finding"] {
+  return checks.find(({ name }) => name === "users let in")?.finding ?? null;
+}
+
+integrationTest(
+  "the doctor leaves no user behind that it tried the functions with",
+  async (world) => {
+    await world.database.quietSchedule();
+    const count = async () =>
+      Number((await world.database.sql`select count(*) from auth.users`)[0]?.["count"]);
+    const before = await count();
+    assertEquals(ofUsers(await examine(world))?.ok, true);
+    assertEquals(await count(), before);
+  },
+);
+
+integrationTest(
+  "the doctor names a platform that refuses users before a function sees them",
+  async (world) => {
+    await world.database.quietSchedule();
+    const code = "UNAUTHORIZED_UNSUPPORTED_TOKEN_ALGORITHM";
+    await behindGateway(world, {
+      path: "/functions/v1/create-session",
+      answer: () =>
+        Response.json({ code, message: "Unsupported JWT algorithm ES256" }, { status: 401 }),
+    }, async (url) => {
+      const diagnosis = await examine(world, { url });
+      assertEquals(verdict(diagnosis), ["users let in", "npm start"]);
+      assertStringIncludes(JSON.stringify(ofUsers(diagnosis)), code);
+      assertStringIncludes(JSON.stringify(ofUsers(diagnosis)), "create-session");
+      await withProject(unchanged, async (projectDir) => {
+        assertEquals(
+          verdict(await examine(world, { url, hosted: true, projectDir })),
+          ["users let in", "npm run deploy -- --functions-only"],
+        );
+      });
+    });
+  },
+);
+
+integrationTest(
+  "the doctor says what was not tried where there are no anonymous users",
+  async (world) => {
+    await world.database.quietSchedule();
+    for (
+      const [status, body, reason] of [
+        // As Auth answers without and with a version of its API.
+        [422, { code: 422, error_code: "anonymous_provider_disabled", msg: "…" }, "anonymous"],
+        [422, { code: "anonymous_provider_disabled", message: "…" }, "anonymous"],
+        [422, { code: 422, error_code: "signup_disabled", msg: "…" }, "sign-ups are disabled"],
+        [400, { code: 400, error_code: "captcha_failed", msg: "…" }, "captcha"],
+        [429, { code: 429, error_code: "over_request_rate_limit", msg: "…" }, "hour"],
+      ] as const
+    ) {
+      await behindGateway(world, {
+        path: "/auth/v1/signup",
+        answer: () => Response.json(body, { status }),
+      }, async (url) => {
+        const diagnosis = await examine(world, { url });
+        const finding = ofUsers(diagnosis);
+        assertEquals([diagnosis.healthy, diagnosis.next, finding?.ok], [true, null, null]);
+        assertStringIncludes(JSON.stringify(finding), reason);
+        assertStringIncludes(JSON.stringify(finding), "SUPABASE_USER_TOKEN");
+
+        const { token } = await world.newUser();
+        assertEquals(ofUsers(await examine(world, { url, userToken: token }))?.ok, true);
+      });
+    }
+  },
+);
+
+integrationTest(
+  "the doctor prints what was not tried, and that the rest is well",
+  async (world) => {
+    await world.database.quietSchedule();
+    await behindGateway(world, {
+      path: "/auth/v1/signup",
+      answer: () =>
+        Response.json({ error_code: "anonymous_provider_disabled", msg: "…" }, { status: 422 }),
+    }, async (url) => {
+      const lines: string[] = [];
+      const code = await runDoctor({
+        env: { SUPABASE_URL: url, SUPABASE_SECRET_KEY: world.info.secretKey },
+        stdout: (line) => lines.push(line),
+        stderr: () => {},
+        json: false,
+      });
+      const [line = ""] = lines.filter((line) => line.startsWith("?     users let in: "));
+      assertStringIncludes(line, "anonymous sign-ins are disabled");
+      assertStringIncludes(line, "Authentication, Sign In / Providers");
+      assertEquals([code, lines.at(-1)], [0, "All is well, as far as it was tried"]);
+    });
+  },
+);
+
+integrationTest("the doctor says why a token that it was given is refused", async (world) => {
+  await world.database.quietSchedule();
+  const user = await world.newUser();
+  const past = Math.floor(Date.now() / 1000) - 60;
+  const another = "export SUPABASE_USER_TOKEN=<access token>";
+  const cases: [token: string, problem: string, next: string][] = [
+    [
+      await world.tokens.signed(user, { exp: past }),
+      "has expired",
+      another,
+    ],
+    [await world.tokens.symmetric(user), "HS256", "in the dashboard, JWT Keys"],
+    [
+      await world.tokens.signed(user, { iss: "https://chat.example.com/auth/v1" }),
+      "https://chat.example.com/auth/v1",
+      "npx supabase secrets set PROJECT_PUBLIC_URL=https://chat.example.com",
+    ],
+    [await world.tokens.signed(user, { role: "anon" }), "403 forbidden", another],
+    ["garbage", "401 unauthorized", another],
+  ];
+  await withProject(unchanged, async (projectDir) => {
+    for (const [userToken, problem, wanted] of cases) {
+      const diagnosis = await examine(world, { hosted: true, projectDir, userToken });
+      const [check, next] = verdict(diagnosis);
+      assertEquals(check, "users let in");
+      assertStringIncludes(next ?? "", wanted);
+      assertStringIncludes(JSON.stringify(ofUsers(diagnosis)), problem);
+      assertEquals(JSON.stringify(diagnosis).includes(userToken), false);
+    }
   });
 });
 

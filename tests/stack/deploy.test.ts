@@ -7,6 +7,7 @@ import { readProjectConfig } from "../../local/project_config.ts";
 import { startStack } from "../../local/stack.ts";
 import { buildFunctions } from "../../tools/bundle/project.ts";
 import { deployCommands, runCommands } from "../../tools/deploy/commands.ts";
+import { readDeployed } from "../../tools/deploy/deployed.ts";
 import { readMigrations } from "../../tools/deploy/plan.ts";
 import { stackTest } from "./fixture.ts";
 import { withManagementApi } from "./management_api.ts";
@@ -48,6 +49,12 @@ function cliEnvironment(folder: string, profile: string) {
     SUPABASE_ACCESS_TOKEN: TOKEN,
     SUPABASE_NO_KEYRING: "1",
   };
+}
+
+/** The same for `tools/deploy.ts`, which runs on the Deno cache that the home directory has. */
+function deployEnvironment(folder: string, profile: string) {
+  const { HOME: _home, ...rest } = cliEnvironment(folder, profile);
+  return { ...rest, SUPABASE_HOME: folder, PROJECT_REF: REF };
 }
 
 async function runDeploy(args: string[], env: Record<string, string>, permissions: string[]) {
@@ -145,7 +152,61 @@ Deno.test("a dry run needs no network and no rights, and lists all that would be
   }
   assertStringIncludes(out, "supabase db push --remote=");
   assertStringIncludes(out, "supabase functions deploy --remote=");
+  assertStringIncludes(out, "ACONTEXT_API_KEY: not asked: no");
   assertStringIncludes(out, "Nothing was sent");
+});
+
+Deno.test("a dry run shows to the byte what a deployment sends, and sends nothing", async () => {
+  const functions = [{ slug: "create-session", version: 3, verify_jwt: true }];
+  const project = { functions, secrets: ["SUPABASE_URL"] };
+  await withFolder((folder) =>
+    withManagementApi({ folder, token: TOKEN, project }, async ({ profile, uploads, asked }) => {
+      const env = deployEnvironment(folder, profile);
+      const { code, out, error } = await runDeploy(["--dry-run", "--functions-only"], env, ["-A"]);
+      assertEquals([code, error], [0, ""]);
+      assertEquals(asked.filter((route) => !route.startsWith("GET ")), []);
+
+      const dist = join(folder, "dist");
+      await buildFunctions(dist);
+      const settings = { projectRef: REF, database: REF };
+      await runCommands(deployCommands(settings, { root: ROOT, dist, functionsOnly: true }), env);
+      const sent = uploads.map(async ({ slug, metadata, files: [file] }) => {
+        const bytes = new Uint8Array(file?.bytes ?? []);
+        const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+        const before = slug === "create-session"
+          ? "(replaces version 3, verify_jwt = true)"
+          : "(new)";
+        return [
+          `  ${hash}`,
+          `${bytes.length}`.padStart(7),
+          join("dist", metadata.entrypoint_path),
+          `verify_jwt = ${metadata.verify_jwt}`,
+          before,
+        ].join("  ");
+      });
+      const lines = out.split("\n");
+      const shown = lines.filter((line) => line.includes("verify_jwt"));
+      assertEquals(shown.toSorted(), (await Promise.all(sent)).toSorted());
+      assert(
+        lines.includes(
+          "  ACONTEXT_API_KEY: MISSING, set it with: npx supabase secrets set ACONTEXT_API_KEY=…",
+        ),
+        out,
+      );
+    })
+  );
+});
+
+Deno.test("what a project has cannot be read without its rights, and the CLI says so", async () => {
+  await withFolder((folder) =>
+    withManagementApi({ folder, token: "another" }, async ({ profile }) => {
+      await assertRejects(
+        () => readDeployed(REF, cliEnvironment(folder, profile)),
+        Error,
+        "401",
+      );
+    })
+  );
 });
 
 Deno.test("a deployment says at once all that is missing", async () => {

@@ -7,6 +7,9 @@
 import { join } from "@std/path/mod.js";
 import { z } from "zod";
 
+const HASH = "5e".repeat(32);
+const DATE = "2026-01-01T00:00:00Z";
+
 const metadataSchema = z.looseObject({
   name: z.string(),
   verify_jwt: z.boolean(),
@@ -30,19 +33,29 @@ export interface ManagementApi {
   uploads: Upload[];
   /** The functions that were put into service, in the end. */
   released: z.infer<typeof functionSchema>[];
+  /** Everything that was asked: method and path. */
+  asked: string[];
+}
+
+/** What the project has before, with the fields of the real API. */
+export interface Project {
+  functions?: { slug: string; version: number; verify_jwt: boolean }[];
+  secrets?: string[];
 }
 
 /** Serves it on 127.0.0.1 while `use` runs; keeps the profile in `folder`. */
 export async function withManagementApi<T>(
-  { folder, token }: { folder: string; token: string },
+  { folder, token, project = {} }: { folder: string; token: string; project?: Project },
   use: (api: ManagementApi) => Promise<T>,
 ): Promise<T> {
   const uploads: Upload[] = [];
   const released: ManagementApi["released"] = [];
+  const asked: string[] = [];
 
   async function answer(request: Request): Promise<Response> {
     const { pathname, searchParams } = new URL(request.url);
     const route = `${request.method} ${pathname.replace(/^\/v1\/projects\/[a-z]{20}/, "")}`;
+    asked.push(route);
     if (request.headers.get("authorization") !== `Bearer ${token}`) {
       return Response.json({ message: "Unauthorized" }, { status: 401 });
     }
@@ -52,6 +65,22 @@ export async function withManagementApi<T>(
         uploads.push(upload);
         return Response.json(functionOf(upload), { status: 201 });
       }
+      case "GET /functions":
+        return Response.json(
+          (project.functions ?? []).map((each) => ({
+            id: crypto.randomUUID(),
+            name: each.slug,
+            status: "ACTIVE",
+            created_at: 1,
+            updated_at: 1,
+            ...each,
+          })),
+        );
+      case "GET /secrets":
+        // The value is the hash of the secret.
+        return Response.json(
+          (project.secrets ?? []).map((name) => ({ name, value: HASH, updated_at: DATE })),
+        );
       case "PUT /functions": {
         const functions = z.array(functionSchema).parse(await request.json());
         released.splice(0, released.length, ...functions);
@@ -72,7 +101,7 @@ export async function withManagementApi<T>(
     `name: test\napi_url: ${url}\ndashboard_url: ${url}\nproject_host: 127.0.0.1\n`,
   );
   try {
-    return await use({ profile, uploads, released });
+    return await use({ profile, uploads, released, asked });
   } finally {
     await server.shutdown();
   }

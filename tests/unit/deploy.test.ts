@@ -1,6 +1,7 @@
-import { assertEquals, assertRejects } from "@std/assert/mod.js";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert/mod.js";
 import { join } from "@std/path/mod.js";
 import { commandLine, deployCommands } from "../../tools/deploy/commands.ts";
+import { describePlan } from "../../tools/deploy/plan.ts";
 import { type Environment, readSettings } from "../../tools/deploy/settings.ts";
 
 const REF = "abcdefghijklmnopqrst";
@@ -63,4 +64,21 @@ Deno.test("only the functions are deployed when only they are wanted", () => {
     functionsOnly: true,
   });
   assertEquals(commands.map(({ purpose }) => purpose), ["deploy the functions"]);
+});
+
+Deno.test("a plan says which of the secrets that are needed are there, or why that is not known", () => {
+  const plan = (deployed: Parameters<typeof describePlan>[0]["deployed"]) =>
+    describePlan({
+      migrations: [],
+      functions: [],
+      secrets: ["ONE", "TWO"],
+      deployed,
+      commands: [],
+    });
+  const known = plan({ functions: new Map(), secrets: new Set(["TWO", "THREE"]) });
+  assertStringIncludes(known, "\n  ONE: MISSING, set it with: npx supabase secrets set ONE=…\n");
+  assertStringIncludes(known, "\n  TWO: set\n");
+  assertEquals(known.includes("THREE"), false);
+  assertEquals(plan(null).includes("secrets"), false);
+  assertStringIncludes(plan("nobody is signed in"), "\n  ONE: not asked: nobody is signed in\n");
 });

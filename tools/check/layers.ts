@@ -34,7 +34,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   "runtime": { folders: [CORE], packages: ["@supabase/server", "zod"] },
   "http": {
     folders: [CORE, "contract", "runtime"],
-    packages: ["@supabase/server/core", "node:buffer", "zod"],
+    packages: ["@supabase/server/core", "@supabase/supabase-js/cors", "node:buffer", "zod"],
   },
   "wiring": {
     folders: [CORE, "acontext", "database", "runtime"],

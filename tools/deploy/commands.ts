@@ -4,6 +4,7 @@
  * @module
  */
 
+import { z } from "zod";
 import { supabaseCli } from "../../local/paths.ts";
 import type { Environment, Settings } from "./settings.ts";
 
@@ -42,6 +43,29 @@ export function commandLine({ args }: Command): string {
 export async function isSignedIn(env: Environment): Promise<boolean> {
   const { stderr } = await cli(["whoami"], env, "piped").output();
   return !new TextDecoder().decode(stderr).includes("Access token not provided");
+}
+
+const refusalSchema = z.object({ error: z.object({ message: z.string() }) });
+
+/** What a command that changes nothing answers. @throws {Error} with what the CLI says is wrong */
+export async function ask<T>(
+  args: string[],
+  { env, schema }: { env: Environment; schema: z.ZodType<T> },
+): Promise<T> {
+  const command = cli([...args, "--output-format", "json"], env, "piped");
+  const { code, stdout } = await command.output();
+  const answer: unknown = parse(new TextDecoder().decode(stdout));
+  if (code === 0) return schema.parse(answer);
+  const refusal = refusalSchema.safeParse(answer);
+  throw new Error(refusal.success ? refusal.data.error.message : `the CLI ended with code ${code}`);
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 }
 
 /** Runs them in turn, each if the one before it succeeded. @throws {Error} that says what was not done. */

@@ -7,6 +7,7 @@
 import { join } from "@std/path/mod.js";
 import type { BuiltFunction } from "../bundle/project.ts";
 import { type Command, commandLine } from "./commands.ts";
+import type { Deployed } from "./deployed.ts";
 
 interface Migration {
   path: string;
@@ -31,10 +32,14 @@ export async function readMigrations(root: string): Promise<Migration[]> {
   );
 }
 
+/** `deployed`: what the project has already, or why that is not known; null when nobody wants to know. */
 export function describePlan(
-  { migrations, functions, commands }: {
+  { migrations, functions, secrets, deployed, commands }: {
     migrations: Migration[];
     functions: BuiltFunction[];
+    /** Names of those that the functions cannot do without. */
+    secrets: string[];
+    deployed: Deployed | string | null;
     commands: Command[];
   },
 ): string {
@@ -47,11 +52,33 @@ export function describePlan(
       "",
     ]),
     "Functions, each one file:",
-    ...functions.map((each) =>
-      row({ ...each, path: join("dist", each.path) }, `  verify_jwt = ${each.verifyJwt}`)
+    ...functions.map(({ path, verifyJwt, ...each }) =>
+      row(
+        { ...each, path: join("dist", path) },
+        `  verify_jwt = ${verifyJwt}${describeDeployed(each.name, deployed)}`,
+      )
     ),
     "",
+    ...(deployed === null ? [] : [
+      "Function secrets, which are not sent but have to be there:",
+      ...secrets.map((name) => `  ${name}: ${describeSecret(name, deployed)}`),
+      "",
+    ]),
     "By:",
     ...commands.map((command) => `  ${commandLine(command)}`),
   ].join("\n");
+}
+
+function describeDeployed(name: string, deployed: Deployed | string | null): string {
+  if (deployed === null || typeof deployed === "string") return "";
+  const now = deployed.functions.get(name);
+  return now === undefined
+    ? "  (new)"
+    : `  (replaces version ${now.version}, verify_jwt = ${now.verifyJwt})`;
+}
+
+function describeSecret(name: string, deployed: Deployed | string): string {
+  if (typeof deployed === "string") return `not asked: ${deployed}`;
+  if (deployed.secrets.has(name)) return "set";
+  return `MISSING, set it with: npx supabase secrets set ${name}=…`;
 }

@@ -1,8 +1,8 @@
 import { assertEquals, assertRejects } from "@std/assert/mod.js";
 import { AppError } from "../../../supabase/functions/_acontext_sessions/core/errors.ts";
 import { secretKey, user } from "../../../supabase/functions/_acontext_sessions/http/auth.ts";
-import { parseEnv } from "../../../supabase/functions/_acontext_sessions/runtime/env.ts";
-import { ENV_SOURCE, SECRET_KEY, signToken, testEnv, USER_ID } from "./fixtures.ts";
+import { type Env, parseEnv } from "../../../supabase/functions/_acontext_sessions/runtime/env.ts";
+import { ENV_SOURCE, PUBLIC_KEY, SECRET_KEY, signToken, testEnv, USER_ID } from "./fixtures.ts";
 
 function request(headers: Record<string, string>): Request {
   return new Request("http://x.test/hello", { method: "POST", headers });
@@ -107,6 +107,84 @@ Deno.test("user() says when signing keys cannot be had", async () => {
   assertEquals(await refusal(user(bearer(token), open)), "misconfigured");
   const unreachable = parseEnv({ ...rest, SUPABASE_URL: "http://127.0.0.1:1" });
   assertEquals(await refusal(user(bearer(token), unreachable)), "auth_unavailable");
+});
+
+/** A project that publishes `keys`, a worker that was given the key "k1" when it started, and how often it asked. */
+async function withProject(
+  keys: unknown[],
+  use: (project: { env: Env; asked: () => number }) => Promise<void>,
+): Promise<void> {
+  let asked = 0;
+  const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, (request) => {
+    asked++;
+    const { pathname } = new URL(request.url);
+    return pathname === "/auth/v1/.well-known/jwks.json"
+      ? Response.json({ keys })
+      : new Response(null, { status: 404 });
+  });
+  const url = `http://127.0.0.1:${server.addr.port}`;
+  try {
+    // The issuer stays that of the tokens in the fixtures.
+    const { signingKeysUrl } = parseEnv({ ...ENV_SOURCE, SUPABASE_URL: url });
+    await use({ env: { ...testEnv(), signingKeysUrl }, asked: () => asked });
+  } finally {
+    await server.shutdown();
+  }
+}
+
+Deno.test("user() accepts a key that is newer than the worker, and asks for it once", async () => {
+  await withProject([{ ...PUBLIC_KEY, kid: "k2" }], async ({ env, asked }) => {
+    const token = await signToken({}, { kid: "k2" });
+    const calls = [user(bearer(token), env), user(bearer(token), env)];
+    assertEquals(await Promise.all(calls), [{ userId: USER_ID }, { userId: USER_ID }]);
+    assertEquals(await user(bearer(token), env), { userId: USER_ID });
+    assertEquals(asked(), 1);
+    const forged = await signToken({}, { forged: true, kid: "k2" });
+    assertEquals(await refusal(user(bearer(forged), env)), "unauthorized");
+    assertEquals(asked(), 1);
+  });
+});
+
+Deno.test("user() reads the keys of a project that gave it none", async () => {
+  await withProject([PUBLIC_KEY], async ({ env, asked }) => {
+    const without = { ...env, supabase: { ...env.supabase, jwks: null } };
+    assertEquals(await user(bearer(await signToken()), without), { userId: USER_ID });
+    assertEquals(asked(), 1);
+  });
+});
+
+Deno.test("user() asks once for any number of keys that do not exist", async () => {
+  await withProject([PUBLIC_KEY], async ({ env, asked }) => {
+    const tokens = Array.from(
+      { length: 50 },
+      (_, i) => signToken({}, { forged: true, kid: `x${i}` }),
+    );
+    const outcomes = (await Promise.all(tokens)).map((token) => refusal(user(bearer(token), env)));
+    assertEquals(new Set(await Promise.all(outcomes)), new Set(["unauthorized"]));
+    assertEquals(asked(), 1);
+    assertEquals(await user(bearer(await signToken()), env), { userId: USER_ID });
+  });
+});
+
+Deno.test("user() asks for no key when a published one cannot have signed the token", async () => {
+  await withProject([PUBLIC_KEY], async ({ env, asked }) => {
+    const [, payload, signature] = (await signToken()).split(".");
+    const header = (fields: unknown) => btoa(JSON.stringify(fields)).replaceAll("=", "");
+    const tokens = [
+      `${header({ alg: "HS256", kid: "k2" })}.${payload}.${signature}`,
+      `${header({ alg: "none", kid: "k2" })}.${payload}.x`,
+      `${header({ alg: "ES256" })}.${payload}.${signature}`,
+      `${header({ alg: "ES256", kid: 2 })}.${payload}.${signature}`,
+      `${header("ES256")}.${payload}.${signature}`,
+      await signToken({}, { forged: true }),
+      "a.b.c",
+      "sb_publishable_x",
+    ];
+    for (const token of tokens) {
+      assertEquals(await refusal(user(bearer(token), env)), "unauthorized", token);
+    }
+    assertEquals(asked(), 0);
+  });
 });
 
 Deno.test("secretKey() accepts each of the project's secret keys", async () => {

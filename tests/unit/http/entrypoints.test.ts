@@ -1,4 +1,6 @@
 import { assert, assertEquals } from "@std/assert/mod.js";
+import { ROOT as PROJECT } from "../../../local/paths.ts";
+import { readProjectConfig } from "../../../local/project_config.ts";
 
 const NAMES = [
   "create-session",
@@ -57,6 +59,12 @@ Deno.test("the functions' deno.json are identical, pinned to exact versions, and
       assertEquals(target, root.imports[name]);
     }
   }
+});
+
+Deno.test("the platform checks no token: each function does, whatever has signed it", async () => {
+  const { functions } = await readProjectConfig(PROJECT);
+  const checks = Object.entries(functions).map(([name, { verify_jwt }]) => [name, verify_jwt]);
+  assertEquals(checks.toSorted(), NAMES.map((name) => [name, false]).toSorted());
 });
 
 Deno.test("index.ts is wiring only, Deno.env is read in one file, and no function imports another", async () => {

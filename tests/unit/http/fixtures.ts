@@ -16,24 +16,25 @@ export const ISSUER = "http://127.0.0.1:54321/auth/v1";
 const { privateKey, publicKey } = await generateKeyPair("ES256");
 const stranger = await generateKeyPair("ES256");
 
+/** As the project publishes it. */
+export const PUBLIC_KEY = { ...await exportJWK(publicKey), kid: "k1", alg: "ES256", use: "sig" };
+
 export const ENV_SOURCE: EnvSource = {
   ACONTEXT_API_KEY: "sk-ac-hunter2",
   SUPABASE_URL: "http://127.0.0.1:54321",
   SUPABASE_SECRET_KEYS: JSON.stringify({ default: "sb_secret_other", cron: SECRET_KEY }),
   SUPABASE_PUBLISHABLE_KEYS: JSON.stringify({ default: "sb_publishable_x" }),
-  SUPABASE_JWKS: JSON.stringify({
-    keys: [{ ...await exportJWK(publicKey), kid: "k1", alg: "ES256", use: "sig" }],
-  }),
+  SUPABASE_JWKS: JSON.stringify({ keys: [PUBLIC_KEY] }),
 };
 
 export function testEnv(): Env {
   return parseEnv(ENV_SOURCE);
 }
 
-/** A token of a signed-in user unless `claims` says otherwise; `forged` signs it with another key. */
+/** A token of a signed-in user unless `claims` says otherwise; `forged` signs it with another key, `kid` names one. */
 export function signToken(
   claims: Record<string, unknown> = {},
-  { forged = false } = {},
+  { forged = false, kid = "k1" } = {},
 ): Promise<string> {
   const now = Math.floor(Date.now() / 1000);
   return new SignJWT({
@@ -44,7 +45,7 @@ export function signToken(
     iat: now,
     exp: now + 60,
     ...claims,
-  }).setProtectedHeader({ alg: "ES256", kid: "k1" }).sign(
+  }).setProtectedHeader({ alg: "ES256", kid }).sign(
     forged ? stranger.privateKey : privateKey,
   );
 }

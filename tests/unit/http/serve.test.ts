@@ -1,5 +1,11 @@
-import { assertEquals, assertMatch } from "@std/assert/mod.js";
-import { AppError } from "../../../supabase/functions/_acontext_sessions/core/errors.ts";
+import { assert, assertEquals, assertMatch } from "@std/assert/mod.js";
+import { corsHeaders } from "@supabase/supabase-js/cors";
+import { z } from "zod";
+import {
+  AppError,
+  type ErrorCode,
+  ERRORS,
+} from "../../../supabase/functions/_acontext_sessions/core/errors.ts";
 import { user } from "../../../supabase/functions/_acontext_sessions/http/auth.ts";
 import { serve } from "../../../supabase/functions/_acontext_sessions/http/serve.ts";
 import { recordLog, signToken, testEnv, USER_ID } from "./fixtures.ts";
@@ -8,6 +14,7 @@ import { codeOf, echo, post, setUp } from "./serve_fixtures.ts";
 const ID = "11111111-2222-4333-8444-55555555abcd";
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const token = await signToken();
+const errorCodes = Object.keys(ERRORS).filter((code): code is ErrorCode => code in ERRORS);
 
 Deno.test("serve() finds routes with and without the gateway's prefix and a trailing slash", async () => {
   const { fetch } = setUp();
@@ -47,18 +54,65 @@ Deno.test("serve() tells unknown paths, wrong methods and malformed ids apart", 
   }
 });
 
+function preflight(asked?: string, path = "/hello"): Request {
+  const headers: Record<string, string> = asked === undefined
+    ? {}
+    : { "access-control-request-headers": asked };
+  return new Request(`http://x.test${path}`, { method: "OPTIONS", headers });
+}
+
+function allowedBy(response: Response): string[] {
+  return (response.headers.get("access-control-allow-headers") ?? "").split(", ");
+}
+
 Deno.test("serve() answers preflights for every path, without auth", async () => {
   const { fetch } = setUp();
   for (const path of ["/hello", `/hello/${ID}`, "/nowhere"]) {
-    const response = await fetch(new Request(`http://x.test${path}`, { method: "OPTIONS" }));
+    const response = await fetch(preflight(undefined, path));
     assertEquals([response.status, await response.text()], [204, ""]);
     assertEquals(response.headers.get("access-control-allow-origin"), "*");
     assertEquals(response.headers.get("access-control-allow-methods"), "POST, DELETE, OPTIONS");
-    assertEquals(
-      response.headers.get("access-control-allow-headers"),
-      "authorization, x-client-info, apikey, content-type, x-request-id, idempotency-key",
-    );
+    assertEquals(response.headers.get("access-control-max-age"), "7200");
   }
+});
+
+Deno.test("serve() allows browsers what supabase-js sends, regions and our own headers", async () => {
+  const { fetch } = setUp();
+  const canonical = corsHeaders["Access-Control-Allow-Headers"]?.split(", ") ?? [];
+  assert(canonical.includes("traceparent"));
+  assertEquals(
+    allowedBy(await fetch(preflight())),
+    [...canonical, "x-region", "x-request-id", "idempotency-key"],
+  );
+});
+
+Deno.test("serve() allows browsers the headers that an app adds", async () => {
+  const { fetch } = setUp();
+  const own = allowedBy(await fetch(preflight()));
+  const cases: [string, string[]][] = [
+    ["apikey,x-my-app", ["x-my-app"]],
+    ["X-My-App , x-other,x-my-app,Apikey", ["x-my-app", "x-other"]],
+    ["sentry-trace,x_y.z!", ["sentry-trace", "x_y.z!"]],
+    ["", []],
+    [",, ,", []],
+    // Nothing but names of headers comes back.
+    ['x-a, x b, <script>, "x", é, x-b;q=1, *', ["x-a"]],
+    ["x".repeat(64), ["x".repeat(64)]],
+    ["x".repeat(65), []],
+  ];
+  for (const [asked, added] of cases) {
+    assertEquals(allowedBy(await fetch(preflight(asked))), [...own, ...added], asked);
+  }
+});
+
+Deno.test("serve() gives back a bounded number of header names", async () => {
+  const { fetch } = setUp();
+  const asked = Array.from({ length: 100_000 }, (_, i) => `x-${i}`);
+  const own = allowedBy(await fetch(preflight()));
+  assertEquals(
+    allowedBy(await fetch(preflight(asked.join()))),
+    [...own, ...asked.slice(0, 50)],
+  );
 });
 
 Deno.test("every answer has CORS headers, a request id and forbids caching", async () => {
@@ -88,6 +142,46 @@ Deno.test("every answer has CORS headers, a request id and forbids caching", asy
     assertMatch(response.headers.get("content-type") ?? "", /^application\/json/);
   }
   assertEquals(statuses, [201, 400, 404, 500, 409]);
+});
+
+Deno.test("every error can be read by a page of any origin", async () => {
+  for (const code of errorCodes) {
+    const { fetch } = setUp({ "GET /": () => Promise.reject(new AppError(code)) });
+    const response = await fetch(new Request("http://x.test/hello"));
+    assertEquals(await codeOf(response), [ERRORS[code].status, code]);
+    assertEquals(response.headers.get("access-control-allow-origin"), "*", code);
+    const exposed = response.headers.get("access-control-expose-headers") ?? "";
+    assertEquals(exposed.includes("retry-after"), true, code);
+  }
+});
+
+Deno.test("a page can read every header that the client reads", async () => {
+  const { fetch } = setUp();
+  const exposed = (await fetch(post("{}"))).headers.get("access-control-expose-headers") ?? "";
+  const sources = new URL("../../../client/src/", import.meta.url);
+  const read: string[] = [];
+  for await (const { name } of Deno.readDir(sources)) {
+    const source = await Deno.readTextFile(new URL(name, sources));
+    read.push(...[...source.matchAll(/headers\.get\("([^"]+)"\)/g)].map(([, name = ""]) => name));
+  }
+  assert(read.includes("retry-after"));
+  for (const name of read) assert(exposed.split(", ").includes(name), name);
+});
+
+Deno.test("serve() takes no notice of the region for the platform", async () => {
+  const { fetch } = setUp({
+    "GET /": ({ query }) =>
+      Promise.resolve({ status: 200, body: query(z.strictObject({ n: z.string() })) }),
+  });
+  const region = "forceFunctionRegion=eu-west-1";
+  for (const query of [`n=1&${region}`, `${region}&n=1&${region}`]) {
+    const response = await fetch(new Request(`http://x.test/hello?${query}`));
+    assertEquals([response.status, await response.json()], [200, { n: "1" }]);
+  }
+  for (const query of [`n=1&region=eu-west-1`, `n=1&n=1&${region}`, region]) {
+    const response = await fetch(new Request(`http://x.test/hello?${query}`));
+    assertEquals(await codeOf(response), [400, "invalid_request"], query);
+  }
 });
 
 Deno.test("a safe request id is repeated, any other replaced", async () => {

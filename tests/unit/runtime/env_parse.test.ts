@@ -3,6 +3,7 @@ import { AppError } from "../../../supabase/functions/_acontext_sessions/core/er
 import {
   type EnvSource,
   parseEnv,
+  requiredSecrets,
 } from "../../../supabase/functions/_acontext_sessions/runtime/env.ts";
 
 const MINIMAL: EnvSource = {
@@ -38,8 +39,9 @@ Deno.test("parseEnv() fills in the defaults", () => {
     url: "https://abcdefghijklmnopqrst.supabase.co",
     publishableKeys: {},
     secretKeys: { default: "sb_secret_x" },
-    jwks: new URL(`${ISSUER}/.well-known/jwks.json`),
+    jwks: null,
   });
+  assertEquals(env.signingKeysUrl, new URL(`${ISSUER}/.well-known/jwks.json`));
   assertEquals(env.issuers, [ISSUER]);
 });
 
@@ -162,18 +164,32 @@ Deno.test("issuers are the addresses under which the project is known", () => {
     }, [
       "https://s.example.com/auth/v1",
     ]],
-    [{ SUPABASE_PUBLIC_URL: "https://s.example.com" }, ["https://s.example.com/auth/v1", ISSUER]],
+    [{ PROJECT_PUBLIC_URL: "https://s.example.com" }, ["https://s.example.com/auth/v1", ISSUER]],
+    [{
+      PROJECT_PUBLIC_URL: "https://mine.example.com",
+      SUPABASE_PUBLIC_URL: "https://s.example.com",
+    }, ["https://mine.example.com/auth/v1", ISSUER]],
   ];
   for (const [changes, issuers] of cases) assertEquals(parse(changes).issuers, issuers);
 });
 
 Deno.test("signing keys are never read over an open connection", () => {
-  assertEquals(
-    parse({ SUPABASE_URL: "http://kong:8000", SESSION_NAMESPACE: "docker" }).supabase.jwks,
-    null,
-  );
-  assertEquals(
-    parse({ SUPABASE_URL: "http://localhost:54321" }).supabase.jwks,
-    new URL("http://localhost:54321/auth/v1/.well-known/jwks.json"),
-  );
+  const docker = { SUPABASE_URL: "http://kong:8000", SESSION_NAMESPACE: "docker" };
+  const cases: [EnvSource, string | null][] = [
+    [docker, null],
+    [{ ...docker, PROJECT_PUBLIC_URL: "http://s.example.com" }, null],
+    [{ ...docker, PROJECT_PUBLIC_URL: "https://s.example.com" }, "https://s.example.com"],
+    [{ SUPABASE_URL: "http://localhost:54321" }, "http://localhost:54321"],
+    [{ SUPABASE_URL: "https://abc.supabase.co" }, "https://abc.supabase.co"],
+  ];
+  for (const [changes, base] of cases) {
+    assertEquals(
+      parse(changes).signingKeysUrl?.href ?? null,
+      base && `${base}/auth/v1/.well-known/jwks.json`,
+    );
+  }
+});
+
+Deno.test("the secrets that are needed are those without which the functions are not configured", () => {
+  assertEquals(requiredSecrets(), ["ACONTEXT_API_KEY"]);
 });

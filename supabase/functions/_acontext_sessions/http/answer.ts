@@ -4,6 +4,7 @@
  * @module
  */
 import { AppError } from "../core/errors.ts";
+import { answerHeaders, preflightHeaders } from "./cors.ts";
 
 /** What a handler gives back: a body to send as JSON, or a text or a stream with its own headers. */
 export type Answer =
@@ -19,26 +20,21 @@ export function requestIdOf(request: Request): string {
   return REQUEST_ID.test(given) ? given : crypto.randomUUID();
 }
 
-/**
- * Headers of every answer. Any origin may call: what protects a session is the token, which no browser adds by itself.
- */
 function baseHeaders(requestId: string): Headers {
   return new Headers({
-    "access-control-allow-origin": "*",
-    "access-control-expose-headers": "x-request-id, retry-after, content-disposition, x-file-type",
+    ...answerHeaders,
     "cache-control": "no-store",
     "x-request-id": requestId,
   });
 }
 
-export function preflight(requestId: string, methods: string[]): Response {
-  const headers = baseHeaders(requestId);
-  headers.set("access-control-allow-methods", [...methods, "OPTIONS"].join(", "));
-  headers.set(
-    "access-control-allow-headers",
-    "authorization, x-client-info, apikey, content-type, x-request-id, idempotency-key",
-  );
-  headers.set("access-control-max-age", "86400");
+/** The answer to `OPTIONS`. */
+export function preflight(request: Request, methods: string[]): Response {
+  const headers = baseHeaders(requestIdOf(request));
+  const asked = request.headers.get("access-control-request-headers");
+  for (const [name, value] of Object.entries(preflightHeaders({ methods, asked }))) {
+    headers.set(name, value);
+  }
   return new Response(null, { status: 204, headers });
 }
 

@@ -9,6 +9,7 @@ import { verifyAuth } from "@supabase/server/core";
 import { AppError } from "../core/errors.ts";
 import { parseId } from "../core/ids.ts";
 import { type Env, misconfigured } from "../runtime/env.ts";
+import { signingKeysFor } from "./signing_keys.ts";
 
 /** Resolves to the caller or throws an `AppError`. */
 export type Auth<Caller> = (request: Request, env: Env) => Promise<Caller>;
@@ -26,7 +27,7 @@ export async function user(request: Request, env: Env): Promise<User> {
     auth: "user",
     audience: "authenticated",
     ...(env.issuers === null ? {} : { issuer: env.issuers }),
-    env: env.supabase,
+    env: { ...env.supabase, jwks: await signingKeysFor(request, env) },
   });
   if (error !== null) {
     throw refusal(error, 'Cannot authenticate: "Authorization" carries no valid access token', {
@@ -76,12 +77,7 @@ export async function optionalSecretKey(request: Request, env: Env): Promise<Ope
 
 function refusal(error: AuthFailure, message: string, { hint }: { hint: string }): AppError {
   if (error.status < 500) return new AppError("unauthorized", { message, hint, cause: error });
-  switch (error.code) {
-    case "JWKS_NOT_CONFIGURED":
-      return misconfigured("SUPABASE_JWKS", "missing");
-    case "JWKS_FETCH_FAILED":
-      return new AppError("auth_unavailable", { cause: error });
-    default:
-      return new AppError("internal", { cause: error });
-  }
+  return error.code === "JWKS_NOT_CONFIGURED"
+    ? misconfigured("SUPABASE_JWKS", "missing")
+    : new AppError("internal", { cause: error });
 }

@@ -7,12 +7,15 @@ import type * as z from "zod";
 import { AppError } from "../core/errors.ts";
 import { describeIssues } from "./details.ts";
 
+/** Where supabase-js tells the platform the region that is to run the function; not meant for us. */
+const PLATFORM_PARAMETER = "forceFunctionRegion";
+
 /** The query as `schema` parses it. A parameter that comes twice is refused. */
 export function readQuery<Schema extends z.ZodType>(
   url: string,
   schema: Schema,
 ): z.output<Schema> {
-  const parameters = [...new URL(url).searchParams];
+  const parameters = [...new URL(url).searchParams].filter(([name]) => name !== PLATFORM_PARAMETER);
   const values = Object.fromEntries(parameters);
   if (Object.keys(values).length < parameters.length) {
     throw new AppError("invalid_request", {

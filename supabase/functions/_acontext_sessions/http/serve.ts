@@ -71,8 +71,8 @@ export function serve<Caller>(
 
   return async function fetch(request) {
     const start = performance.now();
+    if (request.method === "OPTIONS") return preflight(request, router.methods);
     const requestId = requestIdOf(request);
-    if (request.method === "OPTIONS") return preflight(requestId, router.methods);
 
     let route: string | null = null;
     let response: Response;

@@ -17,7 +17,10 @@ export interface Env {
   /** Marks what this deployment makes in Acontext. */
   namespace: string;
   cleanupTimeBudgetMs: number;
+  /** Its `jwks` are the signing keys that the platform gave this worker when it started; null when it gave none. */
   supabase: SupabaseEnv;
+  /** Where the project publishes its signing keys; null where they cannot be read safely. */
+  signingKeysUrl: URL | null;
   /** Accepted issuers of access tokens; null where the public address is not known to a function. */
   issuers: string[] | null;
 }
@@ -44,8 +47,13 @@ const httpUrl = z.string().refine(isHttpUrl).transform((text) => text.replace(/\
 
 const keys = json(z.record(z.string(), z.string().min(1)));
 
+/** Public keys as Supabase Auth publishes them. */
+export const keySetSchema = z.object({ keys: z.array(z.looseObject({ kty: z.string() })) });
+
+export type KeySet = z.infer<typeof keySetSchema>;
+
 const keySet = json(z.union([
-  z.object({ keys: z.array(z.looseObject({ kty: z.string() })) }),
+  keySetSchema,
   z.array(z.looseObject({ kty: z.string() })).transform((list) => ({ keys: list })),
 ]));
 
@@ -59,7 +67,9 @@ const variables = {
   CLEANUP_TIME_BUDGET_MS: wholeNumber(100, MAX_TIME_BUDGET_MS).default(100_000),
   /** Set on the hosted platform alone. Source: https://supabase.com/docs/guides/functions/secrets */
   SB_EXECUTION_ID: z.string().optional(),
+  PROJECT_PUBLIC_URL: httpUrl.optional(),
   SUPABASE_URL: httpUrl,
+  /** Given by self-hosted platforms. Nobody can set it on the hosted one, where names that begin like this are reserved. */
   SUPABASE_PUBLIC_URL: httpUrl.optional(),
   SUPABASE_PUBLISHABLE_KEYS: keys.default({}),
   SUPABASE_SECRET_KEYS: keys.refine((byName) => Object.keys(byName).length > 0),
@@ -67,6 +77,13 @@ const variables = {
 };
 
 const schema = z.object(variables);
+
+/** Variables that have to be set among the function secrets; those of the platform are there by themselves. */
+export function requiredSecrets(): string[] {
+  return Object.entries(variables)
+    .filter(([name, type]) => !/^(SUPABASE|SB)_/.test(name) && !type.safeParse(undefined).success)
+    .map(([name]) => name);
+}
 
 let cached: Env | undefined;
 
@@ -92,6 +109,7 @@ export function parseEnv(source: EnvSource): Env {
   }
   const values = result.data;
   const url = new URL(values.SUPABASE_URL);
+  const publicUrl = values.PROJECT_PUBLIC_URL ?? values.SUPABASE_PUBLIC_URL;
   return {
     acontext: {
       apiKey: values.ACONTEXT_API_KEY,
@@ -109,9 +127,10 @@ export function parseEnv(source: EnvSource): Env {
       url: values.SUPABASE_URL,
       publishableKeys: values.SUPABASE_PUBLISHABLE_KEYS,
       secretKeys: values.SUPABASE_SECRET_KEYS,
-      jwks: values.SUPABASE_JWKS ?? remoteKeySet(values.SUPABASE_PUBLIC_URL ?? values.SUPABASE_URL),
+      jwks: values.SUPABASE_JWKS ?? null,
     },
-    issuers: acceptedIssuers(url, values.SUPABASE_PUBLIC_URL),
+    signingKeysUrl: signingKeysUrl(publicUrl ?? values.SUPABASE_URL),
+    issuers: acceptedIssuers(url, publicUrl),
   };
 }
 
@@ -152,7 +171,7 @@ function acceptedIssuers(url: URL, publicUrl: string | undefined): string[] | nu
 }
 
 /** Keys read over an open connection could be anybody's, so plain http is for this machine only. */
-function remoteKeySet(baseUrl: string): URL | null {
+function signingKeysUrl(baseUrl: string): URL | null {
   const url = new URL(`${baseUrl}/auth/v1/.well-known/jwks.json`);
   return url.protocol === "https:" || LOOPBACK.test(url.hostname) ? url : null;
 }
