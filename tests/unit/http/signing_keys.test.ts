@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "@std/assert/mod.js";
+import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert/mod.js";
 import { AppError } from "../../../supabase/functions/_acontext_sessions/core/errors.ts";
 import {
   createKeyLookup,
@@ -30,9 +30,11 @@ function project(...kids: string[]): Project {
     publish: (...kids) => made.answer = answerOf(kids),
     lookUp: createKeyLookup(URL_OF_KEYS, {
       now: () => made.now,
-      fetch: async (url, { redirect }) => {
+      fetch: async (url, { redirect, signal }) => {
         made.asked++;
         assertEquals([url, redirect], [URL_OF_KEYS, "error"]);
+        // Else a project that never answers would keep every caller.
+        assertInstanceOf(signal, AbortSignal);
         return await made.answer();
       },
     }),
