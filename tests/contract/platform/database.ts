@@ -22,6 +22,12 @@ export interface ContractDatabase {
   connect(): postgres.Sql;
   /** Ends the database as a crash would and starts it again. The stand-ins' only. */
   crash(): Promise<void>;
+  /** Replaces Vault's root key. The stand-ins' only. */
+  loseVaultKey(): Promise<void>;
+}
+
+function ofStandInsOnly(): never {
+  throw new Error("Cannot do that to a database that is not our own");
 }
 
 /** A database for all tests of the calling file. */
@@ -36,10 +42,8 @@ export function shareDatabase(): ContractDatabase {
     const url = standIn?.url ?? REAL_URL ?? "";
     shared.connect = () => postgres(url, { max: 1, fetch_types: false, onnotice: () => {} });
     shared.sql = postgres(url, { max: 4, fetch_types: false, onnotice: () => {} });
-    shared.crash = () => {
-      if (standIn === null) throw new Error("Cannot crash a database that is not our own");
-      return standIn.crash();
-    };
+    shared.crash = () => (standIn ?? ofStandInsOnly()).crash();
+    shared.loseVaultKey = () => (standIn ?? ofStandInsOnly()).loseVaultKey();
   });
 
   Deno.test.afterAll(async () => {

@@ -19,6 +19,7 @@ export interface StandInDatabase {
   authUrl: string;
   keys: Keys;
   crash(): Promise<void>;
+  loseVaultKey(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -51,6 +52,11 @@ export async function standInDatabase(): Promise<StandInDatabase> {
     authUrl: databaseUrl(keys, "supabase_auth_admin", port),
     keys,
     crash: () => server.restart("immediate"),
+    loseVaultKey: () =>
+      Deno.writeFile(
+        join(server.clusterDir, "vault.key"),
+        crypto.getRandomValues(new Uint8Array(32)),
+      ),
     async stop() {
       await Promise.all(workers.map((worker) => worker.stop()));
       await server.stop();
