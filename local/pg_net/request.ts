@@ -57,6 +57,13 @@ function textOf(value: unknown): string {
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
+/** What `net.http_get()` and its like let through may still be none, and not all that is queued went through them. */
+function parseUrl(text: string, base?: URL): URL {
+  const url = URL.parse(text, base);
+  if (url === null) throw new Error("URL using bad/illegal format or missing URL");
+  return url;
+}
+
 /** Sends it, and again to wherever the answers point. All headers go along, `Authorization` to the same server only. */
 async function follow(
   request: QueuedRequest,
@@ -68,7 +75,7 @@ async function follow(
   headers.push(["User-Agent", `pg_net/${PG_NET_VERSION}`]);
   let method = request.method.toUpperCase();
   let body = request.body ?? (method === "POST" ? new Uint8Array(0) : null);
-  let url = new URL(request.url);
+  let url = parseUrl(request.url);
 
   for (let count = 0; count <= MAX_REDIRECTS; count++) {
     if (!["http:", "https:"].includes(url.protocol)) {
@@ -77,7 +84,7 @@ async function follow(
     const reply = await exchange({ method, url, headers, body }, options);
     const location = headerOf(reply.headers, "location");
     if (reply.status < 300 || reply.status > 399 || location === null) return reply;
-    const target = new URL(location, url);
+    const target = parseUrl(location, url);
     if (target.origin !== url.origin) {
       headers = headers.filter(([name]) =>
         !["authorization", "cookie"].includes(name.toLowerCase())

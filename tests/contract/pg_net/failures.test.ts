@@ -36,6 +36,15 @@ databaseTest("pg_net notes that a name is unknown", async () => {
   assertEquals(await outcome(id), failure("Couldn't resolve host name"));
 });
 
+databaseTest("pg_net notes an address that was put into the queue past its functions", async () => {
+  const [row] = await database.sql<{ id: string }[]>`
+    insert into net.http_request_queue (method, url, headers, timeout_milliseconds)
+    values ('GET', 'http://exam ple.com/', '{}', 1000) returning id`;
+  await database.sql`select net.wake()`;
+  const expected = failure("URL using bad/illegal format or missing URL");
+  assertEquals(await outcome(row?.id ?? ""), expected);
+});
+
 databaseTest("pg_net notes a scheme that it does not send to", async () => {
   const id = await net.get("ftp://127.0.0.1/");
   assertEquals(await outcome(id), failure("Unsupported protocol"));
