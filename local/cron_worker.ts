@@ -7,7 +7,7 @@
  */
 
 import postgres from "postgres";
-import { parseSchedule } from "./cron_schedule.ts";
+import { parseSchedule, type Schedule } from "./cron_schedule.ts";
 import { connect } from "./postgres/connect.ts";
 
 const TICK_MS = 1_000;
@@ -37,9 +37,27 @@ export interface CronWorker {
   stop(): Promise<void>;
 }
 
+function isDue(
+  schedule: Schedule,
+  now: { seconds: number; newMinute: Date | null; databaseStarted: boolean },
+): boolean {
+  if (schedule.kind === "interval") return now.seconds >= schedule.seconds;
+  if (schedule.kind === "start") return now.databaseStarted;
+  return now.newMinute !== null && schedule.isDue(now.newMinute);
+}
+
 /** Ticks fall on whole seconds, give or take some milliseconds. */
 function currentSecond(): number {
   return Math.round(Date.now() / 1_000);
+}
+
+/** The owner of a job was dropped. */
+class MissingRole extends Error {}
+
+/** What pg_cron notes about a command that succeeded: the number of rows, or libpq's command tag. */
+function describeResult(command: string, count: number | null): string {
+  if (command === "SELECT") return `${count} row${count === 1 ? "" : "s"}`;
+  return `${command === "INSERT" ? "INSERT 0" : command} ${count ?? ""}`.trim();
 }
 
 /** Starts the worker. `databaseUrl` is the superuser's. It survives restarts of the database. */
@@ -52,6 +70,7 @@ export function startCronWorker(options: {
   const runs = new Set<Promise<void>>();
   const connections = new Set<postgres.Sql>();
   let stopped = false;
+  let startedAt = "";
   let lastMinute = Math.floor(currentSecond() / 60);
 
   const sql = connect(databaseUrl, { max: 2, name: "pg_cron scheduler" });
@@ -78,10 +97,7 @@ export function startCronWorker(options: {
       }
       const result = await connection.unsafe(job.command).simple();
       const last = Array.isArray(result[0]) ? result.at(-1) : result;
-      if (last === undefined) return "";
-      return last.command === "SELECT"
-        ? `${last.count} row${last.count === 1 ? "" : "s"}`
-        : `${last.command ?? ""} ${last.count ?? ""}`.trim();
+      return last === undefined ? "" : describeResult(last.command ?? "", last.count ?? null);
     } finally {
       connections.delete(connection);
       await connection.end({ timeout: 1 });
@@ -104,7 +120,7 @@ export function startCronWorker(options: {
     } catch (error) {
       status = "failed";
       message = error instanceof postgres.PostgresError
-        ? `ERROR: ${error.message}`
+        ? `ERROR:  ${error.message}`
         : `connection failed: ${error instanceof Error ? error.message : error}`;
     }
     state.running = false;
@@ -131,11 +147,15 @@ export function startCronWorker(options: {
     runs.add(running);
   }
 
+  /** @throws when the owner of one of them is gone: that keeps pg_cron from running any. */
   async function readJobs(): Promise<Job[]> {
     const [row] = await sql<
       { present: boolean }[]
     >`select to_regclass('cron.job') is not null as present`;
     if (!row?.present) return [];
+    const [orphan] = await sql<{ username: string }[]>`
+      select username from cron.job where username not in (select rolname from pg_roles) limit 1`;
+    if (orphan !== undefined) throw new MissingRole(`role "${orphan.username}" does not exist`);
     return await sql<Job[]>`
       select jobid, schedule, command, database, username
       from cron.job
@@ -143,7 +163,24 @@ export function startCronWorker(options: {
       order by jobid`;
   }
 
+  /** Whether the database has started since the last look. Then nothing of before runs any more. */
+  async function noticeStart(): Promise<boolean> {
+    const [row] = await sql<{ started: string; present: boolean }[]>`
+      select pg_postmaster_start_time()::text as started,
+        to_regclass('cron.job_run_details') is not null as present`;
+    if (row === undefined || row.started === startedAt) return false;
+    if (row.present) {
+      await sql`
+        update cron.job_run_details
+        set status = 'failed', return_message = 'server restarted', end_time = now()
+        where status in ('starting', 'running')`;
+    }
+    startedAt = row.started;
+    return true;
+  }
+
   async function tick(): Promise<void> {
+    const databaseStarted = await noticeStart();
     const now = currentSecond();
     const minute = Math.floor(now / 60);
     // Only the minute that has just begun counts, however long ago the last look was.
@@ -165,33 +202,26 @@ export function startCronWorker(options: {
       }
       const schedule = parseSchedule(job.schedule);
       if (schedule === null) continue;
-      const due = schedule.kind === "interval"
-        ? now - state.lastStart >= schedule.seconds
-        : newMinute !== null && schedule.isDue(newMinute);
-      if (due) start(job, state);
+      if (isDue(schedule, { seconds: now - state.lastStart, newMinute, databaseStarted })) {
+        start(job, state);
+      }
     }
   }
 
   async function loop(): Promise<void> {
-    let recovered = false;
+    let lastLine = "";
     while (!stopped) {
       try {
-        if (!recovered) {
-          const [row] = await sql<{ present: boolean }[]>`
-            select to_regclass('cron.job_run_details') is not null as present`;
-          if (row?.present) {
-            await sql`
-              update cron.job_run_details
-              set status = 'failed', return_message = 'server restarted', end_time = now()
-              where status in ('starting', 'running')`;
-          }
-          recovered = true;
-        }
         await tick();
       } catch (error) {
-        if (!stopped && error instanceof postgres.PostgresError && !error.code.startsWith("57P")) {
-          log(`[pg_cron] ${error.message}`);
-        }
+        if (stopped) break;
+        // While the database is away there is nothing to say.
+        const worthSaying = error instanceof postgres.PostgresError
+          ? !error.code.startsWith("57P")
+          : error instanceof MissingRole;
+        const line = `[pg_cron] ${error instanceof Error ? error.message : error}`;
+        if (worthSaying && line !== lastLine) log(line);
+        lastLine = line;
       }
       if (stopped) break;
       await new Promise<void>((resolve) => {

@@ -4,101 +4,45 @@
  * - It takes up to 200 requests in one transaction, sends them in parallel, writes the answers in that same
  *   transaction, and only then looks again: answers become visible when the slowest request of the batch has ended, and
  *   a slow request holds up everything queued after it.
+ * - It looks when it is woken, at its start, and once more a second after each batch; never by itself.
+ * - `net.worker_restart()` is heeded between batches only: it frees nobody from a request that hangs.
  * - When the database or the worker dies in between, the transaction is rolled back and the requests are sent again.
- * - Redirects are followed and all headers travel along.
  *
  * @module
  */
 
 import postgres from "postgres";
+import { PG_NET_VERSION, type QueuedRequest, send } from "./pg_net/request.ts";
 import { connect } from "./postgres/connect.ts";
 
 /** Most requests in one transaction, and how long answers are kept, as on the platform. */
 const BATCH_SIZE = 200;
 const TTL = "6 hours";
-/** A safety net; normally a notification wakes the worker. */
-const POLL_MS = 1_000;
+/** After a batch, unless somebody wakes the worker. */
+const PAUSE_MS = 1_000;
+/** Until the worker is there again after it has ended. */
+const RESTART_MS = 1_000;
+/** While the database is away. */
 const RETRY_MS = 250;
-const USER_AGENT = "pg_net/0.19.5";
-
-interface QueuedRequest {
-  id: string;
-  method: string;
-  url: string;
-  headers: Record<string, string> | null;
-  body: Uint8Array<ArrayBuffer> | null;
-  timeout_milliseconds: number;
-}
-
-interface Answer {
-  id: string;
-  status_code: number | null;
-  content_type: string | null;
-  headers: Record<string, string> | null;
-  content: string | null;
-  timed_out: boolean;
-  error_msg: string | null;
-}
 
 /** A running worker. */
 export interface NetWorker {
   stop(): Promise<void>;
 }
 
-/** What curl would say. */
-function describeFailure(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const detail = error.cause instanceof Error ? error.cause.message : error.message;
-  if (detail.includes("dns error")) return "Couldn't resolve host name";
-  if (detail.includes("(Connect)")) return "Couldn't connect to server";
-  if (detail.includes("Invalid URL")) return "URL using bad/illegal format or missing URL";
-  if (detail.includes("connection closed")) return "Server returned nothing (no headers, no data)";
-  return detail;
-}
-
-async function send(request: QueuedRequest, stopping: AbortSignal): Promise<Answer> {
-  const failed = (error_msg: string, timed_out: boolean): Answer => ({
-    id: request.id,
-    status_code: null,
-    content_type: null,
-    headers: null,
-    content: null,
-    timed_out,
-    error_msg,
-  });
-  const limit = request.timeout_milliseconds;
-  if (limit <= 0) return failed(`timeout_milliseconds must be positive, got ${limit}`, false);
-
-  const timeout = AbortSignal.timeout(limit);
-  // A connection of its own, like a fresh curl handle: nothing is sent into a socket that has just been closed.
-  using client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
-  try {
-    const headers = new Headers({ "user-agent": USER_AGENT });
-    for (const [name, value] of Object.entries(request.headers ?? {})) headers.set(name, value);
-    const response = await fetch(request.url, {
-      method: request.method.toUpperCase(),
-      headers,
-      body: request.body,
-      redirect: "follow",
-      signal: AbortSignal.any([timeout, stopping]),
-      client,
-    });
-    const content = await response.text();
-    return {
-      id: request.id,
-      status_code: response.status,
-      content_type: response.headers.get("content-type"),
-      headers: Object.fromEntries(response.headers),
-      // Text in PostgreSQL cannot hold the null character.
-      content: content === "" ? null : content.replaceAll("\0", ""),
-      timed_out: false,
-      error_msg: null,
-    };
-  } catch (error) {
-    stopping.throwIfAborted();
-    if (timeout.aborted) return failed(`Timeout of ${limit} ms reached`, true);
-    return failed(describeFailure(error), false);
-  }
+/** A flag that somebody can wait for. */
+function createLatch() {
+  let waiter = Promise.withResolvers<void>();
+  return {
+    set: () => waiter.resolve(),
+    /** Waits until it is set, or for `ms`, and resets it. */
+    async wait(ms?: number): Promise<void> {
+      const timer = ms === undefined ? undefined : setTimeout(() => waiter.resolve(), ms);
+      await waiter.promise;
+      clearTimeout(timer);
+      waiter = Promise.withResolvers<void>();
+    },
+  };
 }
 
 /** Starts the worker. `databaseUrl` is the superuser's. It survives restarts of the database. */
@@ -107,22 +51,51 @@ export function startNetWorker(options: {
   log: (line: string) => void;
 }): NetWorker {
   const stop = new AbortController();
-  let wake = Promise.withResolvers<void>();
+  const latch = createLatch();
+  /** What is queued before the start is sent, too. */
+  let shouldWake = true;
+  let shouldRestart = false;
+  let sql = listen();
 
-  const sql = connect(options.databaseUrl, { max: 1, name: "pg_net" });
+  /** The connection by which the worker is known in `pg_stat_activity`. */
+  function listen(): postgres.Sql {
+    const connection = connect(options.databaseUrl, { max: 1, name: `pg_net ${PG_NET_VERSION}` });
+    // As upstream: only the first wake is felt. Those after it, until all is drained, wait for the pause to end.
+    const wake = () => {
+      if (!shouldWake) latch.set();
+      shouldWake = true;
+    };
+    const restart = () => {
+      shouldRestart = true;
+      latch.set();
+    };
+    connection.listen("pg_net_wake", wake, wake).catch(() => {});
+    connection.listen("pg_net_restart", restart).catch(() => {});
+    return connection;
+  }
 
-  async function sendBatch(): Promise<void> {
+  /** One transaction; how many requests and old answers it took. */
+  async function sendBatch(): Promise<number> {
     // A connection of its own: when it is lost, so is the transaction, and what is under way must not be written
     // through a later one.
     const lost = new AbortController();
     const connection = connect(options.databaseUrl, {
       max: 1,
-      name: "pg_net",
+      name: "pg_net batch",
       onClose: () => lost.abort(),
     });
     const ended = AbortSignal.any([lost.signal, stop.signal]);
     try {
-      await connection.begin(async (tx) => {
+      return await connection.begin(async (tx) => {
+        const [row] = await tx<{ present: boolean }[]>`
+          select to_regclass('net.http_request_queue') is not null as present`;
+        if (!row?.present) return 0;
+        const expired = await tx`
+          delete from net._http_response as r
+          using (
+            select ctid from net._http_response where created < now() - ${TTL}::interval
+            order by created limit ${BATCH_SIZE}) as old
+          where r.ctid = old.ctid`;
         const requests = await tx<QueuedRequest[]>`
           delete from net.http_request_queue as q
           using (select id from net.http_request_queue order by id limit ${BATCH_SIZE}) as batch
@@ -135,53 +108,59 @@ export function startNetWorker(options: {
           headers: answer.headers === null ? null : tx.json(answer.headers),
         }));
         if (rows.length > 0) await tx`insert into net._http_response ${tx(rows)}`;
+        return requests.length + expired.count;
       });
     } finally {
       await connection.end({ timeout: 1 });
     }
   }
 
-  /** One look at the queue; false when there was nothing to send. */
-  async function step(): Promise<boolean> {
-    const [row] = await sql<{ present: boolean }[]>`
-      select to_regclass('net.http_request_queue') is not null as present`;
-    if (!row?.present) return false;
-    await sql`delete from net._http_response where created < now() - ${TTL}::interval`;
-    const waiting = await sql`select from net.http_request_queue limit 1`;
-    if (waiting.length === 0) return false;
-    await sendBatch();
-    return true;
+  /** Works until there is nothing left, with a pause after each batch. */
+  async function drain(): Promise<void> {
+    for (;;) {
+      const taken = await sendBatch();
+      await latch.wait(PAUSE_MS);
+      if (taken === 0 || shouldRestart || stop.signal.aborted) return;
+    }
+  }
+
+  async function restart(): Promise<void> {
+    await sql.end({ timeout: 1 });
+    await latch.wait(RESTART_MS);
+    if (stop.signal.aborted) return;
+    shouldRestart = false;
+    sql = listen();
   }
 
   async function run(): Promise<void> {
     while (!stop.signal.aborted) {
-      let pause = POLL_MS;
       try {
-        if (await step()) continue;
+        if (shouldRestart) await restart();
+        if (!shouldWake) {
+          await latch.wait();
+          continue;
+        }
+        shouldWake = false;
+        await drain();
       } catch (error) {
         if (stop.signal.aborted) return;
         // The database is being restarted; the same requests are tried again.
-        pause = RETRY_MS;
+        shouldWake = true;
         const code = error instanceof postgres.PostgresError ? error.code : "";
         if (code !== "" && !code.startsWith("57P")) options.log(`[pg_net] ${error}`);
+        await latch.wait(RETRY_MS);
       }
-      const timer = setTimeout(() => wake.resolve(), pause);
-      await wake.promise;
-      clearTimeout(timer);
-      wake = Promise.withResolvers<void>();
     }
   }
 
-  const listening = sql.listen("pg_net_wake", () => wake.resolve(), () => wake.resolve())
-    .catch(() => {});
   const running = run();
 
   return {
     async stop() {
       stop.abort();
-      wake.resolve();
+      latch.set();
       await sql.end({ timeout: 1 });
-      await Promise.allSettled([listening, running]);
+      await Promise.allSettled([running]);
     },
   };
 }

@@ -20,6 +20,7 @@ const schema = z.object({
     enable_anonymous_sign_ins: z.boolean().default(false),
     minimum_password_length: z.number().default(6),
     refresh_token_reuse_interval: z.number().default(10),
+    rate_limit: z.object({ anonymous_users: z.number().default(30) }).prefault({}),
   }).prefault({}),
   functions: z.record(
     z.string(),
@@ -43,6 +44,8 @@ export interface AuthConfig {
   minimumPasswordLength: number;
   /** Seconds. */
   refreshTokenReuseInterval: number;
+  /** For each address; may be infinite. */
+  anonymousSignInsPerHour: number;
 }
 
 /** What the stack reads from the project. */
@@ -73,6 +76,7 @@ export async function readProjectConfig(projectDir: string): Promise<ProjectConf
       enableAnonymousSignIns: auth.enable_anonymous_sign_ins,
       minimumPasswordLength: auth.minimum_password_length,
       refreshTokenReuseInterval: auth.refresh_token_reuse_interval,
+      anonymousSignInsPerHour: auth.rate_limit.anonymous_users,
     },
     functions,
   };

@@ -59,6 +59,11 @@ export interface StackOptions {
   envFile?: boolean;
   /** Survive a crash of the machine. Default: with the default ports only. */
   durable?: boolean;
+  /**
+   * Anonymous users that one address may make. Default: what config.toml says with the default ports, else any number, so
+   * that tests and the demo do not meet the limit.
+   */
+  anonymousSignInsPerHour?: number;
   /** Gives up the start. */
   signal?: AbortSignal;
   /** Receives what a person should see, line by line. */
@@ -145,6 +150,11 @@ async function start(
 
   const config = await readProjectConfig(projectDir);
   const keys = await loadKeys(join(dataDir, "keys.json"));
+  const {
+    anonymousSignInsPerHour = options.ports === "default"
+      ? config.auth.anonymousSignInsPerHour
+      : Infinity,
+  } = options;
   const runtime = options.postgres === "debian"
     ? await debianRuntime()
     : await embeddedRuntime(join(ROOT, ".local", "runtime"));
@@ -222,7 +232,7 @@ async function start(
     databaseUrl: databaseUrl(keys, "supabase_auth_admin", ports.postgres),
     keys,
     issuer: `${gateway.url}/auth/v1`,
-    config: config.auth,
+    config: { ...config.auth, anonymousSignInsPerHour },
     log,
   });
   shutdown.add("apis", () => auth.stop());

@@ -9,9 +9,11 @@ import { z } from "zod";
 import type { Keys } from "../keys.ts";
 import { connect } from "../postgres/connect.ts";
 import type { AuthConfig } from "../project_config.ts";
+import { bannedUntil } from "./ban_duration.ts";
 import { AuthError } from "./errors.ts";
+import { createRateLimit } from "./rate_limit.ts";
 import { createSessions } from "./sessions.ts";
-import { createUsers, presentUser, type UserRow } from "./users.ts";
+import { createUsers, isBanned, presentUser, type UserRow } from "./users.ts";
 
 /** Who calls, as the gateway found out. */
 export interface Caller {
@@ -47,7 +49,10 @@ const adminUser = z.object({
   password: z.string().optional(),
   user_metadata: json.optional(),
   app_metadata: json.optional(),
+  email_confirm: z.boolean().optional(),
+  ban_duration: z.string().optional(),
 });
+const deletion = z.object({ should_soft_delete: z.boolean().default(false) });
 const uuid = z.uuid();
 
 async function readBody<T>(request: Request, schema: z.ZodType<T>): Promise<T> {
@@ -63,6 +68,11 @@ async function readBody<T>(request: Request, schema: z.ZodType<T>): Promise<T> {
   return parsed.data;
 }
 
+/** Where the request comes from, as far as anybody says. */
+function addressOf(request: Request): string {
+  return request.headers.get("x-forwarded-for")?.split(",")[0]?.trim() || "127.0.0.1";
+}
+
 /** Starts the stand-in. `databaseUrl` is that of role `supabase_auth_admin`. */
 export function createAuthService(options: {
   databaseUrl: string;
@@ -74,6 +84,7 @@ export function createAuthService(options: {
   const { keys, config } = options;
   const sql = connect(options.databaseUrl, { max: 5, name: "auth" });
   const users = createUsers(sql, config);
+  const anonymousSignIns = createRateLimit(config.anonymousSignInsPerHour);
   const sessions = createSessions(sql, users, {
     keys,
     issuer: options.issuer,
@@ -101,6 +112,7 @@ export function createAuthService(options: {
     }
     const user = await users.find(claims.sub);
     if (user === null) throw new AuthError("user_not_found");
+    if (isBanned(user)) throw new AuthError("user_banned", "User is banned", {}, 403);
     return { user, sessionId };
   }
 
@@ -114,19 +126,21 @@ export function createAuthService(options: {
     if (!config.enableSignup) throw new AuthError("signup_disabled");
     if (!body.email) {
       if (!config.enableAnonymousSignIns) throw new AuthError("anonymous_provider_disabled");
-      const user = await users.create({ userMetadata: body.data }, "user_already_exists");
+      if (!anonymousSignIns.take(addressOf(request))) {
+        throw new AuthError("over_request_rate_limit");
+      }
+      const user = await users.create(
+        { userMetadata: body.data },
+        { signsUp: true, duplicate: "user_already_exists" },
+      );
       return await sessions.open(user, "anonymous");
     }
     if (!body.password) {
       throw new AuthError("validation_failed", "Signup requires a valid password");
     }
     const user = await users.create(
-      {
-        email: body.email,
-        password: body.password,
-        userMetadata: { email_verified: true, ...body.data },
-      },
-      "user_already_exists",
+      { email: body.email, password: body.password, userMetadata: body.data },
+      { signsUp: true, duplicate: "user_already_exists" },
     );
     return await sessions.open(user, "password");
   }
@@ -138,9 +152,8 @@ export function createAuthService(options: {
     }
     if (grant === "password") {
       const { email, password } = await readBody(request, credentials);
-      const user = email && password ? await users.findByPassword(email, password) : null;
-      if (user === null) throw new AuthError("invalid_credentials");
-      return await sessions.open(user, "password");
+      if (!email || !password) throw new AuthError("invalid_credentials");
+      return await sessions.open(await users.authenticate(email, password), "password");
     }
     throw new AuthError("validation_failed", `unsupported_grant_type: ${grant}`);
   }
@@ -168,7 +181,8 @@ export function createAuthService(options: {
           password: body.password,
           userMetadata: body.user_metadata,
           appMetadata: body.app_metadata,
-        }, "email_exists");
+          bannedUntil: bannedUntil(body.ban_duration),
+        }, { confirmed: body.email_confirm === true, duplicate: "email_exists" });
         return presentUser(user);
       }
       const page = Math.max(1, Number(url.searchParams.get("page")) || 1);
@@ -186,7 +200,9 @@ export function createAuthService(options: {
       throw new AuthError("validation_failed", "user_id must be an UUID");
     }
     if (request.method === "DELETE") {
-      await users.delete(id);
+      const { should_soft_delete } = await readBody(request, deletion);
+      if (should_soft_delete) await users.deleteSoftly(id);
+      else await users.delete(id);
       return {};
     }
     if (request.method === "PUT") {
@@ -197,6 +213,7 @@ export function createAuthService(options: {
           password: body.password,
           userMetadata: body.user_metadata,
           appMetadata: body.app_metadata,
+          bannedUntil: bannedUntil(body.ban_duration),
         }),
       );
     }
@@ -218,7 +235,11 @@ export function createAuthService(options: {
       case "GET /health":
         return { name: "auth stand-in", version: "local" };
       case "GET /settings":
-        return { external: { email: true, anonymous_users: config.enableAnonymousSignIns } };
+        return {
+          external: { email: true, phone: false, anonymous_users: config.enableAnonymousSignIns },
+          disable_signup: !config.enableSignup,
+          mailer_autoconfirm: true,
+        };
       case "POST /signup":
         return await signUp(request);
       case "POST /token":
@@ -255,8 +276,13 @@ export function createAuthService(options: {
       }
     },
     async ensureUser(email, password, tokenLifetime) {
-      const user = await users.findByPassword(email, password) ??
-        await users.create({ email, password }, "user_already_exists");
+      const user = await users.authenticate(email, password).catch(async (error) => {
+        if (!(error instanceof AuthError)) throw error;
+        return await users.create(
+          { email, password },
+          { signsUp: true, duplicate: "user_already_exists" },
+        );
+      });
       const session = await sessions.open(user, "password", tokenLifetime);
       return { id: user.id, accessToken: session.access_token };
     },

@@ -5,10 +5,9 @@
  */
 
 import type postgres from "postgres";
-import { encodeBase64Url } from "@std/encoding/mod.js";
 import type { Keys } from "../keys.ts";
 import { AuthError } from "./errors.ts";
-import { presentUser, type UserRow, type Users } from "./users.ts";
+import { isBanned, presentUser, type UserRow, type Users } from "./users.ts";
 
 /** Settings of sessions. */
 export interface SessionOptions {
@@ -21,16 +20,25 @@ export interface SessionOptions {
   reuseInterval: number;
 }
 
+/** How, and when in seconds, a user signed in. */
+interface AmrEntry {
+  method: string;
+  timestamp: number;
+}
+
 /** Sessions of all users. */
 export type Sessions = ReturnType<typeof createSessions>;
 
 /** Sessions over a connection of role `supabase_auth_admin`. */
 export function createSessions(sql: postgres.Sql, users: Users, options: SessionOptions) {
-  const newToken = () => encodeBase64Url(crypto.getRandomValues(new Uint8Array(12)));
+  /** Twelve small letters and digits. */
+  const newToken = () =>
+    Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => (byte % 36).toString(36))
+      .join("");
 
   async function present(
     user: UserRow,
-    session: { id: string; refreshToken: string; method: string },
+    session: { id: string; refreshToken: string; amr: AmrEntry[] },
     lifetime = options.jwtExpiry,
   ) {
     const now = Math.floor(Date.now() / 1_000);
@@ -46,7 +54,7 @@ export function createSessions(sql: postgres.Sql, users: Users, options: Session
       user_metadata: user.raw_user_meta_data,
       role: user.role,
       aal: "aal1",
-      amr: [{ method: session.method, timestamp: now }],
+      amr: session.amr,
       session_id: session.id,
       is_anonymous: user.is_anonymous,
     });
@@ -73,6 +81,13 @@ export function createSessions(sql: postgres.Sql, users: Users, options: Session
     return token;
   }
 
+  /** How the session was opened, whatever has become of the user since. */
+  async function amrOf(sessionId: string): Promise<AmrEntry[]> {
+    return await sql<AmrEntry[]>`
+      select authentication_method as method, floor(extract(epoch from created_at))::float8 as timestamp
+      from auth.mfa_amr_claims where session_id = ${sessionId}`.then((rows) => [...rows]);
+  }
+
   return {
     /** Opens a session. `lifetime` is that of the access token, in seconds. */
     async open(user: UserRow, method: "password" | "anonymous", lifetime?: number) {
@@ -81,18 +96,22 @@ export function createSessions(sql: postgres.Sql, users: Users, options: Session
         await tx`
           insert into auth.sessions (id, user_id, created_at, updated_at, aal)
           values (${id}, ${user.id}, now(), now(), 'aal1')`;
+        await tx`
+          insert into auth.mfa_amr_claims (id, session_id, created_at, updated_at, authentication_method)
+          values (${crypto.randomUUID()}, ${id}, now(), now(), ${method})`;
         await tx`update auth.users set last_sign_in_at = now() where id = ${user.id}`;
         return await addRefreshToken(tx, id, user.id, null);
       });
       return await present(
         { ...user, last_sign_in_at: new Date() },
-        { id, refreshToken, method },
+        { id, refreshToken, amr: await amrOf(id) },
         lifetime,
       );
     },
 
     /** Exchanges a refresh token for a new pair. One that was used before ends the whole session. */
     async refresh(token: string) {
+      if (token.length < 12) throw new AuthError("validation_failed", "Refresh token is not valid");
       const outcome = await sql.begin(async (tx) => {
         const [row] = await tx<
           { session_id: string; user_id: string; revoked: boolean; age: number }[]
@@ -100,6 +119,10 @@ export function createSessions(sql: postgres.Sql, users: Users, options: Session
           select session_id, user_id, revoked, extract(epoch from now() - updated_at)::float8 as age
           from auth.refresh_tokens where token = ${token} for update`;
         if (row === undefined) return new AuthError("refresh_token_not_found");
+        const owner = await users.find(row.user_id);
+        if (owner !== null && isBanned(owner)) {
+          return new AuthError("user_banned", "Invalid Refresh Token: User Banned");
+        }
         if (row.revoked) {
           const [successor] = await tx<{ token: string }[]>`
             select token from auth.refresh_tokens where parent = ${token} and not revoked`;
@@ -122,7 +145,7 @@ export function createSessions(sql: postgres.Sql, users: Users, options: Session
       return await present(user, {
         id: outcome.session_id,
         refreshToken: outcome.next,
-        method: user.is_anonymous ? "anonymous" : "password",
+        amr: await amrOf(outcome.session_id),
       });
     },
 

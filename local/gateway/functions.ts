@@ -6,6 +6,7 @@
 
 import type { FunctionPool } from "../functions/worker.ts";
 import type { Keys } from "../keys.ts";
+import { createApiKeys } from "./api_keys.ts";
 import { passOn } from "./proxy.ts";
 
 /** A function behind the gateway. */
@@ -33,13 +34,16 @@ export function createFunctionsHandler(options: {
   log: (line: string) => void;
 }) {
   const { routes, keys, log, responseTimeoutMs = RESPONSE_TIMEOUT_MS } = options;
+  const apiKeys = createApiKeys(keys);
   // One connection per request: a function that is killed and restarted leaves no dead ones behind.
   const client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
 
-  /** The platform's check of `verify_jwt`: any JWT this project signed will do. */
+  /** The platform's check of `verify_jwt`: any JWT this project signed will do, and an API key without one. */
   async function checkJwt(request: Request): Promise<Response | null> {
     const header = request.headers.get("authorization");
     if (header === null) {
+      const { keyRole } = apiKeys.read(request);
+      if (keyRole !== null && keyRole !== "unknown") return null;
       return refuse(401, "UNAUTHORIZED_NO_AUTH_HEADER", "Missing authorization header");
     }
     const token = /^Bearer\s+(\S+)\s*$/i.exec(header)?.[1];

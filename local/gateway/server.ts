@@ -36,6 +36,25 @@ const BAD_KEY = {
   hint: "Double check your Supabase `anon` or `service_role` API key.",
 };
 
+/** What the platform has and the local stack has not, by its place in the path. */
+const ABSENT: Record<string, string> = {
+  realtime: "Realtime",
+  storage: "Storage",
+  graphql: "GraphQL",
+};
+
+/** Says so plainly: a client that waits for a part which is not there would else only see a 404. */
+function absent(path: string): Response | null {
+  const part = ABSENT[/^\/([a-z]+)\/v1(?:\/|$)/.exec(path)?.[1] ?? ""];
+  if (part === undefined) return null;
+  return Response.json({
+    code: "NOT_IN_LOCAL_STACK",
+    message: `The local stack has no ${part}`,
+    hint:
+      "What it has is in docs/local-stack.md. `npx supabase start` and a hosted project have all parts.",
+  }, { status: 501 });
+}
+
 /** Auth routes that are open to everybody. */
 const OPEN_AUTH_PATHS = new Set(["/.well-known/jwks.json", "/health"]);
 
@@ -85,8 +104,11 @@ export function startGateway(options: {
   }
 
   async function handle(request: Request): Promise<Response> {
-    const match = /^\/(rest|auth|functions)\/v1(\/.*)?$/.exec(new URL(request.url).pathname);
+    const { pathname } = new URL(request.url);
+    const match = /^\/(rest|auth|functions)\/v1(\/.*)?$/.exec(pathname);
     if (match === null) {
+      const refusal = absent(pathname);
+      if (refusal !== null) return preflight(request) ?? withCors(refusal);
       return Response.json({ message: "no Route matched with those values" }, { status: 404 });
     }
     const [, api, path = "/"] = match;

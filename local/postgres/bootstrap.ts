@@ -18,31 +18,36 @@ export function databaseUrl(keys: Keys, role: keyof Keys["passwords"], port: num
   }@${LOOPBACK}:${port}/postgres?sslmode=disable`;
 }
 
-/** Runs the platform's SQL in a new database. Does nothing in one that has it. */
+/** Runs the platform's SQL: all of it in a new database, else what it may lack. */
 export async function bootstrap(
   server: PostgresServer,
   options: { keys: Keys; port: number; realCron: boolean },
 ): Promise<void> {
-  if (!server.isNew) return;
   const { keys, port, realCron } = options;
-
-  const keyFile = join(server.clusterDir, "vault.key");
-  await Deno.writeFile(keyFile, crypto.getRandomValues(new Uint8Array(32)), { mode: 0o600 });
-  const { uid, gid } = await Deno.stat(server.clusterDir);
-  if (Deno.uid() === 0) await Deno.chown(keyFile, uid, gid);
-
   const sql = connect(databaseUrl(keys, "supabase_admin", port), { max: 1, name: "bootstrap" });
+  const run = (file: string) => sql.file(join(ROOT, "local", "postgres", file)).simple();
   try {
-    const files = ["platform_roles.sql", "platform_auth.sql"];
-    if (realCron) files.push("platform_cron.sql");
-    for (const file of files) {
-      await sql.file(join(ROOT, "local", "postgres", file)).simple();
+    if (server.isNew) {
+      await writeVaultKey(server);
+      await run("platform_roles.sql");
+      await run("platform_auth.sql");
+      if (realCron) await run("platform_cron.sql");
     }
-    for (const [role, password] of Object.entries(keys.passwords)) {
-      await sql.unsafe(`alter role ${role} password '${password}'`);
+    await run("platform_later.sql");
+    if (server.isNew) {
+      for (const [role, password] of Object.entries(keys.passwords)) {
+        await sql.unsafe(`alter role ${role} password '${password}'`);
+      }
     }
   } finally {
     await sql.end({ timeout: 5 });
   }
-  await markReady(server);
+  if (server.isNew) await markReady(server);
+}
+
+async function writeVaultKey({ clusterDir }: PostgresServer): Promise<void> {
+  const path = join(clusterDir, "vault.key");
+  await Deno.writeFile(path, crypto.getRandomValues(new Uint8Array(32)), { mode: 0o600 });
+  const { uid, gid } = await Deno.stat(clusterDir);
+  if (Deno.uid() === 0) await Deno.chown(path, uid, gid);
 }

@@ -83,7 +83,7 @@ stackTest("auth rotates refresh tokens and ends the session when an old one retu
   assertEquals(replayed.error?.code, "refresh_token_already_used");
   const after = await supabase.auth.refreshSession();
   assertEquals(after.error?.code, "refresh_token_already_used");
-  const unknown = await connect().auth.refreshSession({ refresh_token: "never" });
+  const unknown = await connect().auth.refreshSession({ refresh_token: "a1b2c3d4e5f6" });
   assertEquals(unknown.error?.code, "refresh_token_not_found");
 });
 

@@ -47,6 +47,14 @@ stackTest("gateway honours verify_jwt", async () => {
   assertEquals(await status(path, forged), [401, "UNAUTHORIZED_INVALID_JWT"]);
   const good = { authorization: `Bearer ${await userToken()}` };
   assertEquals(await status(path, good), [200, "/private/a/b"]);
+  // An API key alone passes, and with it whoever has the publishable one: the function has to look itself.
+  const { publishableKey, secretKey } = shared.stack;
+  assertEquals(await status(path, { apikey: publishableKey }), [200, "/private/a/b"]);
+  assertEquals(await status(path, { apikey: secretKey }), [200, "/private/a/b"]);
+  const unknown = { apikey: "sb_publishable_unknown" };
+  assertEquals(await status(path, unknown), [401, "UNAUTHORIZED_NO_AUTH_HEADER"]);
+  const [refused] = await status(path, { apikey: publishableKey, ...expired });
+  assertEquals(refused, 401);
 
   const preflight = await call(path, { method: "OPTIONS" });
   await preflight.body?.cancel();
@@ -121,7 +129,34 @@ stackTest("gateway wants an API key for REST and auth", async () => {
   assertEquals(await status("/rest/v1/notes", {}), [401, "No API key found in request"]);
   assertEquals(await status("/rest/v1/notes", { apikey: "sb_secret_x" }), [401, "Invalid API key"]);
   assertEquals(await status("/auth/v1/user", {}), [401, "No API key found in request"]);
-  assertEquals((await call("/storage/v1/x")).status, 404);
+});
+
+stackTest("gateway says what the local stack has not", async () => {
+  for (
+    const [path, part] of [["realtime", "Realtime"], ["storage", "Storage"], ["graphql", "GraphQL"]]
+  ) {
+    const response = await call(`/${path}/v1/x`);
+    const { code, message } = await response.json();
+    assertEquals(
+      [response.status, code, message],
+      [501, "NOT_IN_LOCAL_STACK", `The local stack has no ${part}`],
+    );
+  }
+  const unknown = await call("/elsewhere/v1");
+  await unknown.body?.cancel();
+  assertEquals(unknown.status, 404);
+});
+
+stackTest("a channel of Realtime fails at once, instead of waiting", async () => {
+  const { apiUrl, publishableKey } = shared.stack;
+  const socket = new WebSocket(
+    `${apiUrl.replace("http", "ws")}/realtime/v1/websocket?apikey=${publishableKey}&vsn=1.0.0`,
+  );
+  const outcome = await new Promise((resolve) => {
+    socket.onopen = () => resolve("open");
+    socket.onerror = () => resolve("refused");
+  });
+  assertEquals(outcome, "refused");
 });
 
 stackTest("gateway turns API keys into roles and passes user tokens on", async () => {

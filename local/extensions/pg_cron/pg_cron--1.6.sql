@@ -46,41 +46,49 @@ select pg_catalog.pg_extension_config_dump('cron.jobid_seq', '');
 select pg_catalog.pg_extension_config_dump('cron.job_run_details', '');
 select pg_catalog.pg_extension_config_dump('cron.runid_seq', '');
 
--- One item of a cron field's comma list: `*`, `a`, `a-b`, each with an optional `/step`; names where the field has any.
-create function cron._is_valid_item(item text, low integer, high integer, names text[])
+-- Whether a field is one: ranges with commas in between, `*`, `a` or `a-b`, but for a single number with an optional
+-- `/step`; names where the field has any. What follows the last range is ignored, as upstream does.
+create function cron._is_valid_field(field text, low integer, high integer, names text[])
   returns boolean
   language plpgsql
   immutable
   set search_path = ''
 as $$
 declare
-  parts text[] := regexp_match(lower(item), '^(\*|[0-9]+|[a-z]{3})(?:-([0-9]+|[a-z]{3}))?(?:/([0-9]+))?$');
-  bounds integer[] := '{}';
-  part text;
+  rest text := field;
+  parts text[];
+  bound text;
+  number integer;
 begin
-  if parts is null or (parts[1] = '*' and parts[2] is not null) then
-    return false;
-  end if;
-  if parts[3] is not null and (length(parts[3]) > 4 or parts[3]::integer = 0) then
-    return false;
-  end if;
-  foreach part in array parts[1:2] loop
-    continue when part is null or part = '*';
-    if part ~ '^[0-9]+$' then
-      if length(part) > 4 or part::integer not between low and high then
+  loop
+    -- Star, first number, `-` and second, `/` and step, rest.
+    parts := regexp_match(
+      rest, '^(?:(\*)|([A-Za-z0-9]+)(-[A-Za-z0-9]*)?)(/[A-Za-z0-9]*)?(.*)$');
+    if parts is null or (parts[1] is null and parts[3] is null and parts[4] is not null) then
+      return false;
+    end if;
+    if parts[4] is not null
+      and (parts[4] !~ '^/[0-9]{1,9}$' or substring(parts[4] from 2)::integer not between 1 and high)
+    then
+      return false;
+    end if;
+    foreach bound in array array[parts[2], substring(parts[3] from 2)] loop
+      continue when bound is null;
+      number := coalesce(
+        array_position(names, lower(bound)) - 1 + low,
+        case when bound ~ '^[0-9]{1,9}$' then bound::integer end);
+      if number is null or number not between low and high then
         return false;
       end if;
-      bounds := bounds || part::integer;
-    elsif array_position(names, part) is null then
-      return false;
-    else
-      bounds := bounds || (array_position(names, part) - 1 + low);
-    end if;
+    end loop;
+    exit when parts[5] not like ',%';
+    rest := substring(parts[5] from 2);
   end loop;
-  return cardinality(bounds) < 2 or bounds[1] <= bounds[2];
+  return true;
 end
 $$;
 
+-- Five fields and whatever follows them, or one of the special forms. `local/cron_schedule.ts` knows when they are due.
 create function cron._check_schedule(schedule text)
   returns void
   language plpgsql
@@ -92,25 +100,25 @@ declare
   weekdays constant text[] := '{sun,mon,tue,wed,thu,fri,sat}';
   lows constant integer[] := '{0,0,1,1,0}';
   highs constant integer[] := '{59,23,31,12,7}';
-  fields text[] := regexp_split_to_array(trim(schedule), '\s+');
-  valid boolean := true;
+  seconds constant text := substring(schedule from '(?i)^\s*\+?([0-9]{1,9})\s*second(?:s\s*)?$');
+  rest constant text := regexp_replace(schedule, '^([ \t]*(#[^\n]*)?\n)*[ \t]*', '');
+  fields constant text[] := regexp_match(
+    rest, '^([^ \t\n]+)[ \t]+([^ \t\n]+)[ \t]+([^ \t\n]+)[ \t]+([^ \t\n]+)[ \t]+([^ \t\n]+)');
+  valid boolean;
 begin
-  if trim(schedule) ~* '^([1-9]|[1-5][0-9]) seconds?$'
-    or trim(schedule) ~* '^@(yearly|annually|monthly|weekly|daily|midnight|hourly)$'
+  if seconds::integer between 1 and 59
+    or rest ~ '^@(reboot|restart|yearly|annually|monthly|weekly|daily|midnight|hourly)([ \t\n]|$)'
   then
     return;
   end if;
-  valid := cardinality(fields) = 5;
-  if valid then
-    select bool_and(
-      -- `$` is upstream's last day of the month.
-      (number = 3 and item = '$')
-      or cron._is_valid_item(item, lows[number], highs[number],
-        case number when 4 then months when 5 then weekdays else '{}' end))
-    into valid
-    from generate_series(1, 5) as number, lateral regexp_split_to_table(fields[number], ',') as item;
-  end if;
-  if not valid then
+  select bool_and(
+    -- `$` is the last day of the month.
+    (n = 3 and fields[n] = '$')
+    or cron._is_valid_field(fields[n], lows[n], highs[n],
+      case n when 4 then months when 5 then weekdays else '{}' end))
+  into valid
+  from generate_series(1, cardinality(fields)) as n;
+  if valid is not true then
     raise exception using
       errcode = 'invalid_parameter_value',
       message = format('invalid schedule: %s', schedule),
@@ -119,8 +127,17 @@ begin
 end
 $$;
 
+create function cron._is_superuser(role_name text)
+  returns boolean
+  language sql
+  stable
+  set search_path = ''
+as $$
+  select rolsuper from pg_catalog.pg_roles where rolname = role_name
+$$;
+
 create function cron._upsert_job(
-  job_name text, schedule text, command text, database text, username text, active boolean
+  job_name text, schedule text, command text, database text, username text, active boolean, caller text
 )
   returns bigint
   language plpgsql
@@ -130,9 +147,22 @@ as $$
 declare
   id bigint;
 begin
+  if schedule is null then
+    raise exception 'schedule can not be NULL';
+  elsif command is null then
+    raise exception 'command can not be NULL';
+  end if;
   perform cron._check_schedule(schedule);
+  if username is not null and not cron._is_superuser(caller) then
+    raise exception 'must be superuser to create a job for another role';
+  end if;
+  if not exists (select from pg_catalog.pg_database as d where d.datname = database) then
+    raise exception using
+      errcode = '3D000',
+      message = format('database "%s" does not exist', database);
+  end if;
   insert into cron.job as j (jobname, schedule, command, database, username, active)
-  values (job_name, schedule, command, database, username, active)
+  values (job_name, schedule, command, database, coalesce(username, caller), active)
   on conflict on constraint jobname_username_uniq do update
     set schedule = excluded.schedule, command = excluded.command, database = excluded.database
   returning j.jobid into id;
@@ -167,8 +197,16 @@ create function cron._alter_job(
   set search_path = ''
 as $$
 begin
+  if new_username is not null and not cron._is_superuser(caller) then
+    raise exception 'must be superuser to alter username';
+  end if;
   if new_schedule is not null then
     perform cron._check_schedule(new_schedule);
+  end if;
+  if num_nonnulls(new_schedule, new_command, new_database, new_username, new_active) = 0 then
+    raise exception using
+      message = 'no updates specified',
+      hint = 'You must specify at least one job attribute to change when calling alter_job';
   end if;
   update cron.job as j
   set
@@ -186,20 +224,26 @@ $$;
 
 create function cron.schedule(schedule text, command text)
   returns bigint
-  language sql
-  strict
+  language plpgsql
   set search_path = ''
 as $$
-  select cron._upsert_job(null, schedule, command, current_database(), current_user, true)
+begin
+  return cron._upsert_job(null, schedule, command, current_database(), null, true, current_user);
+end
 $$;
 comment on function cron.schedule(text, text) is 'schedule a pg_cron job';
 
 create function cron.schedule(job_name text, schedule text, command text)
   returns bigint
-  language sql
+  language plpgsql
   set search_path = ''
 as $$
-  select cron._upsert_job(job_name, schedule, command, current_database(), current_user, true)
+begin
+  if job_name is null then
+    raise exception 'job_name can not be NULL';
+  end if;
+  return cron._upsert_job(job_name, schedule, command, current_database(), null, true, current_user);
+end
 $$;
 comment on function cron.schedule(text, text, text) is 'schedule a pg_cron job';
 
@@ -207,10 +251,15 @@ create function cron.schedule_in_database(
   job_name text, schedule text, command text, database text, username text default null, active boolean default true
 )
   returns bigint
-  language sql
+  language plpgsql
   set search_path = ''
 as $$
-  select cron._upsert_job(job_name, schedule, command, database, coalesce(username, current_user), active)
+begin
+  if job_name is null then
+    raise exception 'job_name can not be NULL';
+  end if;
+  return cron._upsert_job(job_name, schedule, command, database, username, active, current_user);
+end
 $$;
 comment on function cron.schedule_in_database(text, text, text, text, text, boolean) is 'schedule a pg_cron job';
 

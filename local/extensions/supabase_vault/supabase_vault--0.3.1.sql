@@ -52,7 +52,9 @@ declare
   sealed bytea := substring(message from 33);
 begin
   if tag <> extensions.hmac(additional || nonce || sealed, vault._key('authenticate'), 'sha256') then
-    raise exception 'vault: invalid ciphertext';
+    raise exception using
+      errcode = 'data_exception',
+      message = 'pgsodium_crypto_aead_det_decrypt_by_id: invalid ciphertext';
   end if;
   return extensions.decrypt_iv(sealed, vault._key('encrypt'), nonce, 'aes-cbc/pad:pkcs');
 end
@@ -124,6 +126,9 @@ create function vault.update_secret(
   security definer
   set search_path = ''
 as $$
+declare
+  -- Upstream reads the secret first: one that cannot be read cannot be changed either.
+  _ constant text := (select d.decrypted_secret from vault.decrypted_secrets as d where d.id = secret_id);
 begin
   update vault.secrets as s
   set

@@ -1,4 +1,4 @@
--- The SQL surface of pg_net 0.19: the same names, signatures, defaults and columns. The worker is a client
+-- The SQL surface of pg_net 0.20: the same names, signatures, defaults and columns. The worker is a client
 -- (local/net_worker.ts), which is woken by a notification and so only ever sees committed requests.
 
 create schema net;
@@ -47,6 +47,7 @@ create function net._urlencode_string(string varchar)
   returns text
   language sql
   immutable
+  strict
   set search_path = ''
 as $$
   select coalesce(string_agg(
@@ -62,17 +63,63 @@ as $$
   ) as bytes
 $$;
 
-create function net._encode_url_with_params_array(url text, params_array text[])
-  returns text
-  language sql
+-- Raises as libcurl does on an address that it cannot parse. What it does not imitate: `a/../b` stays as it is, and so do
+-- host names that are numbers.
+create function net._check_url(url text)
+  returns void
+  language plpgsql
   immutable
   set search_path = ''
 as $$
-  select case
-    when coalesce(cardinality(params_array), 0) = 0 then url
-    else url || case when position('?' in url) > 0 then '&' else '?' end
-      || array_to_string(params_array, '&')
-  end
+declare
+  scheme constant text := lower(substring(url from '^([A-Za-z0-9][A-Za-z0-9+.-]*):'));
+  slashes constant integer := length(substring(url from '^[^:/]+:(/*)'));
+  authority constant text := substring(url from '^[^:/]+:/*([^/?#]*)');
+  host constant text := regexp_replace(authority, '^.*@', '');
+  port constant text := substring(host from '^(?:\[[^]]*\]|[^:]*):(.*)$');
+  reason text;
+begin
+  reason := case
+    when url ~ '[\x01-\x20\x7f]' then 'Malformed input to a URL function'
+    when scheme is null then 'Bad scheme'
+    when scheme not in ('http', 'https', 'ftp', 'ftps', 'file') then 'Unsupported URL scheme'
+    when slashes not between 1 and 3 then 'Unsupported number of slashes following scheme'
+    when scheme = 'file' then null
+    when host = '' then 'No host part in the URL'
+    when host like '[%' and host not like '%]%' then 'Bad IPv6 address'
+    when port <> '' and (port !~ '^[0-9]{1,5}$' or port::integer > 65535)
+      then 'Port number was not a decimal number between 0 and 65535'
+  end;
+  if reason is not null then
+    raise exception using
+      errcode = 'internal_error',
+      message = format('invalid URL "%s": %s', url, reason);
+  end if;
+end
+$$;
+
+create function net._encode_url_with_params_array(url text, params_array text[])
+  returns text
+  language plpgsql
+  immutable
+  set search_path = ''
+as $$
+declare
+  parts text[];
+  query text;
+begin
+  if url is null or params_array is null then
+    return null;
+  end if;
+  perform net._check_url(url);
+  -- Scheme, authority, path, query, fragment.
+  parts := regexp_match(url, '^([^:/]+):/*([^/?#]*)([^?#]*)(?:\?([^#]*))?(?:#(.*))?$');
+  query := array_to_string(nullif(parts[4], '') || params_array, '&');
+  return lower(parts[1]) || '://' || regexp_replace(parts[2], ':$', '')
+    || coalesce(nullif(parts[3], ''), '/')
+    || case when query = '' then '' else '?' || query end
+    || coalesce('#' || parts[5], '');
+end
 $$;
 
 create function net._params_array(params jsonb)
@@ -112,7 +159,7 @@ create function net.check_worker_is_up()
   set search_path = ''
 as $$
 begin
-  if not exists (select from pg_stat_activity where application_name = 'pg_net') then
+  if not exists (select from pg_stat_activity where application_name ~ '^pg_net [0-9.]+$') then
     raise exception using
       message = 'the pg_net background worker is not up',
       hint = 'The local network worker is part of the stack that `npm start` runs.';
@@ -126,7 +173,7 @@ create function net.wait_until_running()
   set search_path = ''
 as $$
 begin
-  while not exists (select from pg_stat_activity where application_name = 'pg_net') loop
+  while not exists (select from pg_stat_activity where application_name ~ '^pg_net [0-9.]+$') loop
     perform pg_sleep(0.05);
     perform pg_stat_clear_snapshot();
   end loop;

@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert/mod.js";
-import { shareStack, stackTest } from "./fixture.ts";
+import { databaseTest, shareDatabase } from "./database.ts";
 
 /**
- * What pg_net 0.19 and Vault 0.3 offer on the platform. A stand-in that lacks something of this, or has it otherwise,
+ * What pg_net 0.20 and Vault 0.3 offer on the platform. A stand-in that lacks something of this, or has it otherwise,
  * would let migrations pass here that fail there.
  *
  * Sources: https://github.com/supabase/pg_net, https://github.com/supabase/vault and the platform's own catalog.
@@ -77,9 +77,9 @@ const TYPES = [
   "net.request_status: PENDING, SUCCESS, ERROR",
 ];
 
-const shared = shareStack();
+const shared = shareDatabase();
 
-stackTest(
+databaseTest(
   "pg_net and Vault have the functions of the real ones, with the same defaults",
   async () => {
     const rows = await shared.sql<{ name: string }[]>`
@@ -96,7 +96,7 @@ stackTest(
   },
 );
 
-stackTest(
+databaseTest(
   "pg_net and Vault have the tables and columns of the real ones, and no others",
   async () => {
     const rows = await shared.sql<{ relation: string; columns: string[] }[]>`
@@ -115,7 +115,7 @@ stackTest(
   },
 );
 
-stackTest("pg_net has the types of the real one", async () => {
+databaseTest("pg_net has the types of the real one", async () => {
   const rows = await shared.sql<{ type: string }[]>`
     select t.oid::regtype || ': ' || case t.typtype
       when 'd' then format_type(t.typbasetype, null)
