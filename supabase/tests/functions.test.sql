@@ -8,10 +8,11 @@ select is_empty(
     from pg_proc as p
     join pg_language as l on l.oid = p.prolang and l.lanname = 'plpgsql'
     cross join lateral (
-      select coalesce((select t.tgrelid from pg_trigger as t where t.tgfoid = p.oid limit 1), 0) as oid
+      select coalesce(max(t.tgrelid::oid), 0) as oid, max(t.tgoldtable) as old_table
+      from pg_trigger as t where t.tgfoid = p.oid
     ) as r
     cross join lateral plpgsql_check_function_tb(
-      p.oid, r.oid, fatal_errors := false, other_warnings := true, extra_warnings := true,
+      p.oid, r.oid, oldtable := r.old_table, fatal_errors := false, other_warnings := true, extra_warnings := true,
       performance_warnings := true, security_warnings := true
     ) as f
     where p.pronamespace in ('public'::regnamespace, 'acontext_sessions'::regnamespace)$$,

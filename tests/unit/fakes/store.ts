@@ -280,6 +280,7 @@ export class FakeStore implements SessionStore, CleanupStore, StoreState {
       return {
         expired: expired.length,
         stale: stale.length,
+        erased: 0,
         tooManyExpiring: run.expiresSessions && run.expiryAllowed === false,
         more: expired.length >= limit || stale.length >= limit,
         problems: [],
