@@ -6,8 +6,8 @@
 --   set acontext_sessions.uninstall_anyway = 'yes';
 --
 -- No `cascade`: when an object of the app depends on one of ours, the error names it. The one exception is the function of
--- our triggers on auth.users, on which nothing else can depend: postgres may make such triggers, and not drop them. The extensions stay, and so do answers
--- of pg_net, which it forgets by itself.
+-- our triggers on auth.users, on which nothing else can depend: postgres may make such triggers, and not drop them.
+-- The extensions stay, and so do answers of pg_net, which it forgets by itself.
 
 begin;
 
@@ -190,7 +190,8 @@ drop function if exists
   acontext_sessions.seconds_until,
   acontext_sessions.store_worker_secrets;
 
-drop function if exists acontext_sessions.note_erased_users cascade;
+drop function if exists
+  acontext_sessions.note_erased_users cascade;
 
 drop type if exists
   public.acontext_session_status,
