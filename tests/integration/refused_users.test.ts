@@ -5,11 +5,6 @@ import { assertNothingLeft } from "./support/remote.ts";
 import { integrationTest, type World } from "./support/world.ts";
 import type { TestUser } from "./support/users.ts";
 
-async function statusOf({ database: { sql } }: World, id: string): Promise<unknown> {
-  const [row] = await sql`select status::text from public.session_mappings where id = ${id}`;
-  return row?.["status"];
-}
-
 /** Every call that uses, makes or restores a session is refused, and Acontext is not asked. */
 async function assertNoUse(
   world: World,
@@ -54,7 +49,7 @@ integrationTest(
       const { user, session, chat } = await converse(world);
       await chat.uploaded("x");
       await erase(user.id);
-      assertEquals(await statusOf(world, session.id), "deleting");
+      assertEquals(await world.database.statusOf(session.id), "deleting");
       await assertNoUse(world, { user, id: session.id, code: "user_deleted" });
       await world.database
         .sql`update acontext_sessions.deletion_queue set next_attempt_at = now() where true`;
@@ -74,7 +69,7 @@ integrationTest(
     await chat.uploaded("x");
     await sql`update auth.users set banned_until = now() + interval '1 hour' where id = ${user.id}`;
     await assertNoUse(world, { user, id: session.id, code: "user_banned" });
-    assertEquals(await statusOf(world, session.id), "active");
+    assertEquals(await world.database.statusOf(session.id), "active");
 
     await world.database.configure({ refuse_banned_users: false });
     await chat.page();
