@@ -32,6 +32,7 @@ import { removeCluster, startPostgres } from "./postgres/server.ts";
 import { startPostgrest } from "./postgrest.ts";
 import { readProjectConfig } from "./project_config.ts";
 import { takeDataDir } from "./run_lock.ts";
+import { findRefusedStatements } from "./safeupdate.ts";
 import { createShutdown } from "./shutdown.ts";
 import { seedVault } from "./vault_secrets.ts";
 
@@ -219,6 +220,9 @@ async function start(
   try {
     const applied = await applyMigrations({ projectDir, dataDir, databaseUrl: userUrl, sql, log });
     if (applied > 0) log(`Applied ${applied} migration${applied === 1 ? "" : "s"}`);
+    if (applied > 0) {
+      for (const line of await findRefusedStatements(sql)) log(line);
+    }
     await seedVault(sql, {
       acontext_sessions_project_url: gateway.url,
       acontext_sessions_secret_key: keys.secretKey,

@@ -5,8 +5,9 @@
 -- that behind in Acontext, run this first, in the same session:
 --   set acontext_sessions.uninstall_anyway = 'yes';
 --
--- No `cascade`: when an object of the app depends on one of ours, the error names it. The extensions stay, and so do answers
--- of pg_net, which it forgets by itself.
+-- No `cascade`: when an object of the app depends on one of ours, the error names it. The one exception is the function of
+-- our triggers on auth.users, on which nothing else can depend: postgres may make such triggers, and not drop them.
+-- The extensions stay, and so do answers of pg_net, which it forgets by itself.
 
 begin;
 
@@ -72,7 +73,8 @@ begin
       '20261127000006', '20261127000007', '20261127000008', '20261127000009', '20261127000010',
       '20261127000011', '20261127000012', '20261127000013', '20261127000014', '20261127000015',
       '20261128000001', '20261128000002', '20261128000003', '20261128000004', '20261128000005',
-      '20261128000006', '20261128000007', '20261128000008', '20261128000009'
+      '20261128000006', '20261128000007', '20261128000008', '20261128000009', '20261128000010',
+      '20261128000011', '20261128000012', '20261128000013', '20261128000014', '20261128000015'
     );
   end if;
 end;
@@ -92,6 +94,7 @@ drop table if exists
   acontext_sessions.deletion_queue,
   acontext_sessions.deletion_log,
   acontext_sessions.provisioning_leases,
+  acontext_sessions.erased_users,
   acontext_sessions.uncertain_sessions,
   acontext_sessions.message_keys,
   acontext_sessions.restamp_state,
@@ -152,6 +155,12 @@ drop function if exists
   acontext_sessions.restamp_sessions,
   acontext_sessions.retry_delay,
   acontext_sessions.queue_stale,
+  acontext_sessions.queue_erased,
+  acontext_sessions.find_erased_users,
+  acontext_sessions.count_erased,
+  acontext_sessions.caller_may_see_sessions,
+  acontext_sessions.lock_user,
+  acontext_sessions.user_refusal,
   acontext_sessions.queue_expired,
   acontext_sessions.expiry_allowed,
   acontext_sessions.count_queued,
@@ -180,6 +189,9 @@ drop function if exists
   acontext_sessions.run_facts,
   acontext_sessions.seconds_until,
   acontext_sessions.store_worker_secrets;
+
+drop function if exists
+  acontext_sessions.note_erased_users cascade;
 
 drop type if exists
   public.acontext_session_status,

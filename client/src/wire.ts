@@ -409,6 +409,8 @@ export type ErrorCode =
   | "invalid_id"
   | "unauthorized"
   | "forbidden"
+  | "user_deleted"
+  | "user_banned"
   | "invalid_multipart"
   | "not_found"
   | "session_not_found"

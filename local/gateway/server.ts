@@ -7,6 +7,7 @@
 import type { AuthService } from "../auth/service.ts";
 import type { Keys } from "../keys.ts";
 import { LOOPBACK } from "../ports.ts";
+import { refuseAllRows } from "../safeupdate.ts";
 import { createApiKeys } from "./api_keys.ts";
 import { preflight, withCors } from "./cors.ts";
 import { createFunctionsHandler, type Route } from "./functions.ts";
@@ -75,6 +76,8 @@ export function startGateway(options: {
     const { keyRole, bearer } = apiKeys.read(request);
     if (keyRole === null) return Response.json(NO_KEY, { status: 401 });
     if (keyRole === "unknown") return Response.json(BAD_KEY, { status: 401 });
+    const refused = refuseAllRows(request, path);
+    if (refused !== null) return refused;
     const url = new URL(request.url);
     url.searchParams.delete("apikey");
     const headers = new Headers(request.headers);

@@ -17,29 +17,34 @@ export const eraseUser: Command = async (context) => {
     return EXIT.ok;
   }
 
-  // Deleting the account queues its sessions, in the same transaction and grace period or not.
+  // Deleting the account queues its sessions, grace period or not: the first at once, those of many by the runs below.
   const account = await api.deleteAccount(userId);
   output.progress(account ? "The account is deleted" : "There is no such account (or no longer)");
   let left = await count(context, userId);
-  while (left.queued > 0) {
-    output.progress(`${left.queued} deletions are queued`);
+  while (amount(left) > 0) {
+    output.progress(`${amount(left)} sessions are left to delete`);
     const runs = await runToEnd(context, { task: "sweep", force: false });
     const after = await count(context, userId);
     // What fails or waits is taken up by scheduled runs.
-    if (runs.at(-1)?.deleted === 0 || after.queued >= left.queued) {
+    if (runs.at(-1)?.deleted === 0 || amount(after) >= amount(left)) {
       left = after;
       break;
     }
     left = after;
   }
-  const erased = left.queued === 0 && left.sessions === 0;
+  const erased = amount(left) === 0;
   output.result({ userId, account, erased, ...left }, () => [
     erased
       ? "Nothing of this user is left but the receipts, which are kept for log_retention"
-      : `${left.queued} deletions are left: scheduled runs go on, or repeat this later`,
+      : `${amount(left)} deletions are left: scheduled runs go on, or repeat this later`,
   ]);
   return erased ? EXIT.ok : EXIT.degraded;
 };
+
+/** A session that its user deleted before, and that still has its owner, counts twice. */
+function amount({ sessions, queued }: z.infer<typeof leftSchema>): number {
+  return sessions + queued;
+}
 
 function count({ api }: CommandContext, userId: string) {
   return api.rpc("acontext_count_user_data", { p_user_id: userId }, leftSchema);

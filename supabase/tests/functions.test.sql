@@ -8,10 +8,11 @@ select is_empty(
     from pg_proc as p
     join pg_language as l on l.oid = p.prolang and l.lanname = 'plpgsql'
     cross join lateral (
-      select coalesce((select t.tgrelid from pg_trigger as t where t.tgfoid = p.oid limit 1), 0) as oid
+      select coalesce(max(t.tgrelid::oid), 0) as oid, max(t.tgoldtable) as old_table
+      from pg_trigger as t where t.tgfoid = p.oid
     ) as r
     cross join lateral plpgsql_check_function_tb(
-      p.oid, r.oid, fatal_errors := false, other_warnings := true, extra_warnings := true,
+      p.oid, r.oid, oldtable := r.old_table, fatal_errors := false, other_warnings := true, extra_warnings := true,
       performance_warnings := true, security_warnings := true
     ) as f
     where p.pronamespace in ('public'::regnamespace, 'acontext_sessions'::regnamespace)$$,
@@ -24,47 +25,16 @@ select cmp_ok(
 );
 
 -- On a hosted project the API's roles have safeupdate, which raises 21000 for one that does not.
-create function tests.statements_without_where(p_source text)
-returns setof text
-language plpgsql
-as $$
-declare
-  -- Without comments and strings. `do update` of an insert needs no where, and `for update` is no statement.
-  v_source text := regexp_replace(
-    regexp_replace(
-      regexp_replace(lower(p_source), $re$--[^\n]*|'(?:[^']|'')*'$re$, '', 'g'),
-      '\m(do|for|for no key)\s+update\M', '', 'g'
-    ),
-    '\s+', ' ', 'g'
-  );
-  v_before text;
-begin
-  loop
-    -- From the innermost parentheses outwards: a where belongs to the statement on its own level.
-    return query
-      select regexp_replace(trim(c.statement), ' +', ' ', 'g')
-      from (
-        select m[1] as level from regexp_matches(v_source, '\(([^()]*)\)', 'g') as m
-        union all
-        select v_source where v_source !~ '\('
-      ) as l
-      cross join lateral regexp_split_to_table(l.level, ';') as s (line)
-      cross join lateral substring(s.line from '\m(?:update|delete from) [a-z_.]+.*') as c (statement)
-      where c.statement !~ '\mwhere\M';
-    v_before := v_source;
-    v_source := regexp_replace(v_source, '\([^()]*\)', '', 'g');
-    exit when v_source = v_before;
-  end loop;
-end $$;
+\ir ../../local/postgres/safeupdate.sql
 
 select is_empty(
   $$select p.oid::regprocedure, s
-    from pg_proc as p cross join lateral tests.statements_without_where(p.prosrc) as s
+    from pg_proc as p cross join lateral pg_temp.statements_without_where(p.prosrc) as s
     where p.pronamespace in ('public'::regnamespace, 'acontext_sessions'::regnamespace)$$,
   'every update and every delete says which rows'
 );
 select set_eq(
-  $$select tests.statements_without_where($source$
+  $$select pg_temp.statements_without_where($source$
       -- update ours set a = 1;
       with gone as (delete from ours using (select 1 where true) as x returning id)
       insert into log select * from gone on conflict (id) do update set a = 1;

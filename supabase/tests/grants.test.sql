@@ -43,6 +43,7 @@ select bag_eq(
     ('acontext_sessions.settings_log', 'service_role', 'select'),
     ('acontext_sessions.deletion_queue', 'service_role', 'delete, insert, select, update'),
     ('acontext_sessions.deletion_log', 'service_role', 'insert, select'),
+    ('acontext_sessions.erased_users', 'service_role', 'select'),
     ('acontext_sessions.provisioning_leases', 'service_role', 'delete, insert, select, update'),
     ('acontext_sessions.uncertain_sessions', 'service_role', 'delete, insert, select, update'),
     ('acontext_sessions.message_keys', 'service_role', 'delete, insert, select, update'),
@@ -72,7 +73,8 @@ select name from unnest(array[
   'acontext_sessions.write_gap', 'acontext_sessions.lock_slots', 'acontext_sessions.free_slots', 'acontext_sessions.lease_deletions',
   'acontext_sessions.ms_per_message', 'acontext_sessions.session_view',
   'acontext_sessions.deletion_view', 'acontext_sessions.first_attempt_at', 'acontext_sessions.lock_remote_ids',
-  'acontext_sessions.queue_orphans', 'acontext_sessions.queue_stale', 'acontext_sessions.queue_expired',
+  'acontext_sessions.queue_orphans', 'acontext_sessions.queue_stale', 'acontext_sessions.queue_expired', 'acontext_sessions.queue_erased',
+  'acontext_sessions.count_erased', 'acontext_sessions.user_refusal', 'acontext_sessions.lock_user',
   'acontext_sessions.retry_delay', 'acontext_sessions.restamp_sessions', 'acontext_sessions.expiry_allowed',
   'acontext_sessions.count_queued', 'acontext_sessions.count_expired', 'acontext_sessions.count_stale',
   'acontext_sessions.count_due', 'acontext_sessions.dispatch_sweep', 'acontext_sessions.dispatch_reconcile',
@@ -92,22 +94,31 @@ select name from unnest(array[
   'acontext_sessions.refuse_truncate', 'acontext_sessions.set_moved_at', 'acontext_sessions.usable_project_url', 'acontext_sessions.prepare_deletion',
   'acontext_sessions.usable_secret_key', 'acontext_sessions.worker_secrets', 'acontext_sessions.call_worker',
   'acontext_sessions.expiry_is_unfinished', 'acontext_sessions.purge_history', 'acontext_sessions.schedule_job',
-  'acontext_sessions.schedule_jobs'
+  'acontext_sessions.schedule_jobs', 'acontext_sessions.find_erased_users', 'acontext_sessions.note_erased_users'
 ]) as f (name);
+
+-- What the policies call with the rights of users, who cannot call it by name: its schema is closed to them.
+create temporary view called_by_policies as
+select 'acontext_sessions.caller_may_see_sessions' as name;
 
 select bag_eq(
   $$select name, grantee, privileges from grants where kind = 'function'$$,
-  $$select name, 'service_role' as grantee, 'execute' as privileges from called_by_service_role$$,
-  'functions are granted to the service role as listed, and to nobody else'
+  $$select name, 'service_role' as grantee, 'execute' as privileges from called_by_service_role
+    union all select name, 'authenticated', 'execute' from called_by_policies$$,
+  'functions are granted to the service role and to policies as listed, and to nobody else'
 );
 select bag_eq(
   $$select p.pronamespace::regnamespace || '.' || p.proname from tests.our_functions() as p$$,
-  'select name from called_by_service_role union all select name from called_by_owner',
+  'select name from called_by_service_role union all select name from called_by_owner union all select name from called_by_policies',
   'the lists know every function'
 );
 -- Rights can also come from a role that is a member of another.
 select is_empty(
-  format($$select oid::regprocedure from tests.our_functions() where has_function_privilege(%L, oid, 'EXECUTE')$$, r.name),
+  format(
+    $$select p.oid::regprocedure from tests.our_functions() as p
+      where has_function_privilege(%1$L, p.oid, 'EXECUTE')
+        and has_schema_privilege(%1$L, p.pronamespace, 'USAGE')$$, r.name
+  ),
   'no function is executable by ' || r.name
 )
 from unnest(array['anon', 'authenticated']) as r (name);

@@ -190,8 +190,7 @@ select is(
   'nobody is left to restore them: they are due at once'
 );
 
--- The foreign key altered to cascade
-alter table public.session_mappings drop constraint session_mappings_user_id_fkey;
+-- A foreign key of the app that cascades
 alter table public.session_mappings add constraint session_mappings_user_id_fkey
   foreign key (user_id) references auth.users (id) on delete cascade;
 select tests.request_deletion(4);

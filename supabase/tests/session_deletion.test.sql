@@ -120,7 +120,7 @@ reset role;
 delete from auth.users where id = tests.alice();
 set local role service_role;
 select is(
-  public.acontext_restore_session(tests.alice(), tests.session(3)), '{"outcome": "not_found"}'::jsonb,
+  public.acontext_restore_session(tests.alice(), tests.session(3)), '{"outcome": "unknown_user"}'::jsonb,
   'the sessions of a deleted user cannot be restored'
 );
 select is(tests.due_in(3), interval '0', 'and their grace period has ended');

@@ -48,7 +48,7 @@ select columns_are('acontext_sessions', 'runs', array[
 select columns_are('acontext_sessions', 'settings', array[
   'only_row', 'cleanup_enabled', 'cleanup_schedule', 'retry_schedule', 'reconcile_schedule', 'session_ttl',
   'provisioning_timeout', 'deletion_grace', 'orphan_grace', 'touch_granularity', 'max_sessions_per_user', 'max_workers', 'max_per_run', 'concurrency',
-  'max_expiry_fraction', 'max_expiry_minimum', 'log_retention', 'updated_at', 'max_remote_deletes', 'max_messages_per_session',
+  'max_expiry_fraction', 'max_expiry_minimum', 'log_retention', 'updated_at', 'max_remote_deletes', 'max_messages_per_session', 'refuse_banned_users',
   'disable_task_tracking'
 ]);
 
@@ -75,7 +75,7 @@ select results_eq(
     "reconcile_schedule": "0 4 * * 0", "session_ttl": "30 days", "provisioning_timeout": "00:10:00",
     "deletion_grace": "00:00:00", "orphan_grace": "01:00:00",
     "touch_granularity": "00:01:00", "max_sessions_per_user": null, "max_workers": 4, "max_per_run": 2000,
-    "concurrency": 7, "max_remote_deletes": 32, "max_messages_per_session": null, "disable_task_tracking": false,
+    "concurrency": 7, "max_remote_deletes": 32, "max_messages_per_session": null, "refuse_banned_users": true, "disable_task_tracking": false,
     "max_expiry_fraction": 0.5, "max_expiry_minimum": 100, "log_retention": "90 days"
   }'::jsonb)$$,
   'the settings have their documented defaults'
@@ -91,7 +91,7 @@ select throws_ok(
 select bag_eq(
   $$select conname::text from pg_constraint where conrelid = 'public.session_mappings'::regclass and contype <> 'n'$$,
   array[
-    'session_mappings_pkey', 'session_mappings_user_id_fkey', 'id_is_not_nil', 'acontext_session_id_is_not_shared',
+    'session_mappings_pkey', 'id_is_not_nil', 'acontext_session_id_is_not_shared',
     'acontext_disk_id_is_not_shared', 'active_session_has_both_remote_ids', 'session_has_owner_unless_deleting',
     'title_is_short', 'metadata_is_object', 'metadata_is_small', 'ttl_in_range', 'message_count_not_negative',
     'pinned_never_expires'
@@ -122,10 +122,9 @@ select bag_eq(
   ],
   'settings has its constraints'
 );
-select is(
-  (select pg_get_constraintdef(oid) from pg_constraint where conname = 'session_mappings_user_id_fkey'),
-  'FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE SET NULL',
-  'deleting a user keeps the user''s sessions'
+select is_empty(
+  $$select conname from pg_constraint where conrelid = 'public.session_mappings'::regclass and contype = 'f'$$,
+  'no foreign key changes all sessions of a user in one statement'
 );
 
 select throws_ok(

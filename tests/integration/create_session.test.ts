@@ -156,7 +156,7 @@ integrationTest("a session of an anonymous user works like any other", async (wo
 integrationTest("a user who was erased can create nothing with an old token", async (world) => {
   const user = await world.newUser();
   await world.admin().auth.admin.deleteUser(user.id);
-  assertRefused(await world.create(user), 401, "unauthorized");
+  assertRefused(await world.create(user), 403, "user_deleted");
   assertEquals((await world.remote.audit()).calls, {});
   assertEquals(await world.database.rowCount(), 0);
 });

@@ -42,6 +42,7 @@ const FORGET = `
   reset role;
   set session_replication_role = replica;
   delete from acontext_sessions.provisioning_leases;
+  delete from acontext_sessions.erased_users;
   delete from acontext_sessions.uncertain_sessions;
   delete from acontext_sessions.message_keys;
   delete from public.session_mappings;

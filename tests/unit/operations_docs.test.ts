@@ -34,7 +34,7 @@ Deno.test("the uninstall script names all that the migrations make", async () =>
     made.filter((name) => !dropped.includes(name)),
   );
   assertEquals(
-    all(script, /^ {2}(\w+\.\w+)[,;]$/gm),
+    all(script, /^ {2}(\w+\.\w+)(?: cascade)?[,;]$/gm),
     all(sql, /^create (?:table|type|function(?= acontext_sessions)) (\w+\.\w+)/gm),
   );
   const jobs = /'(acontext-sessions-\w+)'/g;

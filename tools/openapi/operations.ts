@@ -48,6 +48,8 @@ export interface Operation {
 }
 
 const USER = ["unauthorized", "forbidden"] as const;
+/** Of what no user does whose account is deleted or banned. */
+const ACCOUNT = ["user_deleted", "user_banned"] as const;
 const BODY = [
   "invalid_request",
   "invalid_json",
@@ -57,6 +59,7 @@ const BODY = [
 /** Of every request that uses a session. */
 const USE = [
   ...USER,
+  ...ACCOUNT,
   "invalid_id",
   "session_not_found",
   "session_not_ready",
@@ -83,6 +86,7 @@ export const OPERATIONS: Operation[] = [
     },
     errors: [
       ...USER,
+      ...ACCOUNT,
       ...BODY,
       "invalid_id",
       "session_not_found",
@@ -120,6 +124,7 @@ export const OPERATIONS: Operation[] = [
     answers: { 200: { description: "The session", schema: answers.session } },
     errors: [
       ...USER,
+      ...ACCOUNT,
       "invalid_id",
       "session_not_found",
       "not_restorable",

@@ -171,7 +171,7 @@ export async function resetDatabase(
         await tx`
         truncate auth.users, public.session_mappings, acontext_sessions.deletion_queue, acontext_sessions.deletion_log,
           acontext_sessions.runs, acontext_sessions.provisioning_leases, acontext_sessions.uncertain_sessions,
-          acontext_sessions.settings_log cascade`;
+          acontext_sessions.settings_log, acontext_sessions.erased_users cascade`;
         await tx`delete from net.http_request_queue`;
         await tx`delete from net._http_response`;
         await tx`delete from acontext_sessions.settings`;

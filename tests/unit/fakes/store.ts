@@ -16,6 +16,7 @@ import type {
   BeginOutcome,
   DeletionRequestOutcome,
   NewSession,
+  RefusedUser,
   RestoreOutcome,
   SessionStore,
 } from "../../../supabase/functions/_acontext_sessions/core/sessions/ports.ts";
@@ -45,6 +46,7 @@ export class FakeStore implements SessionStore, CleanupStore, StoreState {
   readonly log: Receipt[] = [];
   readonly runs = new Map<string, Run>();
   readonly users = new Set<string>();
+  readonly banned = new Set<string>();
   readonly uncertain = new Set<string>();
   /** Asked at each call: `before` fails without effect, `after` takes effect and loses the answer. */
   failure: (call: StoreCall) => "before" | "after" | null = () => null;
@@ -58,6 +60,8 @@ export class FakeStore implements SessionStore, CleanupStore, StoreState {
 
   beginSession(wanted: NewSession, lease: Lease): Promise<BeginOutcome> {
     return this.#call("beginSession", (now) => {
+      const refused = this.#refused(wanted.userId);
+      if (refused !== null) return refused;
       const until = now + Math.min(lease.leaseSeconds, 120) * 1000;
       const row = this.sessions.get(wanted.sessionId);
       if (row !== undefined) {
@@ -86,7 +90,6 @@ export class FakeStore implements SessionStore, CleanupStore, StoreState {
       if (limit !== null && this.#owned(wanted.userId) >= limit) {
         return { outcome: "quota_exceeded", limit };
       }
-      if (!this.users.has(wanted.userId)) return { outcome: "unknown_user" };
       const { sessionId: id, ...fields } = wanted;
       const made: SessionRow = {
         id,
@@ -206,6 +209,11 @@ export class FakeStore implements SessionStore, CleanupStore, StoreState {
   }
 
   /** Sessions of a user that count towards the quota. */
+  #refused(userId: string): RefusedUser | null {
+    if (!this.users.has(userId)) return { outcome: "unknown_user" };
+    return this.banned.has(userId) ? { outcome: "banned" } : null;
+  }
+
   #owned(userId: string): number {
     return [...this.sessions.values()].filter((row) =>
       row.userId === userId && row.status !== "deleting"
@@ -216,6 +224,8 @@ export class FakeStore implements SessionStore, CleanupStore, StoreState {
     { userId, sessionId }: { userId: string; sessionId: string },
   ): Promise<RestoreOutcome> {
     return this.#call("restoreSession", (now) => {
+      const refused = this.#refused(userId);
+      if (refused !== null) return refused;
       const row = this.sessions.get(sessionId);
       if (row?.userId !== userId) return { outcome: "not_found" };
       if (row.status !== "deleting") return { outcome: "not_deleting" };
@@ -280,6 +290,7 @@ export class FakeStore implements SessionStore, CleanupStore, StoreState {
       return {
         expired: expired.length,
         stale: stale.length,
+        erased: 0,
         tooManyExpiring: run.expiresSessions && run.expiryAllowed === false,
         more: expired.length >= limit || stale.length >= limit,
         problems: [],

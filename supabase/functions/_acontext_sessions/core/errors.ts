@@ -29,6 +29,8 @@ export const ERRORS = {
     message: "Cannot authenticate: the credential is missing, invalid or expired",
   },
   forbidden: { status: 403, message: "Cannot allow this: the credential does not permit it" },
+  user_deleted: { status: 403, message: "Cannot allow this: the token's user is deleted" },
+  user_banned: { status: 403, message: "Cannot allow this: the token's user is banned" },
   invalid_multipart: {
     status: 400,
     message: "Cannot read the body: it is not a complete multipart/form-data body",

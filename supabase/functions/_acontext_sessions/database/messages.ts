@@ -9,7 +9,7 @@ import { type DatabaseClient, databaseFunctions } from "./functions.ts";
 
 const ids = { acontextSessionId: z.string(), acontextDiskId: z.string() };
 const unusableSchema = z.object({
-  outcome: z.enum(["not_found", "provisioning", "deleting", "expired"]),
+  outcome: z.enum(["not_found", "provisioning", "deleting", "expired", "unknown_user", "banned"]),
 });
 
 const fullSchema = z.object({ outcome: z.literal("full"), limit: z.number() });

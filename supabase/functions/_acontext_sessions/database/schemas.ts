@@ -36,6 +36,8 @@ const deletionSchema = z.object({
   diskInDoubt: z.boolean(),
 });
 
+const refusedUserSchema = z.object({ outcome: z.enum(["unknown_user", "banned"]) });
+
 export const beginSchema = z.discriminatedUnion("outcome", [
   z.object({
     outcome: z.enum(["started", "resumed"]),
@@ -47,7 +49,7 @@ export const beginSchema = z.discriminatedUnion("outcome", [
   z.object({ outcome: z.literal("deleting") }),
   z.object({ outcome: z.literal("deleted") }),
   z.object({ outcome: z.literal("not_found") }),
-  z.object({ outcome: z.literal("unknown_user") }),
+  refusedUserSchema,
   z.object({ outcome: z.literal("quota_exceeded"), limit: count }),
 ]);
 
@@ -69,6 +71,7 @@ export const restoreSchema = z.discriminatedUnion("outcome", [
   z.object({ outcome: z.literal("not_found") }),
   z.object({ outcome: z.literal("not_deleting") }),
   z.object({ outcome: z.literal("too_late") }),
+  refusedUserSchema,
   z.object({ outcome: z.literal("quota_exceeded"), limit: count }),
 ]);
 
@@ -97,6 +100,8 @@ export const previewSchema = z.object({
 export const queuedDueSchema = z.object({
   expired: count,
   stale: count,
+  /** Absent when there are none. */
+  erased: count.default(0),
   tooManyExpiring: z.boolean(),
   more: z.boolean(),
   /** Absent when there are none. */

@@ -53,6 +53,7 @@ begin
       max_expiry_fraction = v_new.max_expiry_fraction,
       max_expiry_minimum = v_new.max_expiry_minimum,
       log_retention = v_new.log_retention,
+      refuse_banned_users = v_new.refuse_banned_users,
       updated_at = acontext_sessions.clock()
     where s.only_row
     returning s.* into v_new;

@@ -13,6 +13,7 @@ CREATE OR REPLACE FUNCTION acontext_sessions.count_due (
   select least(
     p_limit,
     acontext_sessions.count_queued(p_limit)
+      + acontext_sessions.count_erased(p_limit)
       + acontext_sessions.count_stale(p_limit)
       + case
           when not p_expires_sessions then 0

@@ -27,6 +27,17 @@ begin
       raise warning 'acontext_sessions: restamp_failed: % (%)', sqlerrm, sqlstate;
     end;
   end if;
+  -- Nor do deleted users wait for a run.
+  begin
+    if p_trigger = 'schedule' then
+      perform acontext_sessions.find_erased_users();
+    end if;
+    if p_trigger in ('schedule', 'retry') then
+      perform acontext_sessions.queue_erased(2000);
+    end if;
+  exception when others then
+    raise warning 'acontext_sessions: erased_failed: % (%)', sqlerrm, sqlstate;
+  end;
   select s.* into v_settings from acontext_sessions.settings as s;
   if not v_settings.cleanup_enabled then
     return 0;

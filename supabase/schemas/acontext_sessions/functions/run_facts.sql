@@ -47,7 +47,7 @@ CREATE OR REPLACE FUNCTION acontext_sessions.run_facts (
         order by c.requested_at desc limit 1
       ) as r
       cross join lateral jsonb_array_elements(r.errors) as e (value)
-      where e.value ->> 'error' ~ '^(restamp|stale|expiry|queueing)_failed'
+      where e.value ->> 'error' ~ '^(restamp|stale|erased|expiry|queueing)_failed'
       limit 1
     ),
     'lastCall', acontext_sessions.last_call()

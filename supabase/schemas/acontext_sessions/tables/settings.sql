@@ -21,6 +21,7 @@ CREATE TABLE "acontext_sessions"."settings" (
   "max_remote_deletes"       integer          NOT NULL DEFAULT 32,
   "max_messages_per_session" integer,
   "disable_task_tracking"    boolean          NOT NULL DEFAULT false,
+  "refuse_banned_users"      boolean          NOT NULL DEFAULT true,
   CONSTRAINT "concurrency_in_range" CHECK (((concurrency >= 1) AND (concurrency <= 128))),
   CONSTRAINT "deletes_of_workers_within_limit" CHECK (((max_workers * concurrency) <= max_remote_deletes)),
   CONSTRAINT "deletion_grace_in_range" CHECK (((deletion_grace >= '00:00:00'::interval) AND (deletion_grace <= '1 year'::interval))),
@@ -61,5 +62,7 @@ COMMENT ON COLUMN "acontext_sessions"."settings"."max_messages_per_session" IS '
 COMMENT ON COLUMN "acontext_sessions"."settings"."max_remote_deletes" IS 'Deletes that Acontext works on at a time, of all workers and user calls together. Each of a session takes two of its database connections.';
 
 COMMENT ON COLUMN "acontext_sessions"."settings"."orphan_grace" IS 'How old a remote resource that no session knows must be before reconcile queues it for deletion, unless its session has a receipt.';
+
+COMMENT ON COLUMN "acontext_sessions"."settings"."refuse_banned_users" IS 'Users who are banned in Auth see and use nothing while the ban lasts, also with a token from before it.';
 
 COMMENT ON TABLE "acontext_sessions"."settings" IS 'Settings of session expiry and cleanup: exactly one row.';

@@ -16,10 +16,15 @@ CREATE OR REPLACE FUNCTION public.acontext_activate_session (
 declare
   v_now timestamptz := acontext_sessions.clock();
   v_session public.session_mappings;
+  v_user_id uuid;
+  v_user_is_gone boolean;
 begin
   perform acontext_sessions.lock_remote_ids(
     array[p_acontext_session_id, p_acontext_disk_id] || p_surplus_session_ids || p_surplus_disk_ids
   );
+  -- Whoever deletes a user locks the user before the sessions.
+  select s.user_id into v_user_id from public.session_mappings as s where s.id = p_session_id;
+  v_user_is_gone := acontext_sessions.lock_user(v_user_id) is not distinct from 'unknown_user';
   select s.* into v_session
   from public.session_mappings as s where s.id = p_session_id for update;
 
@@ -32,6 +37,10 @@ begin
       null
     );
     return jsonb_build_object('outcome', 'deleting');
+  end if;
+
+  if v_user_is_gone and v_session.user_id is not null then
+    update public.session_mappings as s set user_id = null where s.id = p_session_id returning s.* into v_session;
   end if;
 
   if v_session.status = 'deleting' then

@@ -22,7 +22,7 @@ begin
   perform 1 from public.session_mappings as s
     where s.id = p_session_id and s.user_id = p_user_id for no key update;
   if not found then
-    return jsonb_build_object('outcome', 'not_found');
+    return jsonb_build_object('outcome', coalesce(acontext_sessions.user_refusal(p_user_id), 'not_found'));
   end if;
 
   select k.* into v_key

@@ -21,7 +21,12 @@ declare
   v_limit integer;
   v_taken_until timestamptz;
   v_deleted_owner uuid;
+  v_refusal text;
 begin
+  v_refusal := acontext_sessions.lock_user(p_user_id);
+  if v_refusal is not null then
+    return jsonb_build_object('outcome', v_refusal);
+  end if;
   -- A concurrent call with the same id may insert or remove the row between our look and our insert.
   for v_round in 1..3 loop
     select s.* into v_session
@@ -101,8 +106,6 @@ begin
         raise sqlstate 'PT410';
       end if;
     exception
-      when foreign_key_violation then
-        return jsonb_build_object('outcome', 'unknown_user');
       when sqlstate 'PT410' then
         return jsonb_build_object(
           'outcome',
@@ -125,6 +128,6 @@ $function$;
 
 GRANT EXECUTE ON FUNCTION "public"."acontext_begin_session"(uuid, uuid, uuid, integer, jsonb, boolean, text, bigint) TO "service_role";
 
-COMMENT ON FUNCTION "public"."acontext_begin_session"(uuid, uuid, uuid, integer, jsonb, boolean, text, bigint) IS 'Writes the intent to make a session, before anything remote exists, and leases the making to one caller. Outcomes: started, resumed, existing, busy, deleting, deleted, not_found, unknown_user, quota_exceeded.';
+COMMENT ON FUNCTION "public"."acontext_begin_session"(uuid, uuid, uuid, integer, jsonb, boolean, text, bigint) IS 'Writes the intent to make a session, before anything remote exists, and leases the making to one caller. Outcomes: started, resumed, existing, busy, deleting, deleted, not_found, unknown_user, banned, quota_exceeded.';
 
 REVOKE ALL ON FUNCTION "public"."acontext_begin_session"(uuid, uuid, uuid, integer, jsonb, boolean, text, bigint) FROM PUBLIC, "anon", "authenticated";

@@ -10,7 +10,8 @@ CREATE OR REPLACE FUNCTION public.acontext_preview_sweep (
   SET search_path TO ''
   AS $function$
   select jsonb_build_object(
-    'queued', acontext_sessions.count_queued(p_limit),
+    -- Nothing but a step of the run itself keeps the sessions of a deleted user from being in the queue.
+    'queued', least(p_limit, acontext_sessions.count_queued(p_limit) + acontext_sessions.count_erased(p_limit)),
     'expired', acontext_sessions.count_expired(p_limit),
     'stale', acontext_sessions.count_stale(p_limit),
     'tooManyExpiring', not acontext_sessions.expiry_allowed(p_force)

@@ -11,6 +11,7 @@ CREATE OR REPLACE FUNCTION public.acontext_queue_due_sessions (
 declare
   v_run acontext_sessions.runs;
   v_stale integer := 0;
+  v_erased integer := 0;
   v_expired integer := 0;
   v_restamped boolean;
   -- Of steps that failed. What each would have done is undone, and the next goes on.
@@ -34,6 +35,13 @@ begin
   exception when others then
     raise warning 'acontext_sessions: stale_failed: % (%)', sqlerrm, sqlstate;
     v_problems := v_problems || ('stale_failed: ' || sqlstate);
+  end;
+
+  begin
+    v_erased := acontext_sessions.queue_erased(p_limit);
+  exception when others then
+    raise warning 'acontext_sessions: erased_failed: % (%)', sqlerrm, sqlstate;
+    v_problems := v_problems || ('erased_failed: ' || sqlstate);
   end;
 
   if v_run.expires_sessions and v_restamped then
@@ -60,16 +68,16 @@ begin
     'stale', v_stale,
     'tooManyExpiring', coalesce(v_run.expires_sessions and v_restamped and not v_run.expiry_allowed, false),
     -- A step that failed would fail again: the next run tries.
-    'more', coalesce(v_expired >= p_limit or v_stale >= p_limit or not v_restamped, false)
-  ) || case
-    when cardinality(v_problems) > 0 then jsonb_build_object('problems', v_problems)
-    else jsonb_build_object()
-  end;
+    'more', coalesce(v_expired >= p_limit or v_stale >= p_limit or v_erased >= p_limit or not v_restamped, false)
+  ) || jsonb_strip_nulls(jsonb_build_object(
+    'erased', nullif(v_erased, 0),
+    'problems', case when cardinality(v_problems) > 0 then to_jsonb(v_problems) end
+  ));
 end;
 $function$;
 
 GRANT EXECUTE ON FUNCTION "public"."acontext_queue_due_sessions"(uuid, integer) TO "service_role";
 
-COMMENT ON FUNCTION "public"."acontext_queue_due_sessions"(uuid, integer) IS 'One bounded step of a run: moves stale and expired sessions into the deletion queue. After a change of session_ttl nothing expires before all sessions have been restamped. A part that fails is named in problems, and keeps no other from going on. Raises PT404 for an unknown run.';
+COMMENT ON FUNCTION "public"."acontext_queue_due_sessions"(uuid, integer) IS 'One bounded step of a run: moves stale and expired sessions, and those of deleted users, into the deletion queue. After a change of session_ttl nothing expires before all sessions have been restamped. A part that fails is named in problems, and keeps no other from going on. Raises PT404 for an unknown run.';
 
 REVOKE ALL ON FUNCTION "public"."acontext_queue_due_sessions"(uuid, integer) FROM PUBLIC, "anon", "authenticated";

@@ -11,7 +11,12 @@ CREATE OR REPLACE FUNCTION public.acontext_restore_session (
 declare
   v_session public.session_mappings;
   v_limit integer;
+  v_refusal text;
 begin
+  v_refusal := acontext_sessions.lock_user(p_user_id);
+  if v_refusal is not null then
+    return jsonb_build_object('outcome', v_refusal);
+  end if;
   select s.* into v_session
   from public.session_mappings as s
   where s.id = p_session_id and s.user_id = p_user_id
@@ -56,6 +61,6 @@ $function$;
 
 GRANT EXECUTE ON FUNCTION "public"."acontext_restore_session"(uuid, uuid) TO "service_role";
 
-COMMENT ON FUNCTION "public"."acontext_restore_session"(uuid, uuid) IS 'Takes a deletion back as long as no worker has begun it. Outcomes: restored, not_found, not_deleting, too_late, quota_exceeded.';
+COMMENT ON FUNCTION "public"."acontext_restore_session"(uuid, uuid) IS 'Takes a deletion back as long as no worker has begun it. Outcomes: restored, not_found, not_deleting, too_late, unknown_user, banned, quota_exceeded.';
 
 REVOKE ALL ON FUNCTION "public"."acontext_restore_session"(uuid, uuid) FROM PUBLIC, "anon", "authenticated";

@@ -19,7 +19,11 @@ declare
   v_ttl interval;
   v_touch boolean;
   v_writes boolean := p_writes or p_new_messages > 0;
+  v_refusal text := acontext_sessions.user_refusal(p_user_id);
 begin
+  if v_refusal is not null then
+    return jsonb_build_object('outcome', v_refusal);
+  end if;
   select s.* into v_session
   from public.session_mappings as s
   where s.id = p_session_id and s.user_id = p_user_id;
@@ -73,6 +77,6 @@ $function$;
 
 GRANT EXECUTE ON FUNCTION "public"."acontext_use_session"(uuid, uuid, boolean, integer, boolean) TO "service_role";
 
-COMMENT ON FUNCTION "public"."acontext_use_session"(uuid, uuid, boolean, integer, boolean) IS 'Checks that a session is the caller''s and alive, marks it as used (at most once per touch_granularity) or written to, and counts new messages. Answers how many messages it surely holds; null when not known. Outcomes: ok, not_found, provisioning, deleting, expired, full.';
+COMMENT ON FUNCTION "public"."acontext_use_session"(uuid, uuid, boolean, integer, boolean) IS 'Checks that a session is the caller''s and alive, marks it as used (at most once per touch_granularity) or written to, and counts new messages. Answers how many messages it surely holds; null when not known. Outcomes: ok, not_found, provisioning, deleting, expired, full, unknown_user, banned.';
 
 REVOKE ALL ON FUNCTION "public"."acontext_use_session"(uuid, uuid, boolean, integer, boolean) FROM PUBLIC, "anon", "authenticated";

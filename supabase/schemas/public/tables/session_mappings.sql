@@ -4,8 +4,7 @@ CREATE TABLE "public"."session_mappings" (
   "id"      uuid NOT NULL DEFAULT gen_random_uuid(),
   "user_id" uuid,
   CONSTRAINT "id_is_not_nil" CHECK ((id <> '00000000-0000-0000-0000-000000000000'::uuid)),
-  CONSTRAINT "session_mappings_pkey" PRIMARY KEY (id),
-  CONSTRAINT "session_mappings_user_id_fkey" FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE SET NULL
+  CONSTRAINT "session_mappings_pkey" PRIMARY KEY (id)
 );
 
 ALTER TABLE "public"."session_mappings"
@@ -112,13 +111,17 @@ CREATE TRIGGER stamp_session
 CREATE POLICY "Owners edit their active sessions" ON "public"."session_mappings"
   FOR UPDATE
   TO "authenticated"
-  USING (((user_id = ( SELECT auth.uid() AS uid)) AND (status = 'active'::public.acontext_session_status)))
+  USING
+    (((user_id = ( SELECT auth.uid() AS uid)) AND (status = 'active'::public.acontext_session_status) AND ( SELECT acontext_sessions.caller_may_see_sessions() AS
+    caller_may_see_sessions)))
   WITH CHECK (((user_id = ( SELECT auth.uid() AS uid)) AND (status = 'active'::public.acontext_session_status)));
 
 CREATE POLICY "Owners see their active sessions" ON "public"."session_mappings"
   FOR SELECT
   TO "authenticated"
-  USING (((user_id = ( SELECT auth.uid() AS uid)) AND (status = 'active'::public.acontext_session_status)));
+  USING
+    (((user_id = ( SELECT auth.uid() AS uid)) AND (status = 'active'::public.acontext_session_status) AND ( SELECT acontext_sessions.caller_may_see_sessions() AS
+    caller_may_see_sessions)));
 
 REVOKE ALL ON TABLE "public"."session_mappings" FROM "authenticated";
 
@@ -144,6 +147,10 @@ COMMENT ON COLUMN "public"."session_mappings"."last_write_at" IS 'When something
 COMMENT ON COLUMN "public"."session_mappings"."message_count_is_exact" IS 'False for sessions that functions of version 0.1.0 have counted for: message_count may include messages that were not stored.';
 
 COMMENT ON COLUMN "public"."session_mappings"."ttl" IS 'Own lifetime since the last activity; null: the project''s session_ttl.';
+
+COMMENT ON COLUMN "public"."session_mappings"."user_id" IS 'The owner, in auth.users. No foreign key: it would change all rows of a user in the deletion of the user. Triggers on auth.users note who is deleted, and runs take the owner from the rows, step by step.';
+
+COMMENT ON INDEX "public"."session_mappings_user_id" IS 'Serves the steps after a user was deleted, and the quota.';
 
 COMMENT ON TABLE "public"."session_mappings" IS 'One row per conversation: its owner, its lifetime and its two Acontext resources. A row leaves only when both are proven gone.';
 

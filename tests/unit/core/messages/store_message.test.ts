@@ -186,6 +186,8 @@ for (
     ["provisioning", "session_not_ready"],
     ["deleting", "session_deleting"],
     ["expired", "session_expired"],
+    ["unknown_user", "user_deleted"],
+    ["banned", "user_banned"],
   ] as const
 ) {
   Deno.test(`storeMessage() sends nothing for a session that is ${outcome}`, async () => {

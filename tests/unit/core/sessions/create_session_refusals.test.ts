@@ -78,7 +78,10 @@ Deno.test("createSession() maps each refusal of the database", async () => {
     "Cannot create the session: the limit of 1 sessions is reached",
   );
   await refused(world, "session_not_found", { id: row?.id ?? "", userId: BOB });
-  await refused(world, "unauthorized", { userId: uuid(7) });
+  await refused(world, "user_deleted", { userId: uuid(7) });
+  world.store.banned.add(ALICE);
+  await refused(world, "user_banned");
+  world.store.banned.clear();
   world.store.settings.maxSessionsPerUser = null;
 
   if (row) row.status = "deleting";

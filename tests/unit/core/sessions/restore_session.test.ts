@@ -37,6 +37,17 @@ Deno.test("restoreSession() respects the quota", async () => {
   assertEquals((await restore(world, row)).status, "active");
 });
 
+Deno.test("restoreSession() refuses a user who is deleted or banned", async () => {
+  const world = new World({ settings: { deletionGraceMs: DAY } });
+  const row = world.one();
+  await remove(world, row);
+  world.store.banned.add(ALICE);
+  assertEquals((await assertRejects(() => restore(world, row), AppError)).code, "user_banned");
+  world.store.users.delete(ALICE);
+  assertEquals((await assertRejects(() => restore(world, row), AppError)).code, "user_deleted");
+  assertEquals(row.status, "deleting");
+});
+
 Deno.test("restoreSession() refuses when there is nothing to restore", async () => {
   const world = new World();
   const row = world.one();

@@ -180,8 +180,9 @@ export class ClaimFeed {
     for (const problem of queued.problems) this.#run.tally.problem(problem);
     this.#moreDue = queued.more;
     this.#tooManyExpiring = queued.tooManyExpiring;
-    this.#queued += queued.expired + queued.stale;
-    this.#queuedAhead += queued.expired + queued.stale;
+    const moved = queued.expired + queued.stale + queued.erased;
+    this.#queued += moved;
+    this.#queuedAhead += moved;
   }
 
   /** What is in the queue is worked on all the same; the rest is left to the next run. */

@@ -76,6 +76,8 @@ export type StartRunOutcome =
 export interface QueuedDue {
   expired: number;
   stale: number;
+  /** Sessions of users who are deleted. */
+  erased: number;
   /** Too many would expire at once: nothing was expired. */
   tooManyExpiring: boolean;
   /** More are due than this step moved. */

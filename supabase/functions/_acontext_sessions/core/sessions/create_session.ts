@@ -12,6 +12,7 @@ import type { Clock, JsonObject, Lease, Log, Randomness } from "../ports.ts";
 import type { RemoteResources } from "../resources.ts";
 import { type HalfMade, type MadeResources, makeResources } from "./make_resources.ts";
 import type { BeginOutcome, NewSession, SessionStore, SessionView } from "./ports.ts";
+import { refusedUser } from "./refused_user.ts";
 
 /** How long a call waits for another call that is making the same session. */
 const BUSY_WAIT_MS = 8_000;
@@ -165,9 +166,8 @@ function refusal(
     case "not_found":
       return new AppError("session_not_found");
     case "unknown_user":
-      return new AppError("unauthorized", {
-        message: "Cannot create the session: the token's user does not exist",
-      });
+    case "banned":
+      return refusedUser(begun);
     case "quota_exceeded":
       return new AppError("quota_exceeded", {
         message: `Cannot create the session: the limit of ${begun.limit} sessions is reached`,

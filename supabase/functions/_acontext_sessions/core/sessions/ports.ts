@@ -38,6 +38,11 @@ export interface NewSession {
   pinned: boolean;
 }
 
+/** Whose token is older than what has become of the user: deleted, softly or not, or banned. */
+export interface RefusedUser {
+  outcome: "unknown_user" | "banned";
+}
+
 export type BeginOutcome =
   /** `disableTaskTracking`: the project's setting. */
   | { outcome: "started" | "resumed"; session: SessionView; disableTaskTracking: boolean }
@@ -46,7 +51,7 @@ export type BeginOutcome =
   | { outcome: "deleting" }
   | { outcome: "deleted" }
   | { outcome: "not_found" }
-  | { outcome: "unknown_user" }
+  | RefusedUser
   | { outcome: "quota_exceeded"; limit: number };
 
 export type ActivateOutcome =
@@ -65,6 +70,7 @@ export type RestoreOutcome =
   | { outcome: "not_found" }
   | { outcome: "not_deleting" }
   | { outcome: "too_late" }
+  | RefusedUser
   | { outcome: "quota_exceeded"; limit: number };
 
 /** Whose session, and which. */
@@ -79,7 +85,9 @@ export interface RemoteIds {
 }
 
 /** Why a session cannot be used. */
-export type Unusable = { outcome: "not_found" | "provisioning" | "deleting" | "expired" };
+export type Unusable =
+  | { outcome: "not_found" | "provisioning" | "deleting" | "expired" }
+  | RefusedUser;
 
 export type UseOutcome =
   | ({

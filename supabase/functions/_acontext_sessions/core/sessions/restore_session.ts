@@ -4,12 +4,13 @@
  * @module
  */
 import { AppError } from "../errors.ts";
+import { refusedUser } from "./refused_user.ts";
 import type { SessionKey, SessionStore, SessionView } from "./ports.ts";
 
 /**
  * Takes a deletion back, as long as nothing remote was touched.
  *
- * @throws {AppError} `session_not_found`, `not_restorable`, `quota_exceeded`, `database_unavailable`
+ * @throws {AppError} `session_not_found`, `not_restorable`, `quota_exceeded`, `user_deleted`, `user_banned`, `database_unavailable`
  */
 export async function restoreSession(
   { store }: { store: SessionStore },
@@ -29,6 +30,9 @@ export async function restoreSession(
       throw new AppError("not_restorable", {
         message: "Cannot restore the session: its deletion has begun",
       });
+    case "unknown_user":
+    case "banned":
+      throw refusedUser(restored);
     case "quota_exceeded":
       throw new AppError("quota_exceeded", {
         message: `Cannot restore the session: the limit of ${restored.limit} sessions is reached`,

@@ -6,6 +6,7 @@
 import { AppError, type ErrorCode } from "../errors.ts";
 import type { Log, RemoteOutcome } from "../ports.ts";
 import type { RemoteResources } from "../resources.ts";
+import { REFUSED_USER } from "./refused_user.ts";
 import type { RemoteIds, SessionKey, Unusable, UseStore } from "./ports.ts";
 
 export interface UseDeps {
@@ -47,13 +48,14 @@ const UNUSABLE = {
   provisioning: "session_not_ready",
   deleting: "session_deleting",
   expired: "session_expired",
+  ...REFUSED_USER,
 } as const satisfies Record<Unusable["outcome"], ErrorCode>;
 
 /**
  * The session, when it is the caller's and alive.
  *
  * @throws {AppError} `session_not_found`, `session_not_ready`, `session_deleting`, `session_expired`,
- *   `database_unavailable`
+ *   `user_deleted`, `user_banned`, `database_unavailable`
  */
 export async function useSession(
   deps: UseDeps,
