@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { healthFactsSchema } from "../../supabase/functions/_acontext_sessions/core/health/facts.ts";
+import { callReason } from "../../supabase/functions/_acontext_sessions/core/health/assess.ts";
 import { HEALTH_REASONS } from "../../supabase/functions/_acontext_sessions/core/health/reasons.ts";
 import { type Command, type CommandContext, EXIT } from "../command.ts";
 import { OpsError } from "../ops_error.ts";
@@ -7,7 +8,11 @@ import { OpsError } from "../ops_error.ts";
 /** pg_net waits 10 s for an answer, and may have another project's slow call before ours. */
 const GIVE_UP_AFTER_MS = 30_000;
 
-const storedSchema = z.object({ projectUrl: z.string() });
+const storedSchema = z.object({
+  projectUrl: z.string(),
+  /** False: pg_net is switched off, or refuses. */
+  called: z.boolean(),
+});
 
 /**
  * Puts the project's URL and the secret key of this very call into Vault, for the first time or in place of older ones,
@@ -16,13 +21,13 @@ const storedSchema = z.object({ projectUrl: z.string() });
 export const rotateSecret: Command = async (context) => {
   const { api, output, target } = context;
   await requireAcceptedKey(context);
-  const stored = await api.rpc("acontext_set_vault_secrets", {
+  const { called, ...stored } = await api.rpc("acontext_set_vault_secrets", {
     p_project_url: target.url,
     p_secret_key: target.secretKey,
   }, storedSchema);
   output.progress(`Vault has ${stored.projectUrl} and the secret key; waiting for a call …`);
 
-  const problem = await firstCall(context);
+  const problem = called ? await firstCall(context) : "not_called";
   output.result({ ...stored, works: problem === null, problem }, () =>
     problem === null
       ? [
@@ -31,10 +36,15 @@ export const rotateSecret: Command = async (context) => {
       ]
       : [
         `The secrets are stored, but the call ended with ${problem}`,
-        `→ ${HEALTH_REASONS.worker_unreachable.remedy}`,
+        `→ ${remedyOf(problem)}`,
       ]);
   return problem === null ? EXIT.ok : EXIT.degraded;
 };
+
+function remedyOf(problem: string): string {
+  if (problem === "not_called") return "See why pg_net takes no call: npm run ops -- health";
+  return HEALTH_REASONS[callReason(problem)].remedy;
+}
 
 /** A key that the functions refuse must not replace one that works. What else is wrong, the call will show. */
 async function requireAcceptedKey({ api }: CommandContext): Promise<void> {

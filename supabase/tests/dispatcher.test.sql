@@ -75,6 +75,8 @@ select is(acontext_sessions.dispatch_sweep('schedule', true, false), 0, 'while i
 select tests.pass(interval '6 minutes 59 seconds');
 select is(acontext_sessions.dispatch_sweep('retry', false, false), 0, 'for seven minutes');
 select tests.pass(interval '1 second');
+select is(acontext_sessions.dispatch_sweep('retry', false, false), 0, 'and for as long as pg_net has it');
+delete from net.http_request_queue as q using acontext_sessions.calls as c where q.id = c.request_id;
 select is(acontext_sessions.dispatch_sweep('retry', false, false), 1, 'after that the call counts as lost and is replaced');
 
 -- As many as the backlog needs

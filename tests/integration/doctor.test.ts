@@ -7,12 +7,14 @@ import { HEALTH_REASONS } from "../../supabase/functions/_acontext_sessions/core
 import { misconfigured } from "../../supabase/functions/_acontext_sessions/runtime/env.ts";
 import { toErrorResponse } from "../../supabase/functions/_acontext_sessions/http/answer.ts";
 import { behindGateway } from "./support/gateway.ts";
+import { asSuperuser } from "./support/superuser.ts";
 import { withoutSecret, withSecret } from "./support/vault.ts";
 import { integrationTest, type World } from "./support/world.ts";
 
 const ALL = [
   "CLI linked",
   "migrations applied",
+  "extensions on",
   "Vault set",
   "cron jobs active",
   "functions answer",
@@ -147,6 +149,81 @@ integrationTest("the doctor asks to apply the migrations that are missing", asyn
   }, async (url) => {
     assertEquals(verdict(await examine(world, { url })), ["migrations applied", "npm start"]);
   });
+});
+
+integrationTest(
+  "the doctor blames no migration for what health's function raises",
+  async (world) => {
+    const raised = { code: "P0001", message: "invalid ciphertext" };
+    await behindGateway(world, {
+      path: "/rest/v1/rpc/acontext_session_health",
+      answer: () => Response.json(raised, { status: 400 }),
+    }, async (url) => {
+      const { checks } = await examine(world, { url });
+      const problem = checks.flatMap(({ finding }) =>
+        finding?.ok === false ? [finding.problem] : []
+      );
+      assertEquals(problem, [
+        'Cannot call "/rest/v1/rpc/acontext_session_health": 400 invalid ciphertext',
+      ]);
+    });
+  },
+);
+
+integrationTest("the doctor has the command for each thing that is ill", async (world) => {
+  const { sql } = world.database;
+  const rotate = () =>
+    sql`select public.acontext_set_vault_secrets(${world.info.apiUrl}, ${world.info.secretKey})`;
+  const cases = [
+    {
+      fault: "drop extension supabase_vault cascade",
+      verdict: ["extensions on", "create extension supabase_vault with schema vault"],
+      heal: async () => {
+        await sql.unsafe("create extension supabase_vault with schema vault");
+        await rotate();
+      },
+    },
+    {
+      fault: "drop extension pg_net cascade",
+      verdict: ["extensions on", "create extension pg_net with schema extensions"],
+      heal: () => sql.unsafe("create extension pg_net with schema extensions"),
+    },
+    {
+      fault: "drop extension pg_cron cascade",
+      verdict: ["extensions on", "create extension pg_cron with schema pg_catalog"],
+      heal: async () => {
+        await sql.unsafe("create extension pg_cron with schema pg_catalog");
+        assertEquals(verdict(await examine(world)), [
+          "cron jobs active",
+          "npm run ops -- settings set",
+        ]);
+        await world.database.configure({});
+      },
+    },
+    {
+      fault:
+        `update vault.secrets set secret = encode(decode(secret, 'base64') || '\\x00', 'base64')
+        where name like 'acontext_sessions_%'`,
+      verdict: ["Vault set", "npm run ops -- rotate-secret"],
+      heal: rotate,
+    },
+    {
+      fault: `update cron.job set schedule = '@reboot' where jobname = 'acontext-sessions-retry'`,
+      verdict: ["cron jobs active", "npm run ops -- settings set retry_schedule='* * * * *'"],
+      heal: () => world.database.configure({ retry_schedule: "* * * * *" }),
+    },
+  ];
+  await world.database.quietSchedule();
+  for (const { fault, verdict: expected, heal } of cases) {
+    await asSuperuser(world, fault);
+    try {
+      const [check, next] = verdict(await examine(world));
+      assertEquals([check, next], expected);
+    } finally {
+      await heal();
+    }
+    assertEquals((await examine(world)).healthy, true, fault);
+  }
 });
 
 integrationTest("the doctor asks to put into Vault what it lacks", async (world) => {

@@ -124,6 +124,9 @@ create function vault.update_secret(
   security definer
   set search_path = ''
 as $$
+declare
+  -- Upstream reads the old value, too: a secret that cannot be decrypted cannot be changed.
+  old_secret text := (select d.decrypted_secret from vault.decrypted_secrets as d where d.id = secret_id);
 begin
   update vault.secrets as s
   set

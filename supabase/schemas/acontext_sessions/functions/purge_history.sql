@@ -77,6 +77,9 @@ begin
   select count(*)::integer into v_count from purged;
   v_total := v_total + v_count;
 
+  if to_regclass('cron.job_run_details') is null then
+    return v_total;
+  end if;
   -- Other jobs of the project may want a longer history than a week; ours do not.
   delete from cron.job_run_details as d where d.runid in (
     -- By command: a recreated job has a new id. A run that a crash ended has no end time.
