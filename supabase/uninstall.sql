@@ -75,7 +75,7 @@ begin
       '20261128000001', '20261128000002', '20261128000003', '20261128000004', '20261128000005',
       '20261128000006', '20261128000007', '20261128000008', '20261128000009', '20261128000010',
       '20261128000011', '20261128000012', '20261128000013', '20261128000014', '20261128000015',
-      '20261128000020', '20261128000021'
+      '20261128000020', '20261128000021', '20261128000022'
     );
   end if;
 end;
@@ -135,6 +135,7 @@ drop function if exists
   public.acontext_retry_deletion(uuid),
   public.acontext_count_user_data(uuid),
   public.acontext_set_vault_secrets(text, text),
+  public.acontext_take_run(uuid, acontext_sessions.run_task),
   acontext_sessions.clock,
   acontext_sessions.random,
   acontext_sessions.run_timeout,

@@ -98,7 +98,6 @@ export const vault: Check = {
     if (projectUrl === null) {
       return Promise.resolve(ill("Vault lacks acontext_sessions_project_url", next));
     }
-    if (!secretKey) return Promise.resolve(ill("Vault lacks acontext_sessions_secret_key", next));
     if (projectUrl !== target.url) {
       return Promise.resolve(
         ill(
@@ -107,7 +106,11 @@ export const vault: Check = {
         ),
       );
     }
-    return Promise.resolve(well("acontext_sessions_project_url, acontext_sessions_secret_key"));
+    return Promise.resolve(well(
+      secretKey
+        ? "acontext_sessions_project_url; acontext_sessions_secret_key is needed no longer: npm run ops -- rotate-secret"
+        : "acontext_sessions_project_url",
+    ));
   },
 };
 

@@ -4,12 +4,15 @@
 -- Unlogged like pg_net's own tables: the crash that empties those, after which it counts from 1 again, empties this one.
 -- So an answer to somebody else's request of the same number is never taken for ours, and a call that was lost shows.
 create unlogged table acontext_sessions.calls (
-  run_id uuid primary key references acontext_sessions.runs (id) on delete cascade,
+  -- No reference to runs, which making it would keep from those who are at work; the nightly purge keeps both together.
+  run_id uuid primary key,
   request_id bigint not null,
   -- Another table of answers: pg_net was switched off and on again in between.
   answers_oid oid not null,
   -- By the clock of pg_net's answers.
-  called_at timestamptz not null default now()
+  called_at timestamptz not null default now(),
+  -- When somebody showed the run's id to start it.
+  taken_at timestamptz
 );
 
 comment on table acontext_sessions.calls is

@@ -69,7 +69,7 @@ select name from unnest(array[
   'public.acontext_save_reconcile_progress', 'public.acontext_finish_reconcile',
   'public.acontext_configure_cleanup', 'public.acontext_session_health', 'public.acontext_list_runs',
   'public.acontext_list_stuck', 'public.acontext_retry_deletion', 'public.acontext_count_user_data',
-  'public.acontext_set_vault_secrets',
+  'public.acontext_set_vault_secrets', 'public.acontext_take_run',
   'acontext_sessions.clock', 'acontext_sessions.random', 'acontext_sessions.run_timeout', 'acontext_sessions.stuck_attempts',
   'acontext_sessions.write_gap', 'acontext_sessions.lock_slots', 'acontext_sessions.free_slots', 'acontext_sessions.lease_deletions',
   'acontext_sessions.ms_per_message', 'acontext_sessions.session_view',

@@ -26,7 +26,7 @@ $$;
 
 -- Something is due, a new session_ttl has to be followed, and history is old enough to be purged
 select tests.put('acontext_sessions_project_url', 'https://abc.supabase.co');
-select tests.put('acontext_sessions_secret_key', 'sb_secret_of_this_test');
+select tests.put('acontext_sessions_secret_key', null);
 select tests.make_active(1);
 select tests.queue(1);
 select tests.pass(acontext_sessions.write_gap());

@@ -45,7 +45,7 @@ select columns_are('acontext_sessions', 'runs', array[
   'finished_at', 'request_id', 'total', 'deleted', 'failed', 'deferred', 'expired', 'stale', 'errors', 'stop_reason',
   'slots', 'probe_ms'
 ]);
-select columns_are('acontext_sessions', 'calls', array['run_id', 'request_id', 'answers_oid', 'called_at']);
+select columns_are('acontext_sessions', 'calls', array['run_id', 'request_id', 'answers_oid', 'called_at', 'taken_at']);
 select is(
   (select c.relpersistence::text from pg_class as c where c.oid = 'acontext_sessions.calls'::regclass), 'u',
   'what is known of calls is lost in the same crash as pg_net''s own tables'

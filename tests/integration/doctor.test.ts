@@ -8,7 +8,7 @@ import { misconfigured } from "../../supabase/functions/_acontext_sessions/runti
 import { toErrorResponse } from "../../supabase/functions/_acontext_sessions/http/answer.ts";
 import { behindGateway } from "./support/gateway.ts";
 import { asSuperuser } from "./support/superuser.ts";
-import { withoutSecret, withSecret } from "./support/vault.ts";
+import { withKey, withoutSecret, withSecret } from "./support/vault.ts";
 import { integrationTest, type World } from "./support/world.ts";
 
 const ALL = [
@@ -172,8 +172,7 @@ integrationTest(
 
 integrationTest("the doctor has the command for each thing that is ill", async (world) => {
   const { sql } = world.database;
-  const rotate = () =>
-    sql`select public.acontext_set_vault_secrets(${world.info.apiUrl}, ${world.info.secretKey})`;
+  const rotate = () => sql`select public.acontext_set_vault_secrets(${world.info.apiUrl}, null)`;
   const cases = [
     {
       fault: "drop extension supabase_vault cascade",
@@ -227,15 +226,23 @@ integrationTest("the doctor has the command for each thing that is ill", async (
 });
 
 integrationTest("the doctor asks to put into Vault what it lacks", async (world) => {
-  for (const name of ["acontext_sessions_project_url", "acontext_sessions_secret_key"] as const) {
-    await withoutSecret(world, name, async () => {
-      assertEquals(verdict(await examine(world)), ["Vault set", "npm start"]);
-      await withProject(unchanged, async (projectDir) => {
-        const [check, next] = verdict(await examine(world, { hosted: true, projectDir }));
-        assertEquals([check, next], ["Vault set", "npm run ops -- rotate-secret"]);
-      });
+  await withoutSecret(world, "acontext_sessions_project_url", async () => {
+    assertEquals(verdict(await examine(world)), ["Vault set", "npm start"]);
+    await withProject(unchanged, async (projectDir) => {
+      const [check, next] = verdict(await examine(world, { hosted: true, projectDir }));
+      assertEquals([check, next], ["Vault set", "npm run ops -- rotate-secret"]);
     });
-  }
+  });
+});
+
+integrationTest("the doctor says that a key in Vault is needed no longer", async (world) => {
+  await world.database.quietSchedule();
+  await withKey(world, world.info.secretKey, async () => {
+    const { healthy, checks } = await examine(world);
+    assertEquals(healthy, true);
+    const { finding } = checks.find(({ name }) => name === "Vault set") ?? {};
+    assertStringIncludes(finding?.ok === true ? finding.note : "", "is needed no longer");
+  });
 });
 
 integrationTest("the doctor sees that Vault has another project's address", async (world) => {
@@ -261,7 +268,11 @@ integrationTest(
         ["acontext_sessions_secret_key", "sb_secret_one\nsb_secret_two"],
       ] as const
     ) {
-      await withSecret(world, [name, value], async () => {
+      const withValue = (work: () => Promise<void>) =>
+        name === "acontext_sessions_secret_key"
+          ? withKey(world, value, work)
+          : withSecret(world, [name, value], work);
+      await withValue(async () => {
         const diagnosis = await examine(world);
         assertEquals(verdict(diagnosis), ["Vault set", "npm start"]);
         const text = JSON.stringify(diagnosis);

@@ -6,7 +6,7 @@ import { NAMESPACE } from "./support/remote.ts";
 import { expiredSessions, orphanSession, stuckSession } from "./support/sessions.ts";
 import { answering, hanging } from "./support/strange_servers.ts";
 import { asSuperuser } from "./support/superuser.ts";
-import { hideSecret, setSecret, showSecret } from "./support/vault.ts";
+import { createSecret, hideSecret, setSecret, showSecret } from "./support/vault.ts";
 import { integrationTest, type World } from "./support/world.ts";
 
 const answerSchema = z.looseObject({
@@ -46,7 +46,7 @@ async function longExpired(world: World): Promise<void> {
 
 /** As `npm run ops -- rotate-secret` does. */
 const rotateSecret = ({ database: { sql }, info }: World) =>
-  sql`select public.acontext_set_vault_secrets(${info.apiUrl}, ${info.secretKey})`;
+  sql`select public.acontext_set_vault_secrets(${info.apiUrl}, null)`;
 
 const callArrives = (world: World) =>
   eventually("a call has arrived", async () => (await codesOf(world)).length === 0);
@@ -82,7 +82,11 @@ const FAULTS: Record<keyof typeof HEALTH_REASONS, Fault> = {
       await database.configure({});
     },
   },
-  unusable_secret: {
+  unusable_key: {
+    provoke: (world) => createSecret(world, "acontext_sessions_secret_key", "sb_secret_1\nx: y"),
+    heal: rotateSecret,
+  },
+  unusable_url: {
     provoke: (world) =>
       setSecret(world, "acontext_sessions_project_url", "abcdefghijklmnopqrst.supabase.co"),
     heal: rotateSecret,
@@ -146,13 +150,12 @@ const FAULTS: Record<keyof typeof HEALTH_REASONS, Fault> = {
   worker_unreachable: {
     async provoke(world) {
       await expiredSessions(world, 1);
-      await setSecret(world, "acontext_sessions_secret_key", "sb_secret_wrong");
+      await setSecret(world, "acontext_sessions_project_url", "http://127.0.0.1:1");
       await dispatch(world);
-      await eventually("the refusal is seen", async () => (await codesOf(world)).length > 0);
+      await eventually("the failure is seen", async () => (await codesOf(world)).length > 0);
     },
     async heal(world) {
-      await setSecret(world, "acontext_sessions_secret_key", world.info.secretKey);
-      await dispatch(world);
+      await rotateSecret(world);
       await callArrives(world);
     },
   },

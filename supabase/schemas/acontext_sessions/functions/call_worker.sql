@@ -13,6 +13,7 @@ CREATE OR REPLACE FUNCTION acontext_sessions.call_worker (
   AS $function$
 declare
   v_now timestamptz := acontext_sessions.clock();
+  -- Unguessable, and a credential: whoever has it can start this run once, see public.acontext_take_run.
   v_run_id uuid := gen_random_uuid();
   v_url text;
   v_key text;
@@ -22,7 +23,7 @@ declare
   v_error text;
 begin
   select w.project_url, w.secret_key, w.problem into v_url, v_key, v_vault from acontext_sessions.worker_secrets() as w;
-  if v_url is null or v_key is null then
+  if v_url is null then
     v_stop_reason := 'not_configured';
     v_error := 'vault_' || v_vault;
   elsif to_regclass('net._http_response') is null then
@@ -33,7 +34,10 @@ begin
       v_request_id := net.http_post(
         url := v_url || '/functions/v1/cleanup-sessions',
         body := jsonb_build_object('runId', v_run_id, 'task', p_task, 'background', true),
-        headers := jsonb_build_object('Content-Type', 'application/json', 'apikey', v_key),
+        -- The key only where Vault has one: functions of before ask for it.
+        headers := jsonb_strip_nulls(jsonb_build_object(
+          'Content-Type', 'application/json', 'x-run-id', v_run_id, 'apikey', v_key
+        )),
         timeout_milliseconds := 10000
       );
     exception when others then
@@ -55,6 +59,7 @@ begin
     where not exists (
       select 1 from acontext_sessions.runs as r
       where r.stop_reason = v_stop_reason and r.request_id is null and r.requested_at > v_now - interval '1 hour'
+        and r.errors -> 0 ->> 'error' is not distinct from v_error
     );
     return false;
   end if;
@@ -67,6 +72,6 @@ begin
 end;
 $function$;
 
-COMMENT ON FUNCTION "acontext_sessions"."call_worker"(acontext_sessions.run_task, acontext_sessions.run_trigger, boolean, boolean) IS 'Asks pg_net to call the cleanup function once this transaction commits. False, and at most once an hour a finished run that says why, when Vault lacks a usable secret or pg_net takes no call.';
+COMMENT ON FUNCTION "acontext_sessions"."call_worker"(acontext_sessions.run_task, acontext_sessions.run_trigger, boolean, boolean) IS 'Asks pg_net to call the cleanup function once this transaction commits. False, and at most once an hour each a finished run that says why, when Vault lacks a usable URL or pg_net takes no call.';
 
 REVOKE ALL ON FUNCTION "acontext_sessions"."call_worker"(acontext_sessions.run_task, acontext_sessions.run_trigger, boolean, boolean) FROM PUBLIC;

@@ -8,9 +8,6 @@ CREATE OR REPLACE FUNCTION acontext_sessions.schedule_jobs()
 declare
   v_settings acontext_sessions.settings;
 begin
-  if to_regclass('cron.job') is null then
-    raise exception 'pg_cron is switched off; switch it on in the SQL editor: create extension pg_cron with schema pg_catalog';
-  end if;
   select s.* into v_settings from acontext_sessions.settings as s;
   perform acontext_sessions.schedule_job(
     'acontext-sessions-cleanup', v_settings.cleanup_schedule,

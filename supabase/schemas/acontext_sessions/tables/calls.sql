@@ -5,8 +5,8 @@ CREATE UNLOGGED TABLE "acontext_sessions"."calls" (
   "request_id"  bigint                   NOT NULL,
   "answers_oid" oid                      NOT NULL,
   "called_at"   timestamp with time zone NOT NULL DEFAULT now(),
-  CONSTRAINT "calls_pkey" PRIMARY KEY (run_id),
-  CONSTRAINT "calls_run_id_fkey" FOREIGN KEY (run_id) REFERENCES acontext_sessions.runs(id) ON DELETE CASCADE
+  "taken_at"    timestamp with time zone,
+  CONSTRAINT "calls_pkey" PRIMARY KEY (run_id)
 );
 
 GRANT SELECT, UPDATE ON TABLE "acontext_sessions"."calls" TO "service_role";

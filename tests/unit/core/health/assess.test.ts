@@ -42,7 +42,7 @@ Deno.test("assess() puts the worst first, with what was seen and what to do", ()
       {
         code: "not_configured",
         severity: "failing",
-        message: "Vault lacks acontext_sessions_project_url and acontext_sessions_secret_key",
+        message: "Vault lacks acontext_sessions_project_url",
         remedy: HEALTH_REASONS.not_configured.remedy,
       },
       {
@@ -55,7 +55,7 @@ Deno.test("assess() puts the worst first, with what was seen and what to do", ()
   });
 });
 
-Deno.test("assess() tells a secret that cannot be used from one that is missing", () => {
+Deno.test("assess() tells a value of Vault that cannot be used from one that is missing", () => {
   const facts = healthyFacts();
   facts.vault = {
     state: "ok",
@@ -67,9 +67,17 @@ Deno.test("assess() tells a secret that cannot be used from one that is missing"
     assess(facts).reasons.map(({ code, message }) => [code, message]),
     [
       ["not_configured", "Vault lacks acontext_sessions_project_url"],
-      ["unusable_secret", "acontext_sessions_secret_key in Vault cannot be used"],
+      [
+        "unusable_key",
+        "acontext_sessions_secret_key in Vault cannot be used; calls are made without it",
+      ],
     ],
   );
+});
+
+Deno.test("assess() misses no secret key in Vault", () => {
+  const codes = codesOf(({ vault }) => vault.secretKey = false);
+  assertEquals(codes, []);
 });
 
 Deno.test("assess() is overdue when work waits and no run succeeds, growing when runs do", () => {
@@ -175,7 +183,8 @@ Deno.test("assess() gives each of the other reasons for its fact", () => {
     vault_unreadable: ({ vault }) => vault.state = "unreadable",
     pg_net_off: ({ net }) => net.state = "off",
     pg_cron_off: (facts) => facts.cron = "unreadable",
-    unusable_secret: ({ vault }) => vault.unusable = ["acontext_sessions_project_url"],
+    unusable_url: ({ vault }) => vault.unusable = ["acontext_sessions_project_url"],
+    unusable_key: ({ vault }) => vault.unusable = ["acontext_sessions_secret_key"],
     wrong_schedule: (facts) => facts.jobs[0] && (facts.jobs[0].fault = "only_at_start"),
     pg_net_blocked: ({ runs }) => runs.lastCall && (runs.lastCall.problem = "not_sent"),
     wrong_server: ({ runs }) => runs.lastCall && (runs.lastCall.problem = "wrong_server"),

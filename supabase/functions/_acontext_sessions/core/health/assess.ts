@@ -143,6 +143,9 @@ function callFinding(problem: string, { net, vault }: HealthFacts): Finding {
   }
 }
 
+const PROJECT_URL = "acontext_sessions_project_url";
+const SECRET_KEY = "acontext_sessions_secret_key";
+
 const SCHEDULE_FAULTS = {
   never: "never comes",
   only_at_start: "comes only when the database starts",
@@ -150,16 +153,13 @@ const SCHEDULE_FAULTS = {
 } as const;
 
 function* configuration({ vault, jobs, settings }: HealthFacts): Generator<Finding> {
-  const secrets = [
-    ...(vault.projectUrl === null ? ["acontext_sessions_project_url"] : []),
-    ...(vault.secretKey ? [] : ["acontext_sessions_secret_key"]),
-  ];
-  const missing = secrets.filter((name) => !vault.unusable.includes(name));
-  if (missing.length > 0 && vault.state === "ok") {
-    yield ["not_configured", `Vault lacks ${missing.join(" and ")}`];
+  if (vault.unusable.includes(PROJECT_URL)) {
+    yield ["unusable_url", `${PROJECT_URL} in Vault cannot be used`];
+  } else if (vault.projectUrl === null && vault.state === "ok") {
+    yield ["not_configured", `Vault lacks ${PROJECT_URL}`];
   }
-  if (vault.unusable.length > 0) {
-    yield ["unusable_secret", `${vault.unusable.join(" and ")} in Vault cannot be used`];
+  if (vault.unusable.includes(SECRET_KEY)) {
+    yield ["unusable_key", `${SECRET_KEY} in Vault cannot be used; calls are made without it`];
   }
   const odd = jobs.flatMap(({ name, schedule, fault }) =>
     fault === null

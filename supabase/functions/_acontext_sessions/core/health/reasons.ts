@@ -35,12 +35,16 @@ export const HEALTH_REASONS = {
   not_configured: {
     severity: "failing",
     remedy:
-      "Put the project's URL and a secret key into Vault: npm run ops -- rotate-secret, with SUPABASE_URL and SUPABASE_SECRET_KEY",
+      "Put the project's URL into Vault: npm run ops -- rotate-secret, with SUPABASE_URL and SUPABASE_SECRET_KEY",
   },
-  unusable_secret: {
+  unusable_url: {
     severity: "failing",
     remedy:
       "Store the project's URL in Vault anew: npm run ops -- rotate-secret, with SUPABASE_URL and SUPABASE_SECRET_KEY",
+  },
+  unusable_key: {
+    severity: "degraded",
+    remedy: "Take the key out of Vault, where none is needed: npm run ops -- rotate-secret",
   },
   job_missing: {
     severity: "failing",
@@ -70,7 +74,7 @@ export const HEALTH_REASONS = {
   worker_unreachable: {
     severity: "failing",
     remedy:
-      "http_401: put a valid secret key into Vault, npm run ops -- rotate-secret. http_404: deploy cleanup-sessions. http_500: set the variable that its log names. not_started: look at its log. Otherwise: correct acontext_sessions_project_url in Vault by the same command",
+      "http_401: deploy the functions of this version, npm run deploy. http_404: deploy cleanup-sessions. http_500: set the variable that its log names. not_started: look at its log. Otherwise: correct acontext_sessions_project_url in Vault, npm run ops -- rotate-secret",
   },
   acontext_unreachable: {
     severity: "failing",
