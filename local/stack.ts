@@ -223,10 +223,7 @@ async function start(
     if (applied > 0) {
       for (const line of await findRefusedStatements(sql)) log(line);
     }
-    await seedVault(sql, {
-      acontext_sessions_project_url: gateway.url,
-      acontext_sessions_secret_key: keys.secretKey,
-    });
+    await seedVault(sql, { acontext_sessions_project_url: gateway.url });
   } finally {
     await sql.end({ timeout: 1 });
   }

@@ -74,7 +74,8 @@ begin
       '20261127000011', '20261127000012', '20261127000013', '20261127000014', '20261127000015',
       '20261128000001', '20261128000002', '20261128000003', '20261128000004', '20261128000005',
       '20261128000006', '20261128000007', '20261128000008', '20261128000009', '20261128000010',
-      '20261128000011', '20261128000012', '20261128000013', '20261128000014', '20261128000015'
+      '20261128000011', '20261128000012', '20261128000013', '20261128000014', '20261128000015',
+      '20261128000020', '20261128000021', '20261128000022'
     );
   end if;
 end;
@@ -85,7 +86,8 @@ drop function if exists
   acontext_sessions.session_view,
   acontext_sessions.deletion_view,
   acontext_sessions.lease_deletions,
-  acontext_sessions.run_view;
+  acontext_sessions.run_view,
+  acontext_sessions.call_problem;
 
 drop table if exists
   acontext_sessions.settings,
@@ -98,6 +100,7 @@ drop table if exists
   acontext_sessions.uncertain_sessions,
   acontext_sessions.message_keys,
   acontext_sessions.restamp_state,
+  acontext_sessions.calls,
   acontext_sessions.runs,
   acontext_sessions.reconcile_state;
 
@@ -132,6 +135,7 @@ drop function if exists
   public.acontext_retry_deletion(uuid),
   public.acontext_count_user_data(uuid),
   public.acontext_set_vault_secrets(text, text),
+  public.acontext_take_run(uuid, acontext_sessions.run_task),
   acontext_sessions.clock,
   acontext_sessions.random,
   acontext_sessions.run_timeout,
@@ -171,6 +175,12 @@ drop function if exists
   acontext_sessions.usable_secret_key,
   acontext_sessions.worker_secrets,
   acontext_sessions.call_worker,
+  acontext_sessions.waits_in_pg_net,
+  acontext_sessions.cron_values,
+  acontext_sessions.schedule_fault,
+  acontext_sessions.vault_facts,
+  acontext_sessions.net_facts,
+  acontext_sessions.cron_facts,
   acontext_sessions.expiry_is_unfinished,
   acontext_sessions.dispatch_sweep,
   acontext_sessions.dispatch_reconcile,

@@ -46,8 +46,11 @@ export const migrations: Check = {
       if (error.status === 401 || error.status === 403) {
         return ill("the project refuses the secret key", keyCommand(target));
       }
-      // Unknown function, or one that answers in another shape.
-      return ill("the database lacks migrations of this project", next);
+      // A function that is unknown, or answers in another shape than this version's.
+      if (error.status === 404 || error.status === 200) {
+        return ill("the database lacks migrations of this project", next);
+      }
+      return ill(error.message, "npm run ops -- health");
     }
     const newest = await newestMigration(projectDir);
     const applied = patient.facts.migration;
@@ -58,11 +61,33 @@ export const migrations: Check = {
   },
 };
 
+/** What can be switched off in the dashboard, with the SQL that switches it on again. */
+export const extensions: Check = {
+  name: "extensions on",
+  examine({ facts }) {
+    const states = {
+      Vault: [facts?.vault.state, "create extension supabase_vault with schema vault"],
+      pg_net: [facts?.net.state, "create extension pg_net with schema extensions"],
+      pg_cron: [facts?.cron, "create extension pg_cron with schema pg_catalog"],
+    } as const;
+    for (const [name, [state, sql]] of Object.entries(states)) {
+      if (state === "off") return Promise.resolve(ill(`${name} is switched off`, sql));
+    }
+    return Promise.resolve(well(Object.keys(states).join(", ")));
+  },
+};
+
 export const vault: Check = {
   name: "Vault set",
   examine({ facts, target }) {
-    const { projectUrl = null, secretKey = false, unusable = [] } = facts?.vault ?? {};
+    const { state = "ok", projectUrl = null, secretKey = false, unusable = [] } = facts?.vault ??
+      {};
     const next = target.local ? "npm start" : "npm run ops -- rotate-secret";
+    if (state === "unreadable") {
+      return Promise.resolve(
+        ill("Vault cannot decrypt what it has for the schedule", "npm run ops -- rotate-secret"),
+      );
+    }
     const [broken] = unusable;
     if (broken !== undefined) {
       const what = broken === "acontext_sessions_project_url" ? "no URL" : "no key";
@@ -73,7 +98,6 @@ export const vault: Check = {
     if (projectUrl === null) {
       return Promise.resolve(ill("Vault lacks acontext_sessions_project_url", next));
     }
-    if (!secretKey) return Promise.resolve(ill("Vault lacks acontext_sessions_secret_key", next));
     if (projectUrl !== target.url) {
       return Promise.resolve(
         ill(
@@ -82,21 +106,46 @@ export const vault: Check = {
         ),
       );
     }
-    return Promise.resolve(well("acontext_sessions_project_url, acontext_sessions_secret_key"));
+    return Promise.resolve(well(
+      secretKey
+        ? "acontext_sessions_project_url; acontext_sessions_secret_key is needed no longer: npm run ops -- rotate-secret"
+        : "acontext_sessions_project_url",
+    ));
   },
 };
 
 export const jobs: Check = {
   name: "cron jobs active",
   examine({ facts }) {
-    const idle = facts?.jobs.filter(({ active }) => !active).map(({ name }) => name) ?? [];
-    return Promise.resolve(
-      idle.length === 0
-        ? well(facts?.jobs.map(({ name }) => name).join(", ") ?? "")
-        : ill(`missing or switched off: ${idle.join(", ")}`, "npm run ops -- settings set"),
-    );
+    const all = facts?.jobs ?? [];
+    const idle = all.filter(({ active }) => !active).map(({ name }) => name);
+    if (idle.length > 0) {
+      return Promise.resolve(
+        ill(`missing or switched off: ${idle.join(", ")}`, "npm run ops -- settings set"),
+      );
+    }
+    const odd = all.find(({ fault }) => fault !== null);
+    if (odd !== undefined) {
+      const problem =
+        `${odd.name} has a schedule that does not come as it reads: "${odd.schedule}"`;
+      return Promise.resolve(ill(problem, scheduleCommand(odd.name)));
+    }
+    return Promise.resolve(well(all.map(({ name }) => name).join(", ")));
   },
 };
+
+/** Puts the default back. The schedule of the purge is no setting: any call restores it. */
+function scheduleCommand(name: string): string {
+  const defaults: Record<string, string> = {
+    cleanup: "0 0 * * *",
+    retry: "* * * * *",
+    reconcile: "0 4 * * 0",
+  };
+  const schedule = defaults[name];
+  return schedule === undefined
+    ? "npm run ops -- settings set"
+    : `npm run ops -- settings set ${name}_schedule='${schedule}'`;
+}
 
 function keyCommand(target: Target): string {
   if (target.local) return "npm start";

@@ -8,13 +8,14 @@ import { createApi } from "../api.ts";
 import { OpsError } from "../ops_error.ts";
 import type { Target } from "../target.ts";
 import { type Check, type Finding, ill, type Patient } from "./check.ts";
-import { jobs, linked, migrations, vault } from "./database_checks.ts";
+import { extensions, jobs, linked, migrations, vault } from "./database_checks.ts";
 import { acontextKey, functions, health, secrets } from "./function_checks.ts";
 import { users } from "./user_check.ts";
 
 const CHECKS: Check[] = [
   linked,
   migrations,
+  extensions,
   vault,
   jobs,
   functions,

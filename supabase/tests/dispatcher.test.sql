@@ -41,10 +41,15 @@ select is((select count(*)::integer from acontext_sessions.runs), 1, 'once an ho
 select tests.pass(interval '1 hour');
 select acontext_sessions.dispatch_sweep('retry', false, false);
 select is((select count(*)::integer from acontext_sessions.runs), 2, 'an hour later it says so again');
-select vault.create_secret('https://abc.supabase.co/', 'acontext_sessions_project_url');
-select tests.pass(interval '1 hour');
-select is(acontext_sessions.dispatch_sweep('retry', false, false), 0, 'with half of Vault nothing is dispatched either');
 select is_empty('select 1 from calls', 'nobody was called');
+select vault.create_secret('https://abc.supabase.co/', 'acontext_sessions_project_url');
+select tests.forget();
+select is(acontext_sessions.dispatch_sweep('schedule', true, false), 1, 'with the URL alone a worker is called');
+select results_eq(
+  'select headers from calls',
+  $$select jsonb_build_object('Content-Type', 'application/json', 'x-run-id', r.id) from acontext_sessions.runs as r$$,
+  'by the id of its run, without a key'
+);
 
 -- One call
 select vault.create_secret('sb_secret_of_this_test', 'acontext_sessions_secret_key');
@@ -53,10 +58,10 @@ set local role service_role;
 select is(acontext_sessions.dispatch_sweep('schedule', true, false), 1, 'one due deletion needs one worker');
 reset role;
 select results_eq(
-  'select method::text, url, headers, timeout_milliseconds from calls',
+  'select method::text, url, headers - ''x-run-id'', timeout_milliseconds from calls',
   $$values ('POST', 'https://abc.supabase.co/functions/v1/cleanup-sessions',
     '{"Content-Type": "application/json", "apikey": "sb_secret_of_this_test"}'::jsonb, 10000)$$,
-  'the call carries the key in the apikey header, no Authorization, and an explicit timeout'
+  'where Vault still has a key, the call carries it in the apikey header, no Authorization, and an explicit timeout'
 );
 select results_eq(
   'select body from calls',
@@ -75,6 +80,8 @@ select is(acontext_sessions.dispatch_sweep('schedule', true, false), 0, 'while i
 select tests.pass(interval '6 minutes 59 seconds');
 select is(acontext_sessions.dispatch_sweep('retry', false, false), 0, 'for seven minutes');
 select tests.pass(interval '1 second');
+select is(acontext_sessions.dispatch_sweep('retry', false, false), 0, 'and for as long as pg_net has it');
+delete from net.http_request_queue as q using acontext_sessions.calls as c where q.id = c.request_id;
 select is(acontext_sessions.dispatch_sweep('retry', false, false), 1, 'after that the call counts as lost and is replaced');
 
 -- As many as the backlog needs

@@ -8,11 +8,14 @@ create temporary table answers (n integer, status_code integer, timed_out boolea
 insert into answers
 values (1, 199, false), (2, 200, false), (3, 299, false), (4, 300, false), (5, null, true), (6, null, false);
 insert into acontext_sessions.runs (id, task, trigger, status, request_id)
-select tests.run(n), 'sweep', 'schedule', 'requested', 1000 + n from generate_series(1, 7) as n;
+select tests.run(n), 'sweep', 'schedule', 'requested', 1000000 + n from generate_series(1, 7) as n;
 insert into acontext_sessions.runs (id, task, trigger, status, request_id)
-values (tests.run(8), 'sweep', 'schedule', 'running', 1001);
-insert into net._http_response (id, status_code, timed_out)
-select 1000 + a.n, a.status_code, a.timed_out from answers as a;
+values (tests.run(8), 'sweep', 'schedule', 'running', 1000001);
+insert into acontext_sessions.calls (run_id, request_id, answers_oid)
+select tests.run(n), 1000000 + n, 'net._http_response'::regclass from generate_series(1, 7) as n;
+insert into net._http_response (id, status_code, timed_out, content)
+select 1000000 + a.n, a.status_code, a.timed_out, json_build_object('status', 'accepted', 'runId', tests.run(a.n))
+from answers as a;
 select acontext_sessions.dispatch_sweep('retry', false, false);
 select results_eq(
   $$select r.id, r.status::text, r.stop_reason, r.errors -> 0 ->> 'error', r.finished_at = acontext_sessions.clock()

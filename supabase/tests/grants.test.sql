@@ -49,6 +49,7 @@ select bag_eq(
     ('acontext_sessions.message_keys', 'service_role', 'delete, insert, select, update'),
     ('acontext_sessions.restamp_state', 'service_role', 'select, update'),
     ('acontext_sessions.reconcile_state', 'service_role', 'select, update'),
+    ('acontext_sessions.calls', 'service_role', 'select, update'),
     ('acontext_sessions.runs', 'service_role', 'insert, select, update')$$,
   'schema, tables, sequences and types are granted as listed and to nobody else'
 );
@@ -68,7 +69,7 @@ select name from unnest(array[
   'public.acontext_save_reconcile_progress', 'public.acontext_finish_reconcile',
   'public.acontext_configure_cleanup', 'public.acontext_session_health', 'public.acontext_list_runs',
   'public.acontext_list_stuck', 'public.acontext_retry_deletion', 'public.acontext_count_user_data',
-  'public.acontext_set_vault_secrets',
+  'public.acontext_set_vault_secrets', 'public.acontext_take_run',
   'acontext_sessions.clock', 'acontext_sessions.random', 'acontext_sessions.run_timeout', 'acontext_sessions.stuck_attempts',
   'acontext_sessions.write_gap', 'acontext_sessions.lock_slots', 'acontext_sessions.free_slots', 'acontext_sessions.lease_deletions',
   'acontext_sessions.ms_per_message', 'acontext_sessions.session_view',
@@ -94,7 +95,10 @@ select name from unnest(array[
   'acontext_sessions.refuse_truncate', 'acontext_sessions.set_moved_at', 'acontext_sessions.usable_project_url', 'acontext_sessions.prepare_deletion',
   'acontext_sessions.usable_secret_key', 'acontext_sessions.worker_secrets', 'acontext_sessions.call_worker',
   'acontext_sessions.expiry_is_unfinished', 'acontext_sessions.purge_history', 'acontext_sessions.schedule_job',
-  'acontext_sessions.schedule_jobs', 'acontext_sessions.find_erased_users', 'acontext_sessions.note_erased_users'
+  'acontext_sessions.schedule_jobs', 'acontext_sessions.find_erased_users', 'acontext_sessions.note_erased_users',
+  'acontext_sessions.waits_in_pg_net', 'acontext_sessions.call_problem', 'acontext_sessions.vault_facts',
+  'acontext_sessions.net_facts', 'acontext_sessions.cron_facts', 'acontext_sessions.cron_values',
+  'acontext_sessions.schedule_fault'
 ]) as f (name);
 
 -- What the policies call with the rights of users, who cannot call it by name: its schema is closed to them.

@@ -19,6 +19,7 @@ from (values
 ) as t (n, at);
 insert into acontext_sessions.runs (id, task, trigger, status, requested_at)
 values (tests.run(4), 'sweep', 'schedule', 'requested', acontext_sessions.clock() - interval '91 days');
+insert into acontext_sessions.calls (run_id, request_id, answers_oid) select tests.run(n), n, 0 from unnest(array[3, 4]) as n;
 insert into cron.job_run_details (runid, jobid, command, username, start_time, end_time)
 select -d.runid, d.jobid, d.command, 'postgres', d.started, d.ended
 from (values
@@ -43,6 +44,9 @@ select results_eq(
 select results_eq(
   'select id from acontext_sessions.runs order by id', array[tests.run(2), tests.run(3)],
   'runs are kept for log_retention; those that never ended go too'
+);
+select results_eq(
+  'select run_id from acontext_sessions.calls', array[tests.run(3)], 'what is known of its call goes with a run'
 );
 select results_eq(
   'select runid from cron.job_run_details order by runid desc', array[-4, -5]::bigint[],

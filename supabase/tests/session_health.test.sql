@@ -104,13 +104,17 @@ select is(jsonb_array_length(public.acontext_session_health(2) #> '{runs,recent}
 select is(public.acontext_session_health(-1) #> '{runs,recent}', '[]'::jsonb, 'none for less than none');
 
 -- The last call
+create function tests.accepted(p_number integer) returns text language sql
+as $$ select json_build_object('runId', tests.run(p_number), 'status', 'accepted')::text $$;
 create function tests.call_answered(p_number integer, p_status integer, p_timed_out boolean default false)
 returns void language sql
 as $$
   insert into acontext_sessions.runs (id, task, trigger, status, requested_at, request_id)
-  values (tests.run(p_number), 'sweep', 'retry', 'requested', acontext_sessions.clock(), p_number);
-  insert into net._http_response (id, status_code, timed_out)
-  select p_number, p_status, p_timed_out where p_status is distinct from 0
+  values (tests.run(p_number), 'sweep', 'retry', 'requested', acontext_sessions.clock(), 1000000 + p_number);
+  insert into acontext_sessions.calls (run_id, request_id, answers_oid)
+  values (tests.run(p_number), 1000000 + p_number, 'net._http_response'::regclass);
+  insert into net._http_response (id, status_code, timed_out, content)
+  select 1000000 + p_number, p_status, p_timed_out, tests.accepted(p_number) where p_status is distinct from 0
 $$;
 select tests.pass(interval '1 minute');
 select tests.call_answered(11, 0);
@@ -142,11 +146,13 @@ select is(tests.health('runs', 'lastCall', 'problem'), '"unreachable"'::jsonb, '
 select tests.pass(interval '1 minute');
 select tests.call_answered(15, 202);
 select is(tests.health('runs', 'lastCall', 'problem'), 'null'::jsonb, 'a call that was accepted is well');
+select tests.pass(interval '7 minutes');
+select is(tests.health('runs', 'lastCall', 'problem'), '"not_started"'::jsonb, 'unless nobody begins it');
 
 -- Reconcile, receipts, platform
 select is(tests.health('reconcile', 'finishedAt'), 'null'::jsonb, 'no pass has ended');
 select is(
-  tests.health('reconcile', 'quietForSeconds'), to_jsonb(extract(epoch from interval '31 days 25 minutes')::bigint),
+  tests.health('reconcile', 'quietForSeconds'), to_jsonb(extract(epoch from interval '31 days 32 minutes')::bigint),
   'the pause is counted from the upgrade'
 );
 update acontext_sessions.reconcile_state set pass_finished_at = acontext_sessions.clock() - interval '1 hour' where only_row;
@@ -160,7 +166,7 @@ from (values (91, 'absent'), (92, 'unproven')) as p (n, proof);
 select is(tests.health('unproven', 'count'), '1'::jsonb, 'receipts without a proof are counted');
 
 select is(
-  (select jsonb_agg(j - array['lastStatus', 'lastStart']) from jsonb_array_elements(tests.health('jobs')) as j),
+  (select jsonb_agg(j - array['lastStatus', 'lastStart', 'fault']) from jsonb_array_elements(tests.health('jobs')) as j),
   '[{"name": "cleanup", "schedule": "0 0 * * *", "active": true}, {"name": "purge", "schedule": "17 3 * * *", "active": true},
     {"name": "reconcile", "schedule": "0 4 * * 0", "active": true}, {"name": "retry", "schedule": "* * * * *", "active": true}]'::jsonb,
   'the cron jobs are listed'
@@ -172,7 +178,7 @@ select v.runid, j.jobid, j.command, 'postgres', v.status, acontext_sessions.cloc
 from cron.job as j, (values (2000000001, 'succeeded'), (2000000002, 'failed'), (2000000003, 'running')) as v (runid, status)
 where j.jobname = 'acontext-sessions-cleanup';
 select is(
-  (select jsonb_agg(j - 'lastStart') from jsonb_array_elements(tests.health('jobs')) as j),
+  (select jsonb_agg(j - array['lastStart', 'fault']) from jsonb_array_elements(tests.health('jobs')) as j),
   '[{"name": "cleanup", "schedule": "0 0 * * *", "active": true, "lastStatus": "failed"},
     {"name": "purge", "schedule": "17 3 * * *", "active": false, "lastStatus": null},
     {"name": "reconcile", "schedule": "0 4 * * 0", "active": true, "lastStatus": null},
@@ -180,12 +186,15 @@ select is(
   'also those that are missing, switched off or failed'
 );
 
-select ok((tests.health('vault', 'secretKey'))::boolean, 'Vault has the key');
+select is(tests.health('vault', 'secretKey'), 'false'::jsonb, 'Vault has no key');
+select vault.create_secret('sb_secret_of_before', 'acontext_sessions_secret_key');
+select is(tests.health('vault', 'secretKey'), 'true'::jsonb, 'or one of before, which is told');
 select ok(tests.health('vault', 'projectUrl') #>> '{}' like 'http://127.0.0.1:%', 'Vault has the address');
 select unalike(public.acontext_session_health(10)::text, '%sb_secret_%', 'no key is told');
 delete from vault.secrets where name in ('acontext_sessions_project_url', 'acontext_sessions_secret_key');
 select is(
-  tests.health('vault'), '{"projectUrl": null, "secretKey": false, "unusable": []}'::jsonb, 'what Vault lacks is told'
+  tests.health('vault'), '{"state": "ok", "projectUrl": null, "secretKey": false, "unusable": []}'::jsonb,
+  'what Vault lacks is told'
 );
 select is(
   tests.health('migration') #>> '{}', (select max(version) from supabase_migrations.schema_migrations),

@@ -45,6 +45,11 @@ select columns_are('acontext_sessions', 'runs', array[
   'finished_at', 'request_id', 'total', 'deleted', 'failed', 'deferred', 'expired', 'stale', 'errors', 'stop_reason',
   'slots', 'probe_ms'
 ]);
+select columns_are('acontext_sessions', 'calls', array['run_id', 'request_id', 'answers_oid', 'called_at', 'taken_at']);
+select is(
+  (select c.relpersistence::text from pg_class as c where c.oid = 'acontext_sessions.calls'::regclass), 'u',
+  'what is known of calls is lost in the same crash as pg_net''s own tables'
+);
 select columns_are('acontext_sessions', 'settings', array[
   'only_row', 'cleanup_enabled', 'cleanup_schedule', 'retry_schedule', 'reconcile_schedule', 'session_ttl',
   'provisioning_timeout', 'deletion_grace', 'orphan_grace', 'touch_granularity', 'max_sessions_per_user', 'max_workers', 'max_per_run', 'concurrency',

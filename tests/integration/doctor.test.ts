@@ -7,12 +7,14 @@ import { HEALTH_REASONS } from "../../supabase/functions/_acontext_sessions/core
 import { misconfigured } from "../../supabase/functions/_acontext_sessions/runtime/env.ts";
 import { toErrorResponse } from "../../supabase/functions/_acontext_sessions/http/answer.ts";
 import { behindGateway } from "./support/gateway.ts";
-import { withoutSecret, withSecret } from "./support/vault.ts";
+import { asSuperuser } from "./support/superuser.ts";
+import { withKey, withoutSecret, withSecret } from "./support/vault.ts";
 import { integrationTest, type World } from "./support/world.ts";
 
 const ALL = [
   "CLI linked",
   "migrations applied",
+  "extensions on",
   "Vault set",
   "cron jobs active",
   "functions answer",
@@ -151,16 +153,98 @@ integrationTest("the doctor asks to apply the migrations that are missing", asyn
   });
 });
 
-integrationTest("the doctor asks to put into Vault what it lacks", async (world) => {
-  for (const name of ["acontext_sessions_project_url", "acontext_sessions_secret_key"] as const) {
-    await withoutSecret(world, name, async () => {
-      assertEquals(verdict(await examine(world)), ["Vault set", "npm start"]);
-      await withProject(unchanged, async (projectDir) => {
-        const [check, next] = verdict(await examine(world, { hosted: true, projectDir }));
-        assertEquals([check, next], ["Vault set", "npm run ops -- rotate-secret"]);
-      });
+integrationTest(
+  "the doctor blames no migration for what health's function raises",
+  async (world) => {
+    const raised = { code: "P0001", message: "invalid ciphertext" };
+    await behindGateway(world, {
+      path: "/rest/v1/rpc/acontext_session_health",
+      answer: () => Response.json(raised, { status: 400 }),
+    }, async (url) => {
+      const { checks } = await examine(world, { url });
+      const problem = checks.flatMap(({ finding }) =>
+        finding?.ok === false ? [finding.problem] : []
+      );
+      assertEquals(problem, [
+        'Cannot call "/rest/v1/rpc/acontext_session_health": 400 invalid ciphertext',
+      ]);
     });
+  },
+);
+
+integrationTest("the doctor has the command for each thing that is ill", async (world) => {
+  const { sql } = world.database;
+  const rotate = () => sql`select public.acontext_set_vault_secrets(${world.info.apiUrl}, null)`;
+  const cases = [
+    {
+      fault: "drop extension supabase_vault cascade",
+      verdict: ["extensions on", "create extension supabase_vault with schema vault"],
+      heal: async () => {
+        await sql.unsafe("create extension supabase_vault with schema vault");
+        await rotate();
+      },
+    },
+    {
+      fault: "drop extension pg_net cascade",
+      verdict: ["extensions on", "create extension pg_net with schema extensions"],
+      heal: () => sql.unsafe("create extension pg_net with schema extensions"),
+    },
+    {
+      fault: "drop extension pg_cron cascade",
+      verdict: ["extensions on", "create extension pg_cron with schema pg_catalog"],
+      heal: async () => {
+        await sql.unsafe("create extension pg_cron with schema pg_catalog");
+        assertEquals(verdict(await examine(world)), [
+          "cron jobs active",
+          "npm run ops -- settings set",
+        ]);
+        await world.database.configure({});
+      },
+    },
+    {
+      fault:
+        `update vault.secrets set secret = encode(decode(secret, 'base64') || '\\x00', 'base64')
+        where name like 'acontext_sessions_%'`,
+      verdict: ["Vault set", "npm run ops -- rotate-secret"],
+      heal: rotate,
+    },
+    {
+      fault: `update cron.job set schedule = '@reboot' where jobname = 'acontext-sessions-retry'`,
+      verdict: ["cron jobs active", "npm run ops -- settings set retry_schedule='* * * * *'"],
+      heal: () => world.database.configure({ retry_schedule: "* * * * *" }),
+    },
+  ];
+  await world.database.quietSchedule();
+  for (const { fault, verdict: expected, heal } of cases) {
+    await asSuperuser(world, fault);
+    try {
+      const [check, next] = verdict(await examine(world));
+      assertEquals([check, next], expected);
+    } finally {
+      await heal();
+    }
+    assertEquals((await examine(world)).healthy, true, fault);
   }
+});
+
+integrationTest("the doctor asks to put into Vault what it lacks", async (world) => {
+  await withoutSecret(world, "acontext_sessions_project_url", async () => {
+    assertEquals(verdict(await examine(world)), ["Vault set", "npm start"]);
+    await withProject(unchanged, async (projectDir) => {
+      const [check, next] = verdict(await examine(world, { hosted: true, projectDir }));
+      assertEquals([check, next], ["Vault set", "npm run ops -- rotate-secret"]);
+    });
+  });
+});
+
+integrationTest("the doctor says that a key in Vault is needed no longer", async (world) => {
+  await world.database.quietSchedule();
+  await withKey(world, world.info.secretKey, async () => {
+    const { healthy, checks } = await examine(world);
+    assertEquals(healthy, true);
+    const { finding } = checks.find(({ name }) => name === "Vault set") ?? {};
+    assertStringIncludes(finding?.ok === true ? finding.note : "", "is needed no longer");
+  });
 });
 
 integrationTest("the doctor sees that Vault has another project's address", async (world) => {
@@ -186,7 +270,11 @@ integrationTest(
         ["acontext_sessions_secret_key", "sb_secret_one\nsb_secret_two"],
       ] as const
     ) {
-      await withSecret(world, [name, value], async () => {
+      const withValue = (work: () => Promise<void>) =>
+        name === "acontext_sessions_secret_key"
+          ? withKey(world, value, work)
+          : withSecret(world, [name, value], work);
+      await withValue(async () => {
         const diagnosis = await examine(world);
         assertEquals(verdict(diagnosis), ["Vault set", "npm start"]);
         const text = JSON.stringify(diagnosis);

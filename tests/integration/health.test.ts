@@ -4,7 +4,9 @@ import { HEALTH_REASONS } from "../../supabase/functions/_acontext_sessions/core
 import { eventually } from "../support/eventually.ts";
 import { NAMESPACE } from "./support/remote.ts";
 import { expiredSessions, orphanSession, stuckSession } from "./support/sessions.ts";
-import { hideSecret, setSecret, showSecret } from "./support/vault.ts";
+import { answering, hanging } from "./support/strange_servers.ts";
+import { asSuperuser } from "./support/superuser.ts";
+import { createSecret, hideSecret, setSecret, showSecret } from "./support/vault.ts";
 import { integrationTest, type World } from "./support/world.ts";
 
 const answerSchema = z.looseObject({
@@ -42,7 +44,93 @@ async function longExpired(world: World): Promise<void> {
     where id = ${id}`;
 }
 
+/** As `npm run ops -- rotate-secret` does. */
+const rotateSecret = ({ database: { sql }, info }: World) =>
+  sql`select public.acontext_set_vault_secrets(${info.apiUrl}, null)`;
+
+const callArrives = (world: World) =>
+  eventually("a call has arrived", async () => (await codesOf(world)).length === 0);
+
+/** A server that outlives `provoke`, until `heal`. */
+let strange: { url: string; close(): Promise<void> } | undefined;
+
 const FAULTS: Record<keyof typeof HEALTH_REASONS, Fault> = {
+  vault_off: {
+    provoke: (world) => asSuperuser(world, "drop extension supabase_vault cascade"),
+    async heal(world) {
+      await world.database.sql.unsafe("create extension supabase_vault with schema vault");
+      await rotateSecret(world);
+    },
+  },
+  vault_unreadable: {
+    provoke: (world) =>
+      asSuperuser(
+        world,
+        `update vault.secrets set secret = encode(decode(secret, 'base64') || '\\x00', 'base64')
+        where name like 'acontext_sessions_%'`,
+      ),
+    heal: rotateSecret,
+  },
+  pg_net_off: {
+    provoke: (world) => asSuperuser(world, "drop extension pg_net cascade"),
+    heal: ({ database: { sql } }) => sql.unsafe("create extension pg_net with schema extensions"),
+  },
+  pg_cron_off: {
+    provoke: (world) => asSuperuser(world, "drop extension pg_cron cascade"),
+    async heal({ database }) {
+      await database.sql.unsafe("create extension pg_cron with schema pg_catalog");
+      await database.configure({});
+    },
+  },
+  unusable_key: {
+    provoke: (world) => createSecret(world, "acontext_sessions_secret_key", "sb_secret_1\nx: y"),
+    heal: rotateSecret,
+  },
+  unusable_url: {
+    provoke: (world) =>
+      setSecret(world, "acontext_sessions_project_url", "abcdefghijklmnopqrst.supabase.co"),
+    heal: rotateSecret,
+  },
+  wrong_schedule: {
+    provoke: (world) =>
+      asSuperuser(
+        world,
+        `update cron.job set schedule = '5-1 * * * *' where jobname = 'acontext-sessions-retry'`,
+      ),
+    heal: ({ database }) => database.configure({ retry_schedule: "* * * * *" }),
+  },
+  pg_net_blocked: {
+    async provoke(world) {
+      const { sql } = world.database;
+      const server = hanging();
+      strange = server;
+      await expiredSessions(world, 1);
+      await sql`select net.http_get(${server.url}, timeout_milliseconds := 300000)`;
+      await server.asked;
+      await dispatch(world);
+      await sql`
+        update acontext_sessions.runs set requested_at = acontext_sessions.clock() - interval '2 minutes'
+        where status = 'requested'`;
+    },
+    async heal(world) {
+      await strange?.close();
+      await callArrives(world);
+    },
+  },
+  wrong_server: {
+    async provoke(world) {
+      strange = answering(() => new Response("<html>Welcome</html>"));
+      await expiredSessions(world, 1);
+      await setSecret(world, "acontext_sessions_project_url", strange.url);
+      await dispatch(world);
+      await eventually("the answer is seen", async () => (await codesOf(world)).length > 0);
+    },
+    async heal(world) {
+      await strange?.close();
+      await rotateSecret(world);
+      await callArrives(world);
+    },
+  },
   not_configured: {
     provoke: (world) => hideSecret(world, "acontext_sessions_project_url"),
     heal: (world) => showSecret(world, "acontext_sessions_project_url"),
@@ -62,14 +150,13 @@ const FAULTS: Record<keyof typeof HEALTH_REASONS, Fault> = {
   worker_unreachable: {
     async provoke(world) {
       await expiredSessions(world, 1);
-      await setSecret(world, "acontext_sessions_secret_key", "sb_secret_wrong");
+      await setSecret(world, "acontext_sessions_project_url", "http://127.0.0.1:1");
       await dispatch(world);
-      await eventually("the refusal is seen", async () => (await codesOf(world)).length > 0);
+      await eventually("the failure is seen", async () => (await codesOf(world)).length > 0);
     },
     async heal(world) {
-      await setSecret(world, "acontext_sessions_secret_key", world.info.secretKey);
-      await dispatch(world);
-      await eventually("a call has arrived", async () => (await codesOf(world)).length === 0);
+      await rotateSecret(world);
+      await callArrives(world);
     },
   },
   acontext_unreachable: {

@@ -114,7 +114,6 @@ stackTest("the stack seeds what an operator puts into Vault", async () => {
     select name, decrypted_secret as value from vault.decrypted_secrets order by name`;
   assertEquals([...rows], [
     { name: "acontext_sessions_project_url", value: shared.stack.apiUrl },
-    { name: "acontext_sessions_secret_key", value: shared.stack.secretKey },
   ]);
 });
 

@@ -57,13 +57,12 @@ async function withWorld(
   }
 }
 
-/** Two of them are stored in Vault by `db push`. */
+/** The last is stored in Vault by `db push`. */
 const CLI_ENV = {
   DO_NOT_TRACK: "1",
   SUPABASE_TELEMETRY_DISABLED: "1",
   CI: "1",
   ACONTEXT_SESSIONS_PROJECT_URL: "http://127.0.0.1:1",
-  ACONTEXT_SESSIONS_SECRET_KEY: "sb_secret_lived_in",
 };
 
 /** Names that only objects of ours have. */

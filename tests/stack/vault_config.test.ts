@@ -8,7 +8,6 @@ import { shareStack, stackTest } from "./fixture.ts";
 const shared = shareStack();
 
 const URL_NAME = "ACONTEXT_SESSIONS_PROJECT_URL";
-const KEY_NAME = "ACONTEXT_SESSIONS_SECRET_KEY";
 
 /** Makes the shared project have this project's config.toml, and one more migration that is not applied. */
 async function addMigration(): Promise<void> {
@@ -38,7 +37,7 @@ async function secrets(): Promise<Record<string, string>> {
   return Object.fromEntries(rows.map(({ name, value }) => [name, value]));
 }
 
-const HOSTED = { [URL_NAME]: "https://abc.supabase.co", [KEY_NAME]: "sb_secret_hosted" };
+const HOSTED = { [URL_NAME]: "https://abc.supabase.co" };
 
 stackTest("db push leaves Vault as it is when the variables are not set", async () => {
   const before = await secrets();
@@ -47,20 +46,17 @@ stackTest("db push leaves Vault as it is when the variables are not set", async 
   assertEquals(await secrets(), before);
   await shared.sql`delete from vault.secrets where true`;
   await addMigration();
-  await push({ [URL_NAME]: "" });
-  assertEquals(await secrets(), {}, "nor does it store the text of config.toml");
+  await push({ [URL_NAME]: "", ACONTEXT_SESSIONS_SECRET_KEY: "sb_secret_of_a_shell" });
+  assertEquals(await secrets(), {}, "nor does it store the text of config.toml, or a key");
 });
 
 stackTest("db push with a pending migration stores what the variables have", async () => {
-  const expected = {
-    acontext_sessions_project_url: "https://abc.supabase.co",
-    acontext_sessions_secret_key: "sb_secret_hosted",
-  };
+  const expected = { acontext_sessions_project_url: "https://abc.supabase.co" };
   await addMigration();
   await push(HOSTED);
   assertEquals(await secrets(), expected);
-  await push({ ...HOSTED, [KEY_NAME]: "sb_secret_newer" });
-  assertEquals(await secrets(), expected, "without one it stores nothing: rotation has a command");
+  await push({ [URL_NAME]: "https://xyz.supabase.co" });
+  assertEquals(await secrets(), expected, "without one it stores nothing: there is a command");
 });
 
 stackTest("the local stack takes no secret of a hosted project from .env", async () => {

@@ -35,7 +35,15 @@ Deno.test("the uninstall script names all that the migrations make", async () =>
   );
   assertEquals(
     all(script, /^ {2}(\w+\.\w+)(?: cascade)?[,;]$/gm),
-    all(sql, /^create (?:table|type|function(?= acontext_sessions)) (\w+\.\w+)/gm),
+    // A function that answers something else than before was made twice.
+    [
+      ...new Set(
+        all(
+          sql,
+          /^create (?:(?:unlogged )?table|type|function(?= acontext_sessions)) (\w+\.\w+)/gm,
+        ),
+      ),
+    ],
   );
   const jobs = /'(acontext-sessions-\w+)'/g;
   assertEquals(all(script, jobs), all(sql, jobs));

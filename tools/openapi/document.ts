@@ -41,6 +41,12 @@ export function openApiDocument(): Node {
       securitySchemes: {
         user: { type: "http", scheme: "bearer", bearerFormat: "JWT" },
         secretKey: { type: "apiKey", in: "header", name: "apikey" },
+        runId: {
+          type: "apiKey",
+          in: "header",
+          name: "x-run-id",
+          description: "Of a run that the schedule has called: starts it, once",
+        },
       },
       headers: {
         RequestId: { description: "Finds the request in the logs", schema: { type: "string" } },
@@ -65,13 +71,19 @@ export function errorsByStatus({ errors }: Operation): Map<number, string[]> {
   return byStatus;
 }
 
+const SECURITY: Record<Operation["auth"], Node[]> = {
+  user: [{ user: [] }],
+  runOrSecretKey: [{ secretKey: [] }, { runId: [] }],
+  anybody: [{}, { secretKey: [] }],
+};
+
 function describe(operation: Operation): Node {
   const parameters = parametersOf(operation);
   const body = bodyOf(operation);
   return {
     operationId: operation.id,
     summary: operation.summary,
-    security: operation.auth === "anybody" ? [{}, { secretKey: [] }] : [{ [operation.auth]: [] }],
+    security: SECURITY[operation.auth],
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(body === null ? {} : { requestBody: body }),
     responses: responsesOf(operation),

@@ -36,7 +36,7 @@ export interface Operation {
   id: string;
   summary: string;
   /** `anybody`: the holder of a secret key is told more. */
-  auth: "user" | "secretKey" | "anybody";
+  auth: "user" | "runOrSecretKey" | "anybody";
   query?: z.ZodObject;
   body?: z.ZodType;
   /** Multipart: its text fields, and whether other parts are files. */
@@ -137,7 +137,7 @@ export const OPERATIONS: Operation[] = [
     path: "/cleanup-sessions",
     id: "cleanupSessions",
     summary: "Delete what is due, or look for what no session knows",
-    auth: "secretKey",
+    auth: "runOrSecretKey",
     body: cleanupBody,
     answers: {
       200: {
@@ -146,7 +146,7 @@ export const OPERATIONS: Operation[] = [
       },
       202: { description: "Works in the background", schema: answers.acceptedAnswer },
     },
-    errors: ["unauthorized", ...BODY, "invalid_id", "database_unavailable"],
+    errors: ["unauthorized", "forbidden", ...BODY, "invalid_id", "database_unavailable"],
   },
   {
     method: "GET",

@@ -9,7 +9,7 @@ import { createFiles } from "./acontext/files.ts";
 import { createMessages } from "./acontext/messages.ts";
 import { createResources } from "./acontext/resources.ts";
 import type { DeleteLimits } from "./core/cleanup/delete_limits.ts";
-import type { CleanupStore } from "./core/cleanup/ports.ts";
+import type { CalledRuns, CleanupStore } from "./core/cleanup/ports.ts";
 import type { Files } from "./core/files/ports.ts";
 import type { HealthFacts } from "./core/health/facts.ts";
 import type { Messages, MessageStore } from "./core/messages/ports.ts";
@@ -17,6 +17,7 @@ import type { Background, Clock, Log, Randomness } from "./core/ports.ts";
 import type { Catalog, ReconcileStore } from "./core/reconcile/ports.ts";
 import type { RemoteResources } from "./core/resources.ts";
 import type { SessionStore } from "./core/sessions/ports.ts";
+import { createCalledRuns } from "./database/called_runs.ts";
 import { createCleanupStore } from "./database/cleanup.ts";
 import type { Database } from "./database/database.types.ts";
 import type { DatabaseClient } from "./database/functions.ts";
@@ -32,6 +33,7 @@ import { createLog } from "./runtime/log.ts";
 export interface Deps {
   store: SessionStore;
   cleanupStore: CleanupStore;
+  calledRuns: CalledRuns;
   acontext: RemoteResources;
   reconcileStore: ReconcileStore;
   catalog: Catalog;
@@ -65,6 +67,7 @@ function assemble(env: Env, log: Log): Deps {
   return {
     store: createSessionStore(supabaseAdmin),
     cleanupStore: createCleanupStore(supabaseAdmin),
+    calledRuns: createCalledRuns(supabaseAdmin),
     acontext: createResources(acontext),
     reconcileStore: createReconcileStore(supabaseAdmin),
     catalog: createCatalog(acontext),

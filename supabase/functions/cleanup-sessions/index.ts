@@ -1,7 +1,7 @@
 /** Deletes what is due, or looks for remote resources that no session knows. Called by pg_cron and by operators. */
 import { failedSweep, sweep } from "../_acontext_sessions/core/cleanup/sweep.ts";
 import { failedReconcile, reconcile } from "../_acontext_sessions/core/reconcile/reconcile.ts";
-import { secretKey } from "../_acontext_sessions/http/auth.ts";
+import { runOrSecretKey } from "../_acontext_sessions/http/auth.ts";
 import { serve } from "../_acontext_sessions/http/serve.ts";
 import { runInBackground, shutdownSignal } from "../_acontext_sessions/runtime/background.ts";
 import { wire } from "../_acontext_sessions/wiring.ts";
@@ -26,9 +26,10 @@ const reconcileTask: Task = {
 export default {
   fetch: serve({
     name,
-    auth: secretKey,
+    auth: runOrSecretKey,
     routes: routes({
       tasks: { sweep: sweepTask, reconcile: reconcileTask },
+      takeRun: (call) => deps().calledRuns.take(call),
       background: runInBackground,
       log,
     }),

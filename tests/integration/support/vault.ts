@@ -21,6 +21,29 @@ export async function setSecret(
     select vault.update_secret(s.id, ${value}) from vault.secrets as s where s.name = ${name}`;
 }
 
+export async function createSecret(
+  { database: { sql } }: World,
+  name: SecretName,
+  value: string,
+): Promise<void> {
+  await sql`select vault.create_secret(${value}, ${name})`;
+}
+
+/** Runs `work` while Vault has a secret key, as earlier versions put it there. */
+export async function withKey(
+  world: World,
+  value: string,
+  work: () => Promise<void>,
+): Promise<void> {
+  await createSecret(world, "acontext_sessions_secret_key", value);
+  try {
+    await work();
+  } finally {
+    await world.database.sql`
+      delete from vault.secrets where name = 'acontext_sessions_secret_key'`;
+  }
+}
+
 /** Keeps the secret under another name, where nobody looks. */
 export async function hideSecret({ database: { sql } }: World, name: SecretName): Promise<void> {
   await sql`

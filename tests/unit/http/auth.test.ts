@@ -1,6 +1,10 @@
 import { assertEquals, assertRejects } from "@std/assert/mod.js";
 import { AppError } from "../../../supabase/functions/_acontext_sessions/core/errors.ts";
-import { secretKey, user } from "../../../supabase/functions/_acontext_sessions/http/auth.ts";
+import {
+  runOrSecretKey,
+  secretKey,
+  user,
+} from "../../../supabase/functions/_acontext_sessions/http/auth.ts";
 import { type Env, parseEnv } from "../../../supabase/functions/_acontext_sessions/runtime/env.ts";
 import { ENV_SOURCE, PUBLIC_KEY, SECRET_KEY, signToken, testEnv, USER_ID } from "./fixtures.ts";
 
@@ -210,5 +214,32 @@ Deno.test("secretKey() refuses wrong, missing and users' keys", async () => {
   ];
   for (const headers of requests) {
     assertEquals(await refusal(secretKey(request(headers), testEnv())), "unauthorized");
+  }
+});
+
+Deno.test("runOrSecretKey() takes a run's id, a secret key otherwise, and nothing else", async () => {
+  const runId = "40000000-0000-4000-8000-00000000000a";
+  const admitted: [Record<string, string>, { runId: string } | null][] = [
+    [{ "x-run-id": runId }, { runId }],
+    [{ "x-run-id": runId.toUpperCase() }, { runId }],
+    [{ "x-run-id": runId, apikey: "sb_secret_of_yesterday" }, { runId }],
+    [{ apikey: SECRET_KEY }, null],
+    [{ "x-run-id": "x", apikey: SECRET_KEY }, null],
+  ];
+  for (const [headers, caller] of admitted) {
+    assertEquals(await runOrSecretKey(request(headers), testEnv()), caller);
+  }
+  const refused: Record<string, string>[] = [
+    {},
+    { "x-run-id": "" },
+    { "x-run-id": "true" },
+    { "x-run-id": `${runId}0` },
+    { "x-run-id": "00000000-0000-0000-0000-000000000000" },
+    { "x-run-id": "x", apikey: "sb_publishable_x" },
+    { authorization: `Bearer ${runId}` },
+    { apikey: runId },
+  ];
+  for (const headers of refused) {
+    assertEquals(await refusal(runOrSecretKey(request(headers), testEnv())), "unauthorized");
   }
 });

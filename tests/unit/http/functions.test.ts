@@ -2,7 +2,7 @@ import { assertEquals, assertMatch, assertRejects } from "@std/assert/mod.js";
 import type { SweepReport } from "../../../supabase/functions/_acontext_sessions/core/cleanup/sweep.ts";
 import { AppError } from "../../../supabase/functions/_acontext_sessions/core/errors.ts";
 import type { SessionView } from "../../../supabase/functions/_acontext_sessions/core/sessions/ports.ts";
-import { secretKey, user } from "../../../supabase/functions/_acontext_sessions/http/auth.ts";
+import { runOrSecretKey, user } from "../../../supabase/functions/_acontext_sessions/http/auth.ts";
 import { serve } from "../../../supabase/functions/_acontext_sessions/http/serve.ts";
 import {
   routes as cleanupRoutes,
@@ -170,9 +170,10 @@ function cleaning(sweep: Task["run"]) {
   const { log, lines } = recordLog();
   const finished: [string, string][] = [];
   const work: Promise<void>[] = [];
+  const taken: unknown[] = [];
   const fetch = serve({
     name: "cleanup-sessions",
-    auth: secretKey,
+    auth: runOrSecretKey,
     routes: cleanupRoutes({
       tasks: {
         sweep: {
@@ -187,21 +188,26 @@ function cleaning(sweep: Task["run"]) {
           recordFailure: () => Promise.reject(new Error("must not run")),
         },
       },
+      // One run has been called: a sweep, of which somebody knows the id.
+      takeRun(call) {
+        taken.push(call);
+        return Promise.resolve(taken.length === 1 && call.runId === ID && call.task === "sweep");
+      },
       background: (promise) => work.push(promise),
       log,
     }),
     env: testEnv,
     log,
   });
-  const post = (body?: unknown) =>
+  const post = (body?: unknown, credential: Record<string, string> = { apikey: SECRET_KEY }) =>
     fetch(
       new Request("http://x.test/cleanup-sessions", {
         method: "POST",
-        headers: { apikey: SECRET_KEY, "content-type": "application/json" },
+        headers: { ...credential, "content-type": "application/json" },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       }),
     );
-  return { fetch, post, lines, finished, work };
+  return { fetch, post, lines, finished, work, taken };
 }
 
 Deno.test("cleanup-sessions answers 200 with the report of a sweep", async () => {
@@ -274,6 +280,7 @@ Deno.test("a run that cannot even be finished leaves a log line and no unhandled
   };
   const handlers = cleanupRoutes({
     tasks: { sweep: broken, reconcile: broken },
+    takeRun: () => Promise.resolve(false),
     background: () => {},
     log,
   });
@@ -300,4 +307,42 @@ Deno.test("cleanup-sessions sweeps for nobody without a secret key", async () =>
   const { fetch } = cleaning(() => Promise.reject(new Error("must not run")));
   const response = await fetch(call("POST", "/cleanup-sessions", {}));
   assertEquals([response.status, (await response.json()).code], [401, "unauthorized"]);
+});
+
+Deno.test("cleanup-sessions starts a run for who knows its id, once", async () => {
+  const requests: unknown[] = [];
+  const { post, work, taken } = cleaning((request) => {
+    requests.push(request);
+    return Promise.resolve(REPORT);
+  });
+  const start = () => post({ runId: ID, task: "sweep", background: true }, { "x-run-id": ID });
+  const response = await start();
+  assertEquals([response.status, await response.json()], [202, { runId: ID, status: "accepted" }]);
+  await Promise.all(work);
+  const again = await start();
+  assertEquals([again.status, (await again.json()).code], [401, "unauthorized"]);
+  assertEquals(requests, [{ runId: ID, dryRun: false, force: false, limit: null }]);
+  assertEquals(taken.length, 2);
+});
+
+Deno.test("cleanup-sessions does nothing else for who knows a run's id", async () => {
+  const { post, taken } = cleaning(() => Promise.reject(new Error("must not run")));
+  const other = "40000000-0000-4000-8000-00000000000b";
+  const bodies = [
+    {},
+    { runId: ID },
+    { background: true },
+    { runId: other, background: true },
+    { runId: ID, dryRun: true },
+    { runId: ID, background: true, force: true },
+    { runId: ID, background: true, limit: 1 },
+    { runId: ID, task: "reconcile" },
+  ];
+  for (const body of bodies) {
+    const response = await post(body, { "x-run-id": ID });
+    assertEquals([response.status, (await response.json()).code], [403, "forbidden"]);
+  }
+  assertEquals(taken, [], "nor is the run taken by that");
+  const otherTask = { runId: ID, task: "reconcile", background: true };
+  assertEquals((await post(otherTask, { "x-run-id": ID })).status, 401);
 });

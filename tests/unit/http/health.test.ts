@@ -38,7 +38,7 @@ function health({ facts = healthyFacts(), probed = { kind: "done", value: null }
 
 Deno.test("session-health tells everybody the status and nothing else", async () => {
   const facts = healthyFacts();
-  facts.vault.secretKey = false;
+  facts.vault.projectUrl = null;
   const { get } = health({ facts });
   for (const headers of [{}, { apikey: "sb_publishable_x" }, { authorization: "Bearer x" }]) {
     const response = await get("?probe=acontext", headers);
@@ -49,7 +49,7 @@ Deno.test("session-health tells everybody the status and nothing else", async ()
 Deno.test("session-health asks the database at most once in ten seconds for callers without a key", async () => {
   const { state, get, getAll } = health();
   await get();
-  state.facts.vault.secretKey = false;
+  state.facts.vault.projectUrl = null;
   state.now = 9_999;
   assertEquals(await (await get()).json(), { status: "ok" });
   assertEquals((await (await getAll()).json()).status, "failing", "a key sees what is");

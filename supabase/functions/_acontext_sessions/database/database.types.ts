@@ -208,6 +208,10 @@ export type Database = {
         Returns: Json;
       };
       "acontext_start_sweep": { Args: { "p_force": boolean; "p_run_id": string }; Returns: Json };
+      "acontext_take_run": {
+        Args: { "p_run_id": string; "p_task": "sweep" | "reconcile" };
+        Returns: boolean;
+      };
       "acontext_use_session": {
         Args: {
           "p_new_messages"?: number;

@@ -49,15 +49,34 @@ export async function user(request: Request, env: Env): Promise<User> {
   return { userId };
 }
 
+const NO_SECRET_KEY = 'Cannot authenticate: "apikey" carries no valid secret key';
+const SEND_SECRET_KEY = { hint: 'Send "apikey: <secret key>"' };
+
 /** A server of ours, by any of the project's secret keys in `apikey`, compared in constant time. */
 export async function secretKey(request: Request, env: Env): Promise<null> {
   const { error } = await verifyAuth(request, { auth: "secret:*", env: env.supabase });
-  if (error !== null) {
-    throw refusal(error, 'Cannot authenticate: "apikey" carries no valid secret key', {
-      hint: 'Send "apikey: <secret key>"',
-    });
-  }
+  if (error !== null) throw refusal(error, NO_SECRET_KEY, SEND_SECRET_KEY);
   return null;
+}
+
+/** Who sends the id of a run in `x-run-id`. Nothing is proven by that yet: `CalledRuns` knows what it is worth. */
+export interface RunCaller {
+  /** Lower-case UUID. */
+  runId: string;
+}
+
+/**
+ * The schedule, by the id of the run that it calls, or the holder of a secret key (null). The id goes first: a key that
+ * comes with it is for functions of before.
+ */
+export async function runOrSecretKey(request: Request, env: Env): Promise<RunCaller | null> {
+  const runId = parseId(request.headers.get("x-run-id") ?? "");
+  return runId === null ? await secretKey(request, env) : { runId };
+}
+
+/** What whoever sends the id of a run that may not be started is told: the same as without any. */
+export function refusedRun(): AppError {
+  return new AppError("unauthorized", { message: NO_SECRET_KEY, ...SEND_SECRET_KEY });
 }
 
 /** The holder of a secret key. */

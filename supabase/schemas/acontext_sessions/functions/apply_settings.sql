@@ -12,6 +12,7 @@ declare
   v_unknown text;
   v_old acontext_sessions.settings;
   v_new acontext_sessions.settings;
+  v_schedule record;
 begin
   if p_changes is null or jsonb_typeof(p_changes) <> 'object' then
     raise sqlstate 'PT400' using message = 'Cannot change settings: not a JSON object';
@@ -32,6 +33,20 @@ begin
     if v_new.max_workers * v_new.concurrency > v_new.max_remote_deletes then
       raise exception '% workers that each delete % at a time would exceed max_remote_deletes, which is %',
         v_new.max_workers, v_new.concurrency, v_new.max_remote_deletes;
+    end if;
+    -- pg_cron accepts these. Those that were stored before stand in nobody's way; health tells them.
+    select n.key, n.value into v_schedule
+    from jsonb_each_text(to_jsonb(v_new)) as n
+    where n.key like '%\_schedule' and n.value is distinct from to_jsonb(v_old) ->> n.key
+      and acontext_sessions.schedule_fault(n.value) is not null
+    order by n.key limit 1;
+    if found then
+      raise exception '% cannot be "%": %', v_schedule.key, v_schedule.value,
+        case acontext_sessions.schedule_fault(v_schedule.value)
+          when 'never' then 'that never comes'
+          when 'only_at_start' then 'that comes only when the database starts'
+          else 'pg_cron reads five fields and ignores the rest'
+        end;
     end if;
     update acontext_sessions.settings as s
     set cleanup_enabled = v_new.cleanup_enabled,

@@ -13,39 +13,65 @@ CREATE OR REPLACE FUNCTION acontext_sessions.call_worker (
   AS $function$
 declare
   v_now timestamptz := acontext_sessions.clock();
+  -- Unguessable, and a credential: whoever has it can start this run once, see public.acontext_take_run.
   v_run_id uuid := gen_random_uuid();
   v_url text;
   v_key text;
+  v_vault text;
+  v_request_id bigint;
+  v_stop_reason text;
+  v_error text;
 begin
-  select w.project_url, w.secret_key into v_url, v_key from acontext_sessions.worker_secrets() as w;
-  if v_url is null or v_key is null then
+  select w.project_url, w.secret_key, w.problem into v_url, v_key, v_vault from acontext_sessions.worker_secrets() as w;
+  if v_url is null then
+    v_stop_reason := 'not_configured';
+    v_error := 'vault_' || v_vault;
+  elsif to_regclass('net._http_response') is null then
+    v_stop_reason := 'not_delivered';
+    v_error := 'pg_net_off';
+  else
+    begin
+      v_request_id := net.http_post(
+        url := v_url || '/functions/v1/cleanup-sessions',
+        body := jsonb_build_object('runId', v_run_id, 'task', p_task, 'background', true),
+        -- The key only where Vault has one: functions of before ask for it.
+        headers := jsonb_strip_nulls(jsonb_build_object(
+          'Content-Type', 'application/json', 'x-run-id', v_run_id, 'apikey', v_key
+        )),
+        timeout_milliseconds := 10000
+      );
+    exception when others then
+      raise warning 'acontext_sessions: pg_net takes no call: % (%)', sqlerrm, sqlstate;
+      v_stop_reason := 'not_delivered';
+      v_error := 'pg_net_' || sqlstate;
+    end;
+  end if;
+
+  if v_stop_reason is not null then
     insert into acontext_sessions.runs (
-      id, task, trigger, status, expires_sessions, force, requested_at, finished_at, stop_reason
+      id, task, trigger, status, expires_sessions, force, requested_at, finished_at, stop_reason, errors
     )
-    select v_run_id, p_task, p_trigger, 'finished', p_expires_sessions, p_force, v_now, v_now, 'not_configured'
+    select v_run_id, p_task, p_trigger, 'finished', p_expires_sessions, p_force, v_now, v_now, v_stop_reason,
+      case
+        when v_error is null then '[]'::jsonb
+        else jsonb_build_array(jsonb_build_object('id', v_run_id, 'error', v_error))
+      end
     where not exists (
       select 1 from acontext_sessions.runs as r
-      where r.stop_reason = 'not_configured' and r.requested_at > v_now - interval '1 hour'
+      where r.stop_reason = v_stop_reason and r.request_id is null and r.requested_at > v_now - interval '1 hour'
+        and r.errors -> 0 ->> 'error' is not distinct from v_error
     );
     return false;
   end if;
 
-  insert into acontext_sessions.runs (
-    id, task, trigger, status, expires_sessions, force, requested_at, request_id
-  )
-  values (
-    v_run_id, p_task, p_trigger, 'requested', p_expires_sessions, p_force, v_now,
-    net.http_post(
-      url := v_url || '/functions/v1/cleanup-sessions',
-      body := jsonb_build_object('runId', v_run_id, 'task', p_task, 'background', true),
-      headers := jsonb_build_object('Content-Type', 'application/json', 'apikey', v_key),
-      timeout_milliseconds := 10000
-    )
-  );
+  insert into acontext_sessions.runs (id, task, trigger, status, expires_sessions, force, requested_at, request_id)
+  values (v_run_id, p_task, p_trigger, 'requested', p_expires_sessions, p_force, v_now, v_request_id);
+  insert into acontext_sessions.calls (run_id, request_id, answers_oid)
+  values (v_run_id, v_request_id, to_regclass('net._http_response'));
   return true;
 end;
 $function$;
 
-COMMENT ON FUNCTION "acontext_sessions"."call_worker"(acontext_sessions.run_task, acontext_sessions.run_trigger, boolean, boolean) IS 'Asks pg_net to call the cleanup function once this transaction commits. False, and a finished run that says so, when Vault lacks a usable secret.';
+COMMENT ON FUNCTION "acontext_sessions"."call_worker"(acontext_sessions.run_task, acontext_sessions.run_trigger, boolean, boolean) IS 'Asks pg_net to call the cleanup function once this transaction commits. False, and at most once an hour each a finished run that says why, when Vault lacks a usable URL or pg_net takes no call.';
 
 REVOKE ALL ON FUNCTION "acontext_sessions"."call_worker"(acontext_sessions.run_task, acontext_sessions.run_trigger, boolean, boolean) FROM PUBLIC;

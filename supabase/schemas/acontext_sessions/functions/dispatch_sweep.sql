@@ -43,19 +43,18 @@ begin
     return 0;
   end if;
 
-  -- A wrong key, a missing function or an unreachable address: the call is over and nobody works. Were it none of these and
-  -- only slow, the worker finds its run finished and leaves the work to the next.
+  -- A wrong key, a missing function, a wrong or unreachable address, a crash: the call is over and nobody works. Were it none
+  -- of these and only slow, the worker finds its run finished and leaves the work to the next.
   update acontext_sessions.runs as r
   set status = 'finished',
     finished_at = v_now,
     stop_reason = 'not_delivered',
-    errors = jsonb_build_array(jsonb_build_object(
-      'id', r.id,
-      'error', coalesce('http_' || a.status_code, case when a.timed_out then 'timeout' else 'unreachable' end)
-    ))
-  from net._http_response as a
-  where r.status = 'requested' and a.id = r.request_id
-    and (a.status_code is null or a.status_code not between 200 and 299);
+    errors = jsonb_build_array(jsonb_build_object('id', r.id, 'error', c.problem))
+  from (
+    select u.id, acontext_sessions.call_problem(u.*::acontext_sessions.runs) as problem
+    from acontext_sessions.runs as u where u.status = 'requested' and u.request_id is not null
+  ) as c
+  where r.id = c.id and r.status = 'requested' and c.problem not in ('not_sent', 'no_answer', 'not_started');
 
   v_expires_sessions := p_expires_sessions
     or (p_trigger = 'retry' and acontext_sessions.expiry_is_unfinished());
@@ -67,12 +66,16 @@ begin
     return 0;
   end if;
 
-  -- One dispatcher decides at a time. A run that has not reported for this long is not coming back.
+  -- One dispatcher decides at a time. A run that has not reported for this long is not coming back, unless pg_net still has
+  -- its call.
   perform pg_advisory_xact_lock(hashtextextended('acontext_sessions.dispatch_sweep', 0));
   select count(*)::integer into v_busy
   from acontext_sessions.runs as r
   where r.status <> 'finished' and r.task = 'sweep'
-    and coalesce(r.started_at, r.requested_at) > v_now - acontext_sessions.run_timeout();
+    and (
+      coalesce(r.started_at, r.requested_at) > v_now - acontext_sessions.run_timeout()
+      or (r.status = 'requested' and acontext_sessions.waits_in_pg_net(r.id))
+    );
   v_wanted := least(
     v_settings.max_workers,
     greatest(1, ceil(v_due::numeric / v_settings.max_per_run)::integer)

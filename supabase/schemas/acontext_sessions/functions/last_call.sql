@@ -12,23 +12,18 @@ CREATE OR REPLACE FUNCTION acontext_sessions.last_call()
     'task', r.task,
     'trigger', r.trigger,
     'requestedAt', r.requested_at,
-    'problem', case
-      when r.stop_reason = 'not_delivered' then coalesce(r.errors -> 0 ->> 'error', 'unreachable')
-      when r.status <> 'requested' then null
-      when a.id is not null and (a.status_code is null or a.status_code not between 200 and 299)
-        then coalesce('http_' || a.status_code, case when a.timed_out then 'timeout' else 'unreachable' end)
-      when r.requested_at <= acontext_sessions.clock() - acontext_sessions.run_timeout() then 'no_answer'
-    end
+    -- What was lost in a crash is called again, as soon as something is due.
+    'problem', nullif(acontext_sessions.call_problem(r.*::acontext_sessions.runs), 'lost')
   )
   from acontext_sessions.runs as r
-  left join net._http_response as a on a.id = r.request_id
   where r.request_id is not null
+    or (r.stop_reason = 'not_delivered' and r.errors -> 0 ->> 'error' <> 'pg_net_off')
   order by r.requested_at desc, r.id
   limit 1;
 $function$;
 
 GRANT EXECUTE ON FUNCTION "acontext_sessions"."last_call"() TO "service_role";
 
-COMMENT ON FUNCTION "acontext_sessions"."last_call"() IS 'The last run that was called through pg_net, and what is wrong with its call: http_401, unreachable, timeout, no_answer or null.';
+COMMENT ON FUNCTION "acontext_sessions"."last_call"() IS 'The last run that was called through pg_net, and what is wrong with its call: see call_problem.';
 
 REVOKE ALL ON FUNCTION "acontext_sessions"."last_call"() FROM PUBLIC;

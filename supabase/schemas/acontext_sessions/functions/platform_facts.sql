@@ -8,53 +8,26 @@ CREATE OR REPLACE FUNCTION acontext_sessions.platform_facts()
   SET search_path TO ''
   AS $function$
 declare
-  v_vault jsonb;
-  v_jobs jsonb;
+  v_cron jsonb := acontext_sessions.cron_facts();
   v_migration text;
   -- Created by the CLI; absent when migrations are applied another way.
   v_history regclass := to_regclass('supabase_migrations.schema_migrations');
 begin
-  -- An unusable value is never shown: it may be a key that was put in the wrong place.
-  select jsonb_build_object(
-    'projectUrl', w.project_url,
-    'secretKey', w.secret_key is not null,
-    'unusable', to_jsonb(w.unusable)
-  ) into v_vault
-  from acontext_sessions.worker_secrets() as w;
-
-  select jsonb_agg(
-    jsonb_build_object(
-      'name', n.name,
-      'schedule', j.schedule,
-      'active', coalesce(j.active, false),
-      'lastStatus', d.status,
-      'lastStart', d.start_time
-    ) order by n.name
-  ) into v_jobs
-  from unnest(array['cleanup', 'purge', 'reconcile', 'retry']) as n (name)
-  left join cron.job as j
-    on j.jobname = 'acontext-sessions-' || n.name and j.username = current_user
-  left join lateral (
-    select h.status, h.start_time
-    from (
-      -- The history has an index by run only, and other jobs of the project may have a long one.
-      select r.jobid, r.runid, r.status, r.start_time
-      from cron.job_run_details as r order by r.runid desc limit 1000
-    ) as h
-    where h.jobid = j.jobid and h.status in ('succeeded', 'failed')
-    order by h.runid desc limit 1
-  ) as d on true;
-
   if v_history is not null then
     execute format('select max(version) from %s', v_history) into v_migration;
   end if;
-
-  return jsonb_build_object('vault', v_vault, 'jobs', v_jobs, 'migration', v_migration);
+  return jsonb_build_object(
+    'vault', acontext_sessions.vault_facts(),
+    'net', acontext_sessions.net_facts(),
+    'cron', v_cron ->> 'state',
+    'jobs', v_cron -> 'jobs',
+    'migration', v_migration
+  );
 end;
 $function$;
 
 GRANT EXECUTE ON FUNCTION "acontext_sessions"."platform_facts"() TO "service_role";
 
-COMMENT ON FUNCTION "acontext_sessions"."platform_facts"() IS 'What health tells of the platform: whether Vault has usable secrets, the cron jobs, the newest migration.';
+COMMENT ON FUNCTION "acontext_sessions"."platform_facts"() IS 'What health tells of the platform: whether Vault, pg_net and pg_cron are there and what they have of ours, the newest migration.';
 
 REVOKE ALL ON FUNCTION "acontext_sessions"."platform_facts"() FROM PUBLIC;

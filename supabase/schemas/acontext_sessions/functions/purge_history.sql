@@ -34,6 +34,9 @@ begin
   get diagnostics v_count = row_count;
   v_total := v_total + v_count;
 
+  delete from acontext_sessions.calls as c
+  where not exists (select 1 from acontext_sessions.runs as r where r.id = c.run_id);
+
   delete from acontext_sessions.settings_log as l where l.log_id in (
     select d.log_id from acontext_sessions.settings_log as d
     where d.changed_at < v_before order by d.changed_at limit v_limit
@@ -77,6 +80,9 @@ begin
   select count(*)::integer into v_count from purged;
   v_total := v_total + v_count;
 
+  if to_regclass('cron.job_run_details') is null then
+    return v_total;
+  end if;
   -- Other jobs of the project may want a longer history than a week; ours do not.
   delete from cron.job_run_details as d where d.runid in (
     -- By command: a recreated job has a new id. A run that a crash ended has no end time.

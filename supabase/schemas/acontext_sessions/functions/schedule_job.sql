@@ -10,6 +10,9 @@ CREATE OR REPLACE FUNCTION acontext_sessions.schedule_job (
   SET search_path TO ''
   AS $function$
 begin
+  if to_regclass('cron.job') is null then
+    raise exception 'pg_cron is switched off; switch it on in the SQL editor: create extension pg_cron with schema pg_catalog';
+  end if;
   -- cron.schedule keeps a deactivated job deactivated, so the job is recreated.
   perform cron.unschedule(j.jobname)
   from cron.job as j where j.jobname = p_name and j.username = current_user;

@@ -17,25 +17,32 @@ begin
     raise sqlstate 'PT400' using
       message = 'Cannot store the secrets: the project''s URL is not one, with https:// and without blanks';
   end if;
-  if v_key is null then
+  if v_key is null and p_secret_key is not null then
     raise sqlstate 'PT400' using
       message = 'Cannot store the secrets: the secret key is empty or has blanks in it';
   end if;
-  perform
-    case
-      when s.id is null then vault.create_secret(n.value, n.name, 'acontext-sessions: read by the dispatcher')::text
-      else vault.update_secret(s.id, n.value)::text
-    end
+  if to_regclass('vault.secrets') is null then
+    raise sqlstate 'PT409' using
+      message = 'Cannot store the secrets: Vault is switched off',
+      hint = 'Switch it on in the SQL editor: create extension supabase_vault with schema vault';
+  end if;
+  -- Made anew: Vault reads the old value before it replaces it, which fails when that cannot be read any more. A key of
+  -- before goes, so that nobody gets it sent elsewhere.
+  delete from vault.secrets as s
+  where s.name in ('acontext_sessions_project_url', 'acontext_sessions_secret_key');
+  perform vault.create_secret(n.value, n.name, 'acontext-sessions: read by the dispatcher')
   from (values ('acontext_sessions_project_url', v_url), ('acontext_sessions_secret_key', v_key)) as n (name, value)
-  left join vault.secrets as s on s.name = n.name;
+  where n.value is not null;
   -- Like a retry run, that is without expiring anything; who calls it does not wait for it.
-  perform acontext_sessions.call_worker('sweep', 'manual', false, false);
-  return jsonb_build_object('projectUrl', v_url);
+  return jsonb_build_object(
+    'projectUrl', v_url,
+    'called', acontext_sessions.call_worker('sweep', 'manual', false, false)
+  );
 end;
 $function$;
 
 GRANT EXECUTE ON FUNCTION "acontext_sessions"."store_worker_secrets"(text, text) TO "service_role";
 
-COMMENT ON FUNCTION "acontext_sessions"."store_worker_secrets"(text, text) IS 'Stores both secrets of the dispatcher and calls a worker with them. See public.acontext_set_vault_secrets.';
+COMMENT ON FUNCTION "acontext_sessions"."store_worker_secrets"(text, text) IS 'Stores what the dispatcher reads from Vault, and calls a worker with it. See public.acontext_set_vault_secrets.';
 
 REVOKE ALL ON FUNCTION "acontext_sessions"."store_worker_secrets"(text, text) FROM PUBLIC;

@@ -3,7 +3,8 @@
 CREATE OR REPLACE FUNCTION acontext_sessions.worker_secrets (
   OUT project_url text,
   OUT secret_key text,
-  OUT unusable text[]
+  OUT unusable text[],
+  OUT problem text
 )
   RETURNS record
   LANGUAGE plpgsql
@@ -14,9 +15,24 @@ declare
   v_url text;
   v_key text;
 begin
-  select d.decrypted_secret into v_url from vault.decrypted_secrets as d where d.name = 'acontext_sessions_project_url';
-  select d.decrypted_secret into v_key
-  from vault.decrypted_secrets as d where d.name = 'acontext_sessions_secret_key';
+  unusable := '{}';
+  if to_regclass('vault.decrypted_secrets') is null then
+    problem := 'off';
+    return;
+  end if;
+  -- Each by itself: what one of them is encrypted with says nothing about the other.
+  begin
+    select d.decrypted_secret into v_url
+    from vault.decrypted_secrets as d where d.name = 'acontext_sessions_project_url';
+  exception when others then
+    problem := 'unreadable';
+  end;
+  begin
+    select d.decrypted_secret into v_key
+    from vault.decrypted_secrets as d where d.name = 'acontext_sessions_secret_key';
+  exception when others then
+    problem := 'unreadable';
+  end;
   project_url := acontext_sessions.usable_project_url(v_url);
   secret_key := acontext_sessions.usable_secret_key(v_key);
   unusable := array_remove(array[
@@ -26,6 +42,6 @@ begin
 end;
 $function$;
 
-COMMENT ON FUNCTION "acontext_sessions"."worker_secrets"() IS 'Where and with which key cleanup-sessions is called, from Vault. Each is null when it is missing or unusable; unusable names the latter.';
+COMMENT ON FUNCTION "acontext_sessions"."worker_secrets"() IS 'Where and with which key cleanup-sessions is called, from Vault. Each is null when it is missing or unusable; unusable names the latter, problem is "off" or "unreadable". Raises nothing.';
 
 REVOKE ALL ON FUNCTION "acontext_sessions"."worker_secrets"() FROM PUBLIC;

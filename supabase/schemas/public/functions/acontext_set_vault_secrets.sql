@@ -13,6 +13,6 @@ $function$;
 
 GRANT EXECUTE ON FUNCTION "public"."acontext_set_vault_secrets"(text, text) TO "service_role";
 
-COMMENT ON FUNCTION "public"."acontext_set_vault_secrets"(text, text) IS 'Replaces the project''s URL and the secret key in Vault, both at once, and calls cleanup-sessions with them: the next call in acontext_session_health shows whether they work. Answers the URL as stored. Raises PT400 for what cannot be used.';
+COMMENT ON FUNCTION "public"."acontext_set_vault_secrets"(text, text) IS 'Replaces the project''s URL in Vault, and the secret key or, with null, removes it: calls need none. Then calls cleanup-sessions: the next call in acontext_session_health shows whether it works. Answers the URL as stored, and whether pg_net took the call. Raises PT400 for what cannot be used, PT409 without Vault.';
 
 REVOKE ALL ON FUNCTION "public"."acontext_set_vault_secrets"(text, text) FROM PUBLIC, "anon", "authenticated";

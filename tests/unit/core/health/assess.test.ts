@@ -35,14 +35,14 @@ Deno.test("assess() is ok in a new project without any run", () => {
 Deno.test("assess() puts the worst first, with what was seen and what to do", () => {
   const facts = healthyFacts();
   facts.queue.stuck = { count: 12_345, estimated: true };
-  facts.vault = { projectUrl: null, secretKey: false, unusable: [] };
+  facts.vault = { state: "ok", projectUrl: null, secretKey: false, unusable: [] };
   assertEquals(assess(facts), {
     status: "failing",
     reasons: [
       {
         code: "not_configured",
         severity: "failing",
-        message: "Vault lacks acontext_sessions_project_url and acontext_sessions_secret_key",
+        message: "Vault lacks acontext_sessions_project_url",
         remedy: HEALTH_REASONS.not_configured.remedy,
       },
       {
@@ -55,13 +55,29 @@ Deno.test("assess() puts the worst first, with what was seen and what to do", ()
   });
 });
 
-Deno.test("assess() tells a secret that cannot be used from one that is missing", () => {
+Deno.test("assess() tells a value of Vault that cannot be used from one that is missing", () => {
   const facts = healthyFacts();
-  facts.vault = { projectUrl: null, secretKey: false, unusable: ["acontext_sessions_secret_key"] };
+  facts.vault = {
+    state: "ok",
+    projectUrl: null,
+    secretKey: false,
+    unusable: ["acontext_sessions_secret_key"],
+  };
   assertEquals(
-    assess(facts).reasons.map(({ message }) => message),
-    ["Vault lacks acontext_sessions_project_url; acontext_sessions_secret_key in Vault cannot be used"],
+    assess(facts).reasons.map(({ code, message }) => [code, message]),
+    [
+      ["not_configured", "Vault lacks acontext_sessions_project_url"],
+      [
+        "unusable_key",
+        "acontext_sessions_secret_key in Vault cannot be used; calls are made without it",
+      ],
+    ],
   );
+});
+
+Deno.test("assess() misses no secret key in Vault", () => {
+  const codes = codesOf(({ vault }) => vault.secretKey = false);
+  assertEquals(codes, []);
 });
 
 Deno.test("assess() is overdue when work waits and no run succeeds, growing when runs do", () => {
@@ -81,6 +97,53 @@ Deno.test("assess() is overdue when work waits and no run succeeds, growing when
   assertEquals(codesOf(expired(93_600, 500_000)), []);
   assertEquals(codesOf(expired(93_601, 500_000)), ["cleanup_overdue"]);
   assertEquals(codesOf(expired(93_601, 90_000)), ["backlog_growing"]);
+});
+
+Deno.test("assess() does not say that runs succeed while none can", () => {
+  const growing = (facts: HealthFacts) => {
+    facts.queue.dueForSeconds = 3_901;
+    facts.runs.lastSuccessSeconds = 60;
+  };
+  assertEquals(codesOf(growing), ["backlog_growing"]);
+  const causes: Record<string, (facts: HealthFacts) => void> = {
+    worker_unreachable: ({ runs }) => runs.lastCall && (runs.lastCall.problem = "http_401"),
+    wrong_server: ({ runs }) => runs.lastCall && (runs.lastCall.problem = "wrong_server"),
+    pg_net_off: ({ net }) => net.state = "off",
+    vault_unreadable: ({ vault }) => vault.state = "unreadable",
+  };
+  for (const [code, cause] of Object.entries(causes)) {
+    assertEquals(
+      codesOf((facts) => {
+        growing(facts);
+        cause(facts);
+      }),
+      [code],
+    );
+  }
+});
+
+Deno.test("assess() blames no call, secret or job for what is switched off", () => {
+  const off = codesOf((facts) => {
+    facts.vault = { state: "off", projectUrl: null, secretKey: false, unusable: [] };
+    facts.net.state = "off";
+    facts.cron = "off";
+    facts.jobs = [];
+    if (facts.runs.lastCall !== null) facts.runs.lastCall.problem = "http_401";
+  });
+  assertEquals(off, ["vault_off", "pg_net_off", "pg_cron_off"]);
+});
+
+Deno.test("assess() says what pg_net waits for, and which schedule is odd", () => {
+  const facts = healthyFacts();
+  facts.net = { state: "ok", waiting: 3, unlimited: 1 };
+  if (facts.runs.lastCall !== null) facts.runs.lastCall.problem = "not_sent";
+  if (facts.jobs[3] !== undefined) {
+    Object.assign(facts.jobs[3], { schedule: "5-1 * * * *", fault: "never" });
+  }
+  assertEquals(assess(facts).reasons.map(({ message }) => message), [
+    'acontext-sessions-retry: "5-1 * * * *" never comes',
+    "pg_net has not sent the last call of cleanup-sessions: 3 requests wait or are under way, 1 of them without a time limit",
+  ]);
 });
 
 Deno.test("assess() reports the expiry limit only while as many sessions still expire", () => {
@@ -116,6 +179,15 @@ Deno.test("assess() calls nothing overdue that is switched off", () => {
 
 Deno.test("assess() gives each of the other reasons for its fact", () => {
   const changes: Record<string, (facts: HealthFacts) => void> = {
+    vault_off: ({ vault }) => vault.state = "off",
+    vault_unreadable: ({ vault }) => vault.state = "unreadable",
+    pg_net_off: ({ net }) => net.state = "off",
+    pg_cron_off: (facts) => facts.cron = "unreadable",
+    unusable_url: ({ vault }) => vault.unusable = ["acontext_sessions_project_url"],
+    unusable_key: ({ vault }) => vault.unusable = ["acontext_sessions_secret_key"],
+    wrong_schedule: (facts) => facts.jobs[0] && (facts.jobs[0].fault = "only_at_start"),
+    pg_net_blocked: ({ runs }) => runs.lastCall && (runs.lastCall.problem = "not_sent"),
+    wrong_server: ({ runs }) => runs.lastCall && (runs.lastCall.problem = "wrong_server"),
     job_missing: (facts) => facts.jobs[0] && (facts.jobs[0].active = false),
     job_failing: (facts) => facts.jobs[0] && (facts.jobs[0].lastStatus = "failed"),
     worker_unreachable: ({ runs }) => runs.lastCall && (runs.lastCall.problem = "http_401"),

@@ -47,13 +47,17 @@ export function healthyFacts(): HealthFacts {
     pauses: { cleanup: 93_600, retry: 3_900, reconcile: 691_200 },
     settingsLog: [],
     vault: {
+      state: "ok",
       projectUrl: "https://abcdefghijklmnopqrst.supabase.co",
       secretKey: true,
       unusable: [],
     },
+    net: { state: "ok", waiting: 0, unlimited: 0 },
+    cron: "ok",
     jobs: ["cleanup", "purge", "reconcile", "retry"].map((name) => ({
       name,
       schedule: "0 0 * * *",
+      fault: null,
       active: true,
       lastStatus: "succeeded",
       lastStart: "2026-11-20T00:00:00+00:00",

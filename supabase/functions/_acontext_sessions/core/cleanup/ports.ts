@@ -158,3 +158,12 @@ export interface CleanupStore extends DeletionStore {
   queueDue(input: { runId: string; limit: number }): Promise<QueuedDue>;
   finishRun(runId: string, result: RunResult): Promise<{ remaining: number; dispatched: number }>;
 }
+
+/** The runs that the dispatcher has called. Throws as {@link DeletionStore} does. */
+export interface CalledRuns {
+  /**
+   * True once for a run that was called within the last hour and that nobody has taken or started: whoever knows its id
+   * may start it.
+   */
+  take(call: { runId: string; task: "sweep" | "reconcile" }): Promise<boolean>;
+}

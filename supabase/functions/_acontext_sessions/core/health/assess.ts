@@ -30,7 +30,10 @@ export function assess(facts: HealthFacts): Assessment {
     ...HEALTH_REASONS[code],
   }));
   const failing = reasons.filter(({ severity }) => severity === "failing");
-  const degraded = reasons.filter(({ severity }) => severity === "degraded");
+  // Runs that succeeded yesterday are no comfort while none can.
+  const degraded = reasons.filter(({ code, severity }) =>
+    severity === "degraded" && !(code === "backlog_growing" && failing.length > 0)
+  );
   const status = failing.length > 0 ? "failing" : degraded.length > 0 ? "degraded" : "ok";
   return { status, reasons: [...failing, ...degraded] };
 }
@@ -40,12 +43,12 @@ type Finding = [code: ReasonCode, message: string];
 function* findings(facts: HealthFacts): Generator<Finding> {
   const { queue, runs, reconcile, pauses } = facts;
   const enabled = facts.settings.cleanup_enabled;
+  yield* platform(facts);
   yield* configuration(facts);
 
   const { problem = null } = runs.lastCall ?? {};
-  if (problem !== null) {
-    yield ["worker_unreachable", `The last call of cleanup-sessions ended with ${problem}`];
-  }
+  // Without pg_net there is no call, and what became of the last one does not matter.
+  if (problem !== null && facts.net.state === "ok") yield callFinding(problem, facts);
   switch (runs.lastFinished) {
     case "outage":
       yield ["acontext_unreachable", "The last run stopped because Acontext did not answer it"];
@@ -96,17 +99,74 @@ function* findings(facts: HealthFacts): Generator<Finding> {
   }
 }
 
+/** What the project has switched off or cannot read: nothing of ours is to blame. */
+function* platform({ vault, net, cron }: HealthFacts): Generator<Finding> {
+  if (vault.state === "off") yield ["vault_off", "Vault is switched off"];
+  if (vault.state === "unreadable") {
+    yield ["vault_unreadable", "Vault cannot decrypt what it has for the schedule"];
+  }
+  if (net.state !== "ok") yield ["pg_net_off", `pg_net ${fault(net.state)}`];
+  if (cron !== "ok") yield ["pg_cron_off", `pg_cron ${fault(cron)}`];
+}
+
+function fault(state: "off" | "unreadable"): string {
+  return state === "off" ? "is switched off" : "cannot be read";
+}
+
+/** Which reason a call's problem is. */
+export function callReason(problem: string): ReasonCode {
+  switch (problem) {
+    case "not_sent":
+      return "pg_net_blocked";
+    case "wrong_server":
+      return "wrong_server";
+    default:
+      return "worker_unreachable";
+  }
+}
+
+function callFinding(problem: string, { net, vault }: HealthFacts): Finding {
+  const code = callReason(problem);
+  switch (code) {
+    case "pg_net_blocked":
+      return [
+        code,
+        `pg_net has not sent the last call of cleanup-sessions: ${net.waiting} requests wait or are under way, ${net.unlimited} of them without a time limit`,
+      ];
+    case "wrong_server":
+      return [
+        code,
+        `What answers at ${vault.projectUrl ?? "the URL in Vault"} is not cleanup-sessions`,
+      ];
+    default:
+      return [code, `The last call of cleanup-sessions ended with ${problem}`];
+  }
+}
+
+const PROJECT_URL = "acontext_sessions_project_url";
+const SECRET_KEY = "acontext_sessions_secret_key";
+
+const SCHEDULE_FAULTS = {
+  never: "never comes",
+  only_at_start: "comes only when the database starts",
+  more_than_five_fields: "has more than five fields, and pg_cron reads five",
+} as const;
+
 function* configuration({ vault, jobs, settings }: HealthFacts): Generator<Finding> {
-  const secrets = [
-    ...(vault.projectUrl === null ? ["acontext_sessions_project_url"] : []),
-    ...(vault.secretKey ? [] : ["acontext_sessions_secret_key"]),
-  ];
-  const missing = secrets.filter((name) => !vault.unusable.includes(name));
-  const problems = [
-    ...(missing.length > 0 ? [`Vault lacks ${missing.join(" and ")}`] : []),
-    ...vault.unusable.map((name) => `${name} in Vault cannot be used`),
-  ];
-  if (problems.length > 0) yield ["not_configured", problems.join("; ")];
+  if (vault.unusable.includes(PROJECT_URL)) {
+    yield ["unusable_url", `${PROJECT_URL} in Vault cannot be used`];
+  } else if (vault.projectUrl === null && vault.state === "ok") {
+    yield ["not_configured", `Vault lacks ${PROJECT_URL}`];
+  }
+  if (vault.unusable.includes(SECRET_KEY)) {
+    yield ["unusable_key", `${SECRET_KEY} in Vault cannot be used; calls are made without it`];
+  }
+  const odd = jobs.flatMap(({ name, schedule, fault }) =>
+    fault === null
+      ? []
+      : [`acontext-sessions-${name}: "${schedule ?? ""}" ${SCHEDULE_FAULTS[fault]}`]
+  );
+  if (odd.length > 0) yield ["wrong_schedule", odd.join("; ")];
   const idle = jobs.filter(({ active }) => !active);
   if (idle.length > 0) {
     yield ["job_missing", `Missing or switched off: the cron jobs ${namesOf(idle)}`];

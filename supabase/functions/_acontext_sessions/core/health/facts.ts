@@ -16,6 +16,9 @@ const cappedCount = z.object({ count, estimated: z.boolean() });
 /** Negative when the clock of the database was set back. */
 const seconds = z.number().int();
 
+/** `off`: the extension is switched off; `unreadable`: asking it failed. */
+const extensionState = z.enum(["ok", "off", "unreadable"]);
+
 const settingValue = z.union([z.string(), z.number(), z.boolean(), z.null()]);
 
 export const runSchema = z.object({
@@ -69,6 +72,7 @@ export const healthFactsSchema = z.object({
       task: z.enum(["sweep", "reconcile"]),
       trigger: z.string(),
       requestedAt: z.string(),
+      /** `http_401` and the like, `unreachable`, `timeout`, `wrong_server`, `not_sent`, `no_answer`, `not_started`. */
       problem: z.string().nullable(),
     }).nullable(),
   }),
@@ -95,14 +99,26 @@ export const healthFactsSchema = z.object({
   })),
   /** What Vault has for the dispatcher and can be used; `unusable` names what is there and cannot. */
   vault: z.object({
+    state: extensionState,
     projectUrl: z.string().nullable(),
     secretKey: z.boolean(),
     unusable: z.array(z.string()),
   }),
+  net: z.object({
+    state: extensionState,
+    /** Requests of the whole project that pg_net has not sent or that are under way, counted up to 10,000. */
+    waiting: count,
+    /** How many of these have no time limit. */
+    unlimited: count,
+  }),
+  cron: extensionState,
+  /** Empty when pg_cron cannot be asked. */
   jobs: z.array(z.object({
     /** Without its prefix `acontext-sessions-`. */
     name: z.string(),
     schedule: z.string().nullable(),
+    /** Why the schedule is not what it looks like; null when it is, or when there is none. */
+    fault: z.enum(["never", "only_at_start", "more_than_five_fields"]).nullable(),
     active: z.boolean(),
     lastStatus: z.string().nullable(),
     lastStart: z.string().nullable(),

@@ -13,25 +13,68 @@ interface ReasonKind {
 }
 
 export const HEALTH_REASONS = {
+  vault_off: {
+    severity: "failing",
+    remedy:
+      "Switch Vault on, in the SQL editor: create extension supabase_vault with schema vault; then: npm run ops -- rotate-secret",
+  },
+  vault_unreadable: {
+    severity: "failing",
+    remedy:
+      "Store what the schedule reads from Vault anew, encrypted with the key that Vault has now: npm run ops -- rotate-secret",
+  },
+  pg_net_off: {
+    severity: "failing",
+    remedy: "Switch pg_net on, in the SQL editor: create extension pg_net with schema extensions",
+  },
+  pg_cron_off: {
+    severity: "failing",
+    remedy:
+      "Switch pg_cron on, in the SQL editor: create extension pg_cron with schema pg_catalog; then make the jobs again: npm run ops -- settings set",
+  },
   not_configured: {
     severity: "failing",
     remedy:
-      "Put the project's URL and a secret key into Vault: npm run ops -- rotate-secret, with SUPABASE_URL and SUPABASE_SECRET_KEY",
+      "Put the project's URL into Vault: npm run ops -- rotate-secret, with SUPABASE_URL and SUPABASE_SECRET_KEY",
+  },
+  unusable_url: {
+    severity: "failing",
+    remedy:
+      "Store the project's URL in Vault anew: npm run ops -- rotate-secret, with SUPABASE_URL and SUPABASE_SECRET_KEY",
+  },
+  unusable_key: {
+    severity: "degraded",
+    remedy: "Take the key out of Vault, where none is needed: npm run ops -- rotate-secret",
   },
   job_missing: {
     severity: "failing",
     remedy:
       "Create the cron jobs again: npm run ops -- settings set, or select public.acontext_configure_cleanup('{}')",
   },
+  wrong_schedule: {
+    severity: "failing",
+    remedy:
+      "Give it a schedule that comes, for example: npm run ops -- settings set cleanup_schedule='0 0 * * *' retry_schedule='* * * * *' reconcile_schedule='0 4 * * 0'",
+  },
   job_failing: {
     severity: "failing",
     remedy:
-      "Read the error in cron.job_run_details, and apply the migrations that are missing: npx supabase db push --remote",
+      "Read the error in cron.job_run_details: the runbook has the query, and what the errors mean",
+  },
+  pg_net_blocked: {
+    severity: "failing",
+    remedy:
+      "See what holds it up: select id, url, timeout_milliseconds from net.http_request_queue order by id; end that request where it goes to, or restart the project in the dashboard (Project Settings, General). net.worker_restart() does not help",
+  },
+  wrong_server: {
+    severity: "failing",
+    remedy:
+      "Correct the project's URL in Vault: npm run ops -- rotate-secret, with SUPABASE_URL set to this project's",
   },
   worker_unreachable: {
     severity: "failing",
     remedy:
-      "http_401: put a valid secret key into Vault, npm run ops -- rotate-secret. http_404: deploy cleanup-sessions. http_500: set the variable that its log names. Otherwise: correct acontext_sessions_project_url in Vault by the same command",
+      "http_401: deploy the functions of this version, npm run deploy. http_404: deploy cleanup-sessions. http_500: set the variable that its log names. not_started: look at its log. Otherwise: correct acontext_sessions_project_url in Vault, npm run ops -- rotate-secret",
   },
   acontext_unreachable: {
     severity: "failing",
