@@ -92,6 +92,36 @@ raceTest("a create waits for the deletion of its user, and then knows none", asy
   assertEquals(await state(operator), {});
 });
 
+raceTest("a create waits for no other change of the account, nor holds one up", async (race) => {
+  const { first, second, operator } = race;
+  await second.query("reset role");
+  const signIn = "update auth.users set last_sign_in_at = now() where id = $1";
+  await second.begin();
+  await second.query(signIn, [ALICE]);
+  await first.begin();
+  assertEquals((await begin(first, 1)).outcome, "started");
+  await second.commit();
+  await second.query(signIn, [ALICE]);
+  await first.commit();
+  assertEquals(await state(operator), { 1: "provisioning" });
+});
+
+raceTest(
+  "a session that is bound while its user is deleted softly goes with the next step",
+  async (race) => {
+    const { first, second, operator } = race;
+    await second.query("reset role");
+    await begin(first, 1);
+    await first.begin();
+    assertEquals((await activate(first, 1)).outcome, "active");
+    await second.query("update auth.users set deleted_at = now() where id = $1", [ALICE]);
+    await first.commit();
+    assertEquals(await state(operator), { 1: "active" });
+    await operator.query("select acontext_sessions.queue_erased(10)");
+    assertEquals(await state(operator), { 1: "deleting user_deleted/+/+" });
+  },
+);
+
 raceTest("the deletion of a user waits for a create, and then queues its session", async (race) => {
   const { first, second, operator } = race;
   await second.query("reset role");

@@ -10,7 +10,7 @@ CREATE OR REPLACE FUNCTION acontext_sessions.lock_user (
   AS $function$
 begin
   begin
-    perform 1 from auth.users as u where u.id = p_user_id for share;
+    perform 1 from auth.users as u where u.id = p_user_id for key share;
   exception when insufficient_privilege then
     -- Without the right to lock, what is made while its user is being deleted is found by the nightly look.
     null;
