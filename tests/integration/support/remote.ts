@@ -66,7 +66,7 @@ export function createRemote({ acontext }: StackInfo) {
         if (now !== seen) since = performance.now();
         seen = now;
         return performance.now() - since > QUIET_MS;
-      });
+      }, 30_000);
     },
 
     /** Somebody else's session in the same Acontext project. */
