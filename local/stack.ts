@@ -157,7 +157,7 @@ async function start(
       : Infinity,
   } = options;
   const runtime = options.postgres === "debian"
-    ? await debianRuntime()
+    ? await debianRuntime(join(ROOT, ".local", "runtime"))
     : await embeddedRuntime(join(ROOT, ".local", "runtime"));
   checkpoint();
 

@@ -19,6 +19,5 @@ export async function debianProblem(): Promise<string | null> {
     await Deno.stat(path).catch(() => missing.push(debianPackage));
   }
   if (missing.length > 0) return `needs Debian's packages ${missing.join(", ")}`;
-  if (Deno.uid() !== 0) return "needs root, to install extension files for Debian's PostgreSQL";
   return null;
 }

@@ -24,8 +24,8 @@ export interface PostgresRuntime {
 }
 
 const EXTENSIONS_DIR = join(ROOT, "local", "extensions");
-const DEBIAN_BIN = "/usr/lib/postgresql/15/bin";
-const DEBIAN_EXTENSIONS = "/usr/share/postgresql/15/extension";
+const DEBIAN_PROGRAMS = "/usr/lib/postgresql/15";
+const DEBIAN_SHARE = "/usr/share/postgresql/15";
 
 async function extensionFiles(names: string[]): Promise<string[]> {
   const files: string[] = [];
@@ -65,31 +65,23 @@ export async function embeddedRuntime(parent: string): Promise<PostgresRuntime> 
   const folder = join(parent, `postgres-${version}-${await fingerprint(extensions)}`);
 
   if (!await exists(folder)) {
-    await Deno.mkdir(parent, { recursive: true });
-    const building = await Deno.makeTempDir({ dir: parent, prefix: "building-" });
-    await Deno.chmod(building, 0o755);
-    for (const part of ["bin", "lib", "share"]) {
-      await copyTree(join(nativeDir, part), join(building, part));
-    }
-    const links: { source: string; target: string }[] = JSON.parse(
-      await Deno.readTextFile(join(nativeDir, "pg-symlinks.json")),
-    );
-    for (const link of links) {
-      const target = join(building, relative("native", link.target));
-      const source = join(building, relative("native", link.source));
-      await Deno.symlink(relative(dirname(target), source), target);
-    }
-    for (const file of extensions) {
-      const name = file.slice(dirname(file).length + 1);
-      await Deno.copyFile(file, join(building, "share", "postgresql", "extension", name));
-    }
-    try {
-      await Deno.rename(building, folder);
-    } catch (error) {
-      // Another stack, started at the same time, was faster.
-      await removeIfExists(building);
-      if (!await exists(folder)) throw error;
-    }
+    await buildOnce(folder, async (building) => {
+      for (const part of ["bin", "lib", "share"]) {
+        await copyTree(join(nativeDir, part), join(building, part));
+      }
+      const links: { source: string; target: string }[] = JSON.parse(
+        await Deno.readTextFile(join(nativeDir, "pg-symlinks.json")),
+      );
+      for (const link of links) {
+        const target = join(building, relative("native", link.target));
+        const source = join(building, relative("native", link.source));
+        await Deno.symlink(relative(dirname(target), source), target);
+      }
+      for (const file of extensions) {
+        const name = file.slice(dirname(file).length + 1);
+        await Deno.copyFile(file, join(building, "share", "postgresql", "extension", name));
+      }
+    });
   }
 
   return {
@@ -102,9 +94,17 @@ export async function embeddedRuntime(parent: string): Promise<PostgresRuntime> 
   };
 }
 
-/** Debian's PostgreSQL 15 with the real pg_cron; pg_net and Vault are our stand-ins there too. */
-export async function debianRuntime(): Promise<PostgresRuntime> {
-  for (const file of [join(DEBIAN_BIN, "postgres"), join(DEBIAN_EXTENSIONS, "pg_cron.control")]) {
+/**
+ * Debian's PostgreSQL 15 with the real pg_cron; pg_net and Vault are our stand-ins there too. PostgreSQL finds its files
+ * from where its program lies, so a folder with copies of the programs and links to all the rest takes the stand-ins:
+ * nothing is written below /usr, and checkouts of different versions do not get in each other's way.
+ */
+export async function debianRuntime(parent: string): Promise<PostgresRuntime> {
+  const [program, cron] = [
+    join(DEBIAN_PROGRAMS, "bin", "postgres"),
+    join(DEBIAN_SHARE, "extension", "pg_cron.control"),
+  ];
+  for (const file of [program, cron]) {
     if (!await exists(file)) {
       throw new Error(
         `Cannot use Debian's PostgreSQL: ${file} does not exist; ` +
@@ -112,24 +112,20 @@ export async function debianRuntime(): Promise<PostgresRuntime> {
       );
     }
   }
-  for (const file of await extensionFiles(["pg_net", "supabase_vault"])) {
-    const target = join(DEBIAN_EXTENSIONS, file.slice(dirname(file).length + 1));
-    const wanted = await Deno.readTextFile(file);
-    if (await exists(target) && await Deno.readTextFile(target) === wanted) continue;
-    try {
-      await Deno.writeTextFile(target, wanted, { mode: 0o644 });
-    } catch (error) {
-      if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
-      throw new Error(
-        `Cannot install ${target}: permission denied; run as root, or once: ` +
-          `sudo install -m 644 local/extensions/{pg_net,supabase_vault}/* ${DEBIAN_EXTENSIONS}`,
-      );
-    }
+  const extensions = await extensionFiles(["pg_net", "supabase_vault"]);
+  // Debian's programs and extensions of another day are other ones.
+  const days = await Promise.all([program, dirname(cron)].map(async (path) => {
+    return (await Deno.stat(path)).mtime?.getTime() ?? 0;
+  }));
+  const folder = join(parent, `debian-15-${days.join("-")}-${await fingerprint(extensions)}`);
+  if (!await exists(folder)) {
+    await buildOnce(folder, (building) => linkDebian(building, extensions));
   }
+  const binDir = join(folder, "lib", "postgresql", "15", "bin");
   return {
     kind: "debian",
-    binDir: DEBIAN_BIN,
-    folders: [DEBIAN_BIN],
+    binDir,
+    folders: [binDir],
     localeArgs: ["--locale=C.UTF-8"],
     settings: {
       shared_preload_libraries: "pg_cron",
@@ -141,4 +137,47 @@ export async function debianRuntime(): Promise<PostgresRuntime> {
     },
     realCron: true,
   };
+}
+
+async function linkDebian(building: string, extensions: string[]): Promise<void> {
+  const programs = join(building, "lib", "postgresql", "15");
+  const share = join(building, "share", "postgresql", "15");
+  await Deno.mkdir(join(programs, "bin"), { recursive: true });
+  await Deno.mkdir(join(share, "extension"), { recursive: true });
+  for (const name of ["initdb", "postgres"]) {
+    await Deno.copyFile(join(DEBIAN_PROGRAMS, "bin", name), join(programs, "bin", name));
+  }
+  await Deno.symlink(join(DEBIAN_PROGRAMS, "lib"), join(programs, "lib"));
+  await linkEntries(DEBIAN_SHARE, share, ["extension"]);
+  // Earlier versions of this project left their stand-ins there.
+  const ours = /^(pg_net|supabase_vault)(--.*)?\.(control|sql)$/;
+  await linkEntries(join(DEBIAN_SHARE, "extension"), join(share, "extension"), ours);
+  for (const file of extensions) {
+    const name = file.slice(dirname(file).length + 1);
+    await Deno.copyFile(file, join(share, "extension", name));
+  }
+}
+
+/** Links each entry of a folder but those that are left out. */
+async function linkEntries(from: string, to: string, leftOut: string[] | RegExp): Promise<void> {
+  for await (const { name } of Deno.readDir(from)) {
+    const left = leftOut instanceof RegExp ? leftOut.test(name) : leftOut.includes(name);
+    if (!left) await Deno.symlink(join(from, name), join(to, name));
+  }
+}
+
+/** Makes a folder whole or not at all, whoever else makes it at the same time. */
+async function buildOnce(folder: string, build: (building: string) => Promise<void>) {
+  const parent = dirname(folder);
+  await Deno.mkdir(parent, { recursive: true });
+  const building = await Deno.makeTempDir({ dir: parent, prefix: "building-" });
+  await Deno.chmod(building, 0o755);
+  await build(building);
+  try {
+    await Deno.rename(building, folder);
+  } catch (error) {
+    // Another stack, started at the same time, was faster.
+    await removeIfExists(building);
+    if (!await exists(folder)) throw error;
+  }
 }

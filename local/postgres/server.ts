@@ -10,7 +10,7 @@ import { exists, removeIfExists } from "../json_file.ts";
 import { LOOPBACK } from "../ports.ts";
 import { endProcess } from "../process_info.ts";
 import { chooseAccount, fallbackFolder, type ServerAccount } from "./account.ts";
-import { embeddedRuntime, type PostgresRuntime } from "./runtime.ts";
+import { debianRuntime, embeddedRuntime, type PostgresRuntime } from "./runtime.ts";
 
 /** What a server needs to know. */
 export interface ServerOptions {
@@ -53,10 +53,9 @@ async function prepareAccount(options: ServerOptions) {
   if (account.reaches) return { account, runtime: options.runtime };
   const folder = await fallbackFolder(options.dataDir);
   await Deno.mkdir(folder, { recursive: true, mode: 0o755 });
-  const runtime = options.runtime.kind === "embedded"
-    ? await embeddedRuntime(join(folder, "runtime"))
-    : options.runtime;
-  if (runtime.kind === "embedded") await Deno.chmod(join(folder, "runtime"), 0o755);
+  const make = options.runtime.kind === "embedded" ? embeddedRuntime : debianRuntime;
+  const runtime = await make(join(folder, "runtime"));
+  await Deno.chmod(join(folder, "runtime"), 0o755);
   return { account, runtime };
 }
 
