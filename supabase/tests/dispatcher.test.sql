@@ -137,6 +137,7 @@ select tests.make_active(3);
 select tests.pass(interval '31 days');
 select acontext_sessions.dispatch_sweep('schedule', true, false);
 update acontext_sessions.runs set status = 'finished', stop_reason = 'outage';
+select tests.pass(interval '1 minute');
 select is(acontext_sessions.dispatch_sweep('retry', false, false), 1, 'a retry goes on with an expiry that an outage interrupted');
 select is(
   (select expires_sessions from acontext_sessions.runs where trigger = 'retry'), true,
