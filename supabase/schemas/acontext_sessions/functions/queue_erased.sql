@@ -17,7 +17,8 @@ declare
   v_kept text;
 begin
   for v_user_id in
-    select e.user_id from acontext_sessions.erased_users as e order by e.erased_at, e.user_id for update skip locked
+    select e.user_id from acontext_sessions.erased_users as e where not e.held_back
+    order by e.erased_at, e.user_id for update skip locked
   loop
     -- A soft deletion can be taken back, and an id can be used again.
     if acontext_sessions.user_refusal(v_user_id) is not distinct from 'unknown_user' then

@@ -194,6 +194,7 @@ Deno.test("assess() gives each of the other reasons for its fact", () => {
     acontext_unreachable: ({ runs }) => runs.lastFinished = "outage",
     run_failed: ({ runs }) => runs.lastFinished = "error",
     queueing_failed: ({ runs }) => runs.queueProblem = "expiry_failed: P0001",
+    too_many_erased: ({ queue }) => queue.missingOwners.count = 11,
     too_many_unknown: ({ runs }) => runs.lastReconcile = "too_many_unknown",
     reconcile_overdue: (facts) => facts.reconcile.quietForSeconds = 2 * 691_200 + 1,
     unproven_resources: (facts) => facts.unproven.count = 1,

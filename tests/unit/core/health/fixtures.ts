@@ -16,6 +16,7 @@ export function healthyFacts(): HealthFacts {
       dueForSeconds: null,
       expiredForSeconds: null,
       oldestSeconds: null,
+      missingOwners: exactly(0),
       repeatedDeletes: 0,
     },
     runs: {

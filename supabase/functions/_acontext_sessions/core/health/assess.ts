@@ -81,6 +81,14 @@ function* findings(facts: HealthFacts): Generator<Finding> {
       `${number(queue.expired)} sessions would expire at once; none was expired`,
     ];
   }
+  if (queue.missingOwners.count > 0) {
+    yield [
+      "too_many_erased",
+      `${
+        number(queue.missingOwners)
+      } owners of sessions are missing from auth.users, which are more than is plausible; their sessions are kept`,
+    ];
+  }
   if (runs.lastReconcile === "too_many_unknown") {
     yield ["too_many_unknown", "Reconcile found more unknown resources than is plausible"];
   }
