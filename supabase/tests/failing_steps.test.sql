@@ -116,7 +116,11 @@ select is(
   tests.settle(
     tests.settlement(3, 'deleted', 'deleted'), tests.settlement(4, 'deleted', 'deleted'), tests.settlement(5, 'deleted', 'deleted')
   ),
-  '{"deleted": 2, "failed": 1, "released": 0, "lost": 0}'::jsonb, 'a row that cannot leave keeps none of the others'
+  jsonb_build_object(
+    'deleted', 2, 'failed', 1, 'released', 0, 'lost', 0,
+    'kept', jsonb_build_array(jsonb_build_object('id', tests.session(3), 'error', 'row: 23503'))
+  ),
+  'a row that cannot leave keeps none of the others'
 );
 select is(
   (select row(q.last_error, q.attempts, q.lease_id, q.session_proof, q.disk_proof)::text
@@ -135,6 +139,58 @@ set local role service_role;
 select tests.claim();
 select is(
   tests.settle(tests.settlement(3)) ->> 'deleted', '1', 'once nothing stands in the way it leaves'
+);
+reset role;
+
+-- A trigger of the app that keeps a row without an error, beside a reference that keeps another
+create function tests.keep_silently() returns trigger language plpgsql
+as $$ begin return null; end $$;
+create trigger keep_silently before delete on public.session_mappings
+  for each row when (old.title = 'silent' and old.status = 'deleting') execute function tests.keep_silently();
+select tests.make_active(n) from generate_series(31, 34) as n;
+update public.session_mappings set title = 'silent' where id = tests.session(31);
+select public.acontext_request_session_deletion(tests.alice(), tests.session(n), tests.lease(3), 80) from unnest(array[31, 32]) as n;
+set local role service_role;
+select is(
+  tests.settle(tests.settlement(31, 'deleted', 'deleted'), tests.settlement(32, 'deleted', 'deleted')),
+  jsonb_build_object(
+    'deleted', 1, 'failed', 1, 'released', 0, 'lost', 0,
+    'kept', jsonb_build_array(jsonb_build_object('id', tests.session(31), 'error', 'row: kept'))
+  ),
+  'a row that a trigger keeps without an error keeps none of the others either'
+);
+reset role;
+select is(array[tests.status(31), tests.status(32)], array['deleting', null], 'one is there, the other is gone');
+select is(
+  (select row(q.last_error, q.attempts, q.lease_id, q.session_proof, q.disk_proof)::text
+   from acontext_sessions.deletion_queue as q where q.id = tests.session(31)),
+  '("row: kept",1,,deleted,deleted)', 'it keeps its proof and the reason, and waits'
+);
+select tests.pass('1 minute');
+insert into tests.notes values (tests.session(33));
+select public.acontext_request_session_deletion(tests.alice(), tests.session(n), tests.lease(3), 80) from unnest(array[33, 34]) as n;
+set local role service_role;
+select tests.claim();
+select is(
+  tests.settle(tests.settlement(31), tests.settlement(33, 'deleted', 'deleted'), tests.settlement(34, 'deleted', 'deleted')),
+  jsonb_build_object(
+    'deleted', 1, 'failed', 2, 'released', 0, 'lost', 0,
+    'kept', jsonb_build_array(
+      jsonb_build_object('id', tests.session(33), 'error', 'row: 23503'),
+      jsonb_build_object('id', tests.session(31), 'error', 'row: kept')
+    )
+  ),
+  'both in one batch are told, each with its reason'
+);
+reset role;
+delete from tests.notes;
+drop trigger keep_silently on public.session_mappings;
+select tests.pass('5 minutes');
+set local role service_role;
+select tests.claim();
+select is(
+  tests.settle(tests.settlement(31), tests.settlement(33)), '{"deleted": 2, "failed": 0, "released": 0, "lost": 0}'::jsonb,
+  'they leave when nothing keeps them any more'
 );
 reset role;
 
