@@ -166,6 +166,7 @@ drop function if exists
   acontext_sessions.lock_user,
   acontext_sessions.user_refusal,
   acontext_sessions.queue_expired,
+  acontext_sessions.queue_sessions,
   acontext_sessions.expiry_allowed,
   acontext_sessions.count_queued,
   acontext_sessions.count_expired,

@@ -65,13 +65,18 @@ select tests.start_run(2, p_force => true);
 set local role service_role;
 select is(
   tests.queue_due(2),
-  '{"expired": 0, "stale": 1, "tooManyExpiring": false, "more": false, "problems": ["expiry_failed: P0001"]}'::jsonb,
-  'an expiry that fails is told, and what is stale is queued'
+  '{"expired": 2, "stale": 1, "tooManyExpiring": false, "more": false, "problems": ["expiry_failed: P0001"]}'::jsonb,
+  'a session that cannot expire is told, and keeps no other from it'
+);
+select is(
+  tests.queue_due(2),
+  '{"expired": 0, "stale": 0, "tooManyExpiring": false, "more": false, "problems": ["expiry_failed: P0001"]}'::jsonb,
+  'nor is it tried for ever'
 );
 reset role;
 select is(
-  array[tests.status(3), tests.status(5), tests.queued(5)], array['active', 'active', null],
-  'the step that fails changes nothing by halves'
+  array[tests.status(3), tests.status(4), tests.status(5), tests.queued(3), tests.queued(4), tests.queued(5)],
+  array['deleting', 'deleting', 'active', 'expired/own/own', 'expired/own/own', null], 'it stays as it was'
 );
 
 -- What is stale
@@ -86,7 +91,7 @@ select tests.start_run(3, p_force => true);
 set local role service_role;
 select is(
   tests.queue_due(3),
-  '{"expired": 3, "stale": 0, "tooManyExpiring": false, "more": false, "problems": ["stale_failed: P0001"]}'::jsonb,
+  '{"expired": 1, "stale": 0, "tooManyExpiring": false, "more": false, "problems": ["stale_failed: P0001"]}'::jsonb,
   'what is stale and cannot be queued keeps no session from expiring'
 );
 reset role;
@@ -193,6 +198,45 @@ select is(
   'they leave when nothing keeps them any more'
 );
 reset role;
+
+-- The oldest of many
+select tests.poison(40);
+select tests.pass('1 second');
+select tests.make_active(n) from generate_series(41, 45) as n;
+select tests.begin(46);
+select tests.pass('31 days');
+select tests.start_run(6, p_force => true);
+update public.session_mappings set status = 'deleting' where status = 'active' and id < tests.session(40);
+set local role service_role;
+select results_eq(
+  $$
+    select s.step ->> 'expired', s.step ->> 'more'
+    from (select public.acontext_queue_due_sessions(tests.run(6), 3) as step from generate_series(1, 4)) as s
+  $$,
+  $$values ('2', 'true'), ('2', 'true'), ('1', 'false'), ('0', 'false')$$, 'steps go on past it'
+);
+reset role;
+
+-- What somebody else holds is waited for once
+create sequence tests.waits;
+create function tests.wait_in_vain() returns trigger language plpgsql
+as $$ begin perform nextval('tests.waits'); raise lock_not_available; end $$;
+grant usage on sequence tests.waits to service_role;
+grant execute on all functions in schema tests to service_role;
+create trigger wait_in_vain before update on public.session_mappings
+  for each row when (old.title = 'held' and new.status = 'deleting') execute function tests.wait_in_vain();
+select tests.make_active(n) from generate_series(51, 58) as n;
+update public.session_mappings set title = 'held' where id >= tests.session(51) and status = 'active';
+select tests.pass('31 days');
+set local role service_role;
+select is(
+  tests.queue_due(6) - array['stale', 'more', 'tooManyExpiring'],
+  '{"expired": 0, "problems": ["stale_failed: P0001", "expiry_failed: 55P03"]}'::jsonb,
+  'it is told, and left for the next run'
+);
+reset role;
+select is((select last_value from tests.waits), 1::bigint, 'however many there are');
+drop trigger wait_in_vain on public.session_mappings;
 
 -- Calling the next worker
 create or replace function acontext_sessions.call_worker(

@@ -46,6 +46,7 @@ begin
               when lock_not_available or deadlock_detected then
                 exit users;
               when others then
+                raise warning 'acontext_sessions: erased_failed: session %: % (%)', v_id, sqlerrm, sqlstate;
                 v_kept := sqlstate;
             end;
           end loop;

@@ -157,15 +157,29 @@ Deno.test("assess() reports the expiry limit only while as many sessions still e
   assertEquals(codesOf(tripped(99)), ["backlog_growing"]);
 });
 
-Deno.test("assess() does not call overdue what a failed step left where it was", () => {
-  const failed = (problem: string | null) => (facts: HealthFacts) => {
+Deno.test("assess() calls overdue what a failing step has kept for longer than the schedule explains", () => {
+  const failed = (problem: string | null, seconds: number) => (facts: HealthFacts) => {
     facts.runs.queueProblem = problem;
     facts.queue.expired.count = 5;
-    facts.queue.expiredForSeconds = 1_000_000;
+    facts.queue.expiredForSeconds = seconds;
+    // Such runs count as successful: they work off what is in the queue.
     facts.runs.lastSuccessSeconds = 60;
   };
-  assertEquals(codesOf(failed("restamp_failed: 22008")), ["queueing_failed"]);
-  assertEquals(codesOf(failed(null)), ["backlog_growing"]);
+  assertEquals(codesOf(failed("expiry_failed: P0001", 93_600)), ["queueing_failed"]);
+  for (const problem of ["expiry_failed: P0001", "restamp_failed: 22008", "queueing_failed"]) {
+    assertEquals(codesOf(failed(problem, 93_601)), ["cleanup_overdue", "queueing_failed"]);
+  }
+  assertEquals(codesOf(failed(null, 93_601)), ["backlog_growing"]);
+});
+
+Deno.test("assess() does not blame for expired sessions what keeps others", () => {
+  const codes = codesOf((facts) => {
+    facts.runs.queueProblem = "stale_failed: P0001";
+    facts.queue.expired.count = 5;
+    facts.queue.expiredForSeconds = 93_601;
+    facts.runs.lastSuccessSeconds = 60;
+  });
+  assertEquals(codes, ["queueing_failed", "backlog_growing"]);
 });
 
 Deno.test("assess() calls nothing overdue that is switched off", () => {

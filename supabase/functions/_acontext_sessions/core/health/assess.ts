@@ -186,18 +186,29 @@ function* configuration({ vault, jobs, settings }: HealthFacts): Generator<Findi
   if (!settings.cleanup_enabled) yield ["cleanup_disabled", "cleanup_enabled is false"];
 }
 
+const KEEPS_FROM_EXPIRING = /^(expiry|restamp|queueing)_failed/;
+
 /** Work that has waited longer than the schedule explains, because no run succeeds or although they do. */
 function* backlog({ queue, runs, pauses, settings }: HealthFacts): Generator<Finding> {
   const queueWaits = (queue.dueForSeconds ?? 0) > pauses.retry;
-  // What the limit on mass expiry or a failure holds back waits for a person, and has a reason of its own.
+  // What the limit on mass expiry holds back waits for a person, and has a reason of its own.
   const expiryWaits = (queue.expiredForSeconds ?? 0) > pauses.cleanup &&
-    runs.queueProblem === null &&
     !(runs.lastExpiry === "too_many_expiring" &&
       queue.expired.count >= settings.max_expiry_minimum);
   if (!queueWaits && !expiryWaits) return;
   const [waited, pause] = queueWaits
     ? [queue.dueForSeconds ?? 0, pauses.retry]
     : [queue.expiredForSeconds ?? 0, pauses.cleanup];
+  // Runs that succeed with all else are no comfort.
+  if (expiryWaits && KEEPS_FROM_EXPIRING.test(runs.queueProblem ?? "")) {
+    yield [
+      "cleanup_overdue",
+      `Sessions have been past their expiry for ${
+        duration(queue.expiredForSeconds ?? 0)
+      }, and runs cannot take them up: ${runs.queueProblem}`,
+    ];
+    return;
+  }
   const success = runs.lastSuccessSeconds;
   if (success === null || success > pause) {
     const last = success === null ? "never" : `${duration(success)} ago`;
