@@ -560,6 +560,10 @@ as $$
         select q.requested_at from acontext_sessions.deletion_queue as q order by q.next_attempt_at limit 10000
       ) as o
     ),
+    'erasedForSeconds', (
+      select acontext_sessions.seconds_since(min(e.erased_at)) from acontext_sessions.erased_users as e
+      where not e.held_back
+    ),
     -- Of deleted users: those who were so many at once that their sessions are kept.
     'missingOwners', acontext_sessions.capped_count(
       (select count(*) from (

@@ -168,6 +168,15 @@ values (tests.alice(), acontext_sessions.clock()), (tests.bob(), acontext_sessio
 select is(acontext_sessions.queue_erased(100), 5, 'what one user''s sessions wait for keeps what was done for another');
 select is((select last_value from tests.waits), 1::bigint, 'it is waited for once');
 select is(tests.noted(), array[tests.bob()], 'and left for the next step');
+select tests.pass('1 minute');
+select is(
+  public.acontext_session_health(1) #> '{queue,erasedForSeconds}', '59'::jsonb, 'health has how long somebody is left'
+);
+update acontext_sessions.erased_users set held_back = true where user_id = tests.bob();
+select is(
+  public.acontext_session_health(1) #> '{queue,erasedForSeconds}', 'null'::jsonb, 'who is held back waits for nothing'
+);
+update acontext_sessions.erased_users set held_back = false where user_id = tests.bob();
 select tests.held(array[28]);
 update public.session_mappings set title = 'poison' where id = tests.session(27);
 create trigger refuse_poison before update on public.session_mappings

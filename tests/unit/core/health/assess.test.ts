@@ -99,6 +99,21 @@ Deno.test("assess() is overdue when work waits and no run succeeds, growing when
   assertEquals(codesOf(expired(93_601, 90_000)), ["backlog_growing"]);
 });
 
+Deno.test("assess() is overdue when the sessions of deleted users wait", () => {
+  const erased = (seconds: number, success: number) => (facts: HealthFacts) => {
+    facts.queue.erasedForSeconds = seconds;
+    facts.runs.lastSuccessSeconds = success;
+  };
+  assertEquals(codesOf(erased(93_600, 500_000)), []);
+  assertEquals(codesOf(erased(93_601, 500_000)), ["cleanup_overdue"]);
+  assertEquals(codesOf(erased(93_601, 60)), ["backlog_growing"]);
+  const facts = healthyFacts();
+  erased(93_601, 60)(facts);
+  assertEquals(assess(facts).reasons.map(({ message }) => message), [
+    "Sessions of deleted users have been due for 26 hours although runs succeed",
+  ]);
+});
+
 Deno.test("assess() does not say that runs succeed while none can", () => {
   const growing = (facts: HealthFacts) => {
     facts.queue.dueForSeconds = 3_901;
