@@ -75,7 +75,7 @@ begin
       '20261128000001', '20261128000002', '20261128000003', '20261128000004', '20261128000005',
       '20261128000006', '20261128000007', '20261128000008', '20261128000009', '20261128000010',
       '20261128000011', '20261128000012', '20261128000013', '20261128000014', '20261128000015',
-      '20261128000016', '20261128000020', '20261128000021', '20261128000022'
+      '20261128000020', '20261128000021', '20261128000022'
     );
   end if;
 end;
@@ -166,6 +166,7 @@ drop function if exists
   acontext_sessions.lock_user,
   acontext_sessions.user_refusal,
   acontext_sessions.queue_expired,
+  acontext_sessions.queue_sessions,
   acontext_sessions.expiry_allowed,
   acontext_sessions.count_queued,
   acontext_sessions.count_expired,

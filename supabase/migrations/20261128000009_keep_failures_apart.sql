@@ -19,8 +19,68 @@ grant execute on function acontext_sessions.retry_delay(integer) to service_role
 comment on function acontext_sessions.retry_delay(integer) is
   'How long a deletion waits that had failed this often before: min(30 s * 2^n, 6 h), and a little more.';
 
-create function acontext_sessions.queue_stale(p_limit integer)
-returns integer
+create function acontext_sessions.queue_sessions(
+  p_ids uuid[], p_reason acontext_sessions.deletion_reason, p_due_at timestamptz, out moved integer, out problem text
+)
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  v_half integer := cardinality(p_ids) / 2;
+  v_part record;
+begin
+  begin
+    insert into acontext_sessions.deletion_queue (
+      id, origin_id, reason, user_id, acontext_session_id, acontext_disk_id, requested_at, next_attempt_at
+    )
+    select s.id, s.id, p_reason, s.user_id, s.acontext_session_id, s.acontext_disk_id,
+      acontext_sessions.clock(), p_due_at
+    from public.session_mappings as s where s.id = any (p_ids)
+    on conflict (id) do nothing;
+    update public.session_mappings as s set status = 'deleting' where s.id = any (p_ids);
+    get diagnostics moved = row_count;
+    return;
+  exception
+    when lock_not_available or deadlock_detected then
+      -- Each of them would have to wait as long.
+      moved := 0;
+      problem := sqlstate;
+      return;
+    when others then
+      moved := 0;
+      if v_half = 0 then
+        raise warning 'acontext_sessions: %_failed: session %: % (%)',
+          case p_reason when 'expired' then 'expiry' else p_reason::text end, p_ids[1], sqlerrm, sqlstate;
+        problem := sqlstate;
+        return;
+      end if;
+  end;
+  -- A trigger or a check of the app keeps one of them. The others go.
+  select q.* into v_part from acontext_sessions.queue_sessions(p_ids[:v_half], p_reason, p_due_at) as q;
+  moved := v_part.moved;
+  problem := v_part.problem;
+  if problem in ('55P03', '40P01') then
+    return;
+  end if;
+  select q.* into v_part from acontext_sessions.queue_sessions(p_ids[v_half + 1:], p_reason, p_due_at) as q;
+  moved := moved + v_part.moved;
+  if problem is null or v_part.problem in ('55P03', '40P01') then
+    problem := v_part.problem;
+  end if;
+end;
+$$;
+
+revoke execute on function acontext_sessions.queue_sessions(uuid[], acontext_sessions.deletion_reason, timestamptz)
+from public, anon, authenticated, service_role;
+grant execute on function acontext_sessions.queue_sessions(uuid[], acontext_sessions.deletion_reason, timestamptz)
+to service_role;
+
+comment on function acontext_sessions.queue_sessions(uuid[], acontext_sessions.deletion_reason, timestamptz) is
+  'Moves sessions that the caller has locked into the deletion queue, but for those that cannot change: how many were moved, and the SQLSTATE of what kept one.';
+
+create function acontext_sessions.queue_stale(p_limit integer, out moved integer, out more boolean, out problem text)
 language plpgsql
 volatile
 security invoker
@@ -29,10 +89,9 @@ as $$
 declare
   v_now timestamptz := acontext_sessions.clock();
   v_ids uuid[];
-  v_count integer;
 begin
   with due as materialized (
-    select s.id, s.user_id, s.acontext_session_id, s.acontext_disk_id
+    select s.id
     from public.session_mappings as s
     -- A caller that starts creating a session updates last_activity_at, and holds the lease for less than the timeout.
     where s.status = 'provisioning'
@@ -40,19 +99,10 @@ begin
     order by s.last_activity_at, s.id
     limit p_limit
     for update skip locked
-  ),
-  queued as (
-    insert into acontext_sessions.deletion_queue (
-      id, origin_id, reason, user_id, acontext_session_id, acontext_disk_id, requested_at, next_attempt_at
-    )
-    select d.id, d.id, 'stale', d.user_id, d.acontext_session_id, d.acontext_disk_id, v_now, v_now
-    from due as d
-    on conflict (id) do nothing
   )
   select coalesce(array_agg(d.id), '{}') into v_ids from due as d;
-  update public.session_mappings as s set status = 'deleting' where s.id = any (v_ids);
-  get diagnostics v_count = row_count;
-  return v_count;
+  select q.moved, q.problem into moved, problem from acontext_sessions.queue_sessions(v_ids, 'stale', v_now) as q;
+  more := moved > 0 and cardinality(v_ids) >= p_limit;
 end;
 $$;
 
@@ -60,10 +110,9 @@ revoke execute on function acontext_sessions.queue_stale(integer) from public, a
 grant execute on function acontext_sessions.queue_stale(integer) to service_role;
 
 comment on function acontext_sessions.queue_stale(integer) is
-  'Moves up to p_limit sessions that nobody finished making into the deletion queue, and answers how many.';
+  'Moves up to p_limit sessions that nobody finished making into the deletion queue: how many, whether there may be more, and what kept one from it.';
 
-create function acontext_sessions.queue_expired(p_limit integer)
-returns integer
+create function acontext_sessions.queue_expired(p_limit integer, out moved integer, out more boolean, out problem text)
 language plpgsql
 volatile
 security invoker
@@ -73,11 +122,10 @@ declare
   v_now timestamptz := acontext_sessions.clock();
   v_settings acontext_sessions.settings;
   v_ids uuid[];
-  v_count integer;
 begin
   select s.* into v_settings from acontext_sessions.settings as s;
   with due as materialized (
-    select s.id, s.user_id, s.acontext_session_id, s.acontext_disk_id
+    select s.id
     from public.session_mappings as s
     where s.status = 'active' and s.expires_at <= v_now
       -- What a caller stamped while session_ttl changed must not expire by the old one.
@@ -85,20 +133,11 @@ begin
     order by s.expires_at, s.id
     limit p_limit
     for update skip locked
-  ),
-  queued as (
-    insert into acontext_sessions.deletion_queue (
-      id, origin_id, reason, user_id, acontext_session_id, acontext_disk_id, requested_at, next_attempt_at
-    )
-    select d.id, d.id, 'expired', d.user_id, d.acontext_session_id, d.acontext_disk_id,
-      v_now, v_now + v_settings.deletion_grace
-    from due as d
-    on conflict (id) do nothing
   )
   select coalesce(array_agg(d.id), '{}') into v_ids from due as d;
-  update public.session_mappings as s set status = 'deleting' where s.id = any (v_ids);
-  get diagnostics v_count = row_count;
-  return v_count;
+  select q.moved, q.problem into moved, problem
+  from acontext_sessions.queue_sessions(v_ids, 'expired', v_now + v_settings.deletion_grace) as q;
+  more := moved > 0 and cardinality(v_ids) >= p_limit;
 end;
 $$;
 
@@ -106,7 +145,7 @@ revoke execute on function acontext_sessions.queue_expired(integer) from public,
 grant execute on function acontext_sessions.queue_expired(integer) to service_role;
 
 comment on function acontext_sessions.queue_expired(integer) is
-  'Moves up to p_limit expired sessions into the deletion queue, and answers how many. Whether so many may expire is the caller''s question.';
+  'Moves up to p_limit expired sessions into the deletion queue: how many, whether there may be more, and what kept one from it. Whether so many may expire is the caller''s question.';
 
 create or replace function public.acontext_queue_due_sessions(p_run_id uuid, p_limit integer)
 returns jsonb
@@ -120,7 +159,9 @@ declare
   v_stale integer := 0;
   v_expired integer := 0;
   v_restamped boolean;
-  -- Of steps that failed. What each would have done is undone, and the next goes on.
+  v_more boolean := false;
+  v_step record;
+  -- Of steps that failed, and of rows that cannot change. The others go on.
   v_problems text[] := array[]::text[];
 begin
   select r.* into v_run from acontext_sessions.runs as r where r.id = p_run_id for update;
@@ -137,7 +178,12 @@ begin
   end;
 
   begin
-    v_stale := acontext_sessions.queue_stale(p_limit);
+    select q.* into v_step from acontext_sessions.queue_stale(p_limit) as q;
+    v_stale := v_step.moved;
+    v_more := v_more or v_step.more;
+    if v_step.problem is not null then
+      v_problems := v_problems || ('stale_failed: ' || v_step.problem);
+    end if;
   exception when others then
     raise warning 'acontext_sessions: stale_failed: % (%)', sqlerrm, sqlstate;
     v_problems := v_problems || ('stale_failed: ' || sqlstate);
@@ -151,7 +197,12 @@ begin
         set expiry_allowed = v_run.expiry_allowed where r.id = p_run_id;
       end if;
       if v_run.expiry_allowed then
-        v_expired := acontext_sessions.queue_expired(p_limit);
+        select q.* into v_step from acontext_sessions.queue_expired(p_limit) as q;
+        v_expired := v_step.moved;
+        v_more := v_more or v_step.more;
+        if v_step.problem is not null then
+          v_problems := v_problems || ('expiry_failed: ' || v_step.problem);
+        end if;
       end if;
     exception when others then
       raise warning 'acontext_sessions: expiry_failed: % (%)', sqlerrm, sqlstate;
@@ -167,7 +218,7 @@ begin
     'stale', v_stale,
     'tooManyExpiring', coalesce(v_run.expires_sessions and v_restamped and not v_run.expiry_allowed, false),
     -- A step that failed would fail again: the next run tries.
-    'more', coalesce(v_expired >= p_limit or v_stale >= p_limit or not v_restamped, false)
+    'more', coalesce(v_more or not v_restamped, false)
   ) || case
     when cardinality(v_problems) > 0 then jsonb_build_object('problems', v_problems)
     else jsonb_build_object()
@@ -191,7 +242,8 @@ declare
   v_free uuid[];
   v_done uuid[];
   v_id uuid;
-  v_kept uuid[] := array[]::uuid[];
+  -- What is gone in Acontext and whose row cannot leave: id and error of each.
+  v_kept jsonb := jsonb_build_array();
   v_failed integer;
   v_released integer;
 begin
@@ -269,17 +321,27 @@ begin
           delete from public.session_mappings as s where s.id = v_id;
         exception when others then
           raise warning 'acontext_sessions: session % cannot leave: % (%)', v_id, sqlerrm, sqlstate;
-          update acontext_sessions.deletion_queue as q
-          set attempts = q.attempts + 1,
-            next_attempt_at = v_now + acontext_sessions.retry_delay(q.attempts),
-            last_error = 'row: ' || sqlstate
-          where q.id = v_id;
-          v_kept := v_kept || v_id;
+          v_kept := v_kept || jsonb_build_object('id', v_id, 'error', 'row: ' || sqlstate);
         end;
       end loop;
-      v_failed := v_failed + cardinality(v_kept);
-      select coalesce(array_agg(d.id), '{}') into v_done from unnest(v_done) as d (id) where d.id <> all (v_kept);
     end;
+    -- A trigger of the app can keep a row without an error.
+    select v_kept || coalesce(jsonb_agg(jsonb_build_object('id', s.id, 'error', 'row: kept') order by s.id), '[]') into v_kept
+    from public.session_mappings as s
+    where s.id = any (v_done)
+      and not exists (select 1 from jsonb_to_recordset(v_kept) as k (id uuid) where k.id = s.id);
+    if v_kept <> '[]' then
+      update acontext_sessions.deletion_queue as q
+      set attempts = q.attempts + 1,
+        next_attempt_at = v_now + acontext_sessions.retry_delay(q.attempts),
+        last_error = k.error
+      from jsonb_to_recordset(v_kept) as k (id uuid, error text)
+      where q.id = k.id;
+      v_failed := v_failed + jsonb_array_length(v_kept);
+      select coalesce(array_agg(d.id), '{}') into v_done
+      from unnest(v_done) as d (id)
+      where not exists (select 1 from jsonb_to_recordset(v_kept) as k (id uuid) where k.id = d.id);
+    end if;
     with gone as (
       delete from acontext_sessions.deletion_queue as q where q.id = any (v_done) returning q.*
     )
@@ -299,12 +361,36 @@ begin
     'failed', v_failed,
     'released', v_released,
     'lost', jsonb_array_length(p_settlements) - cardinality(v_done) - v_failed - v_released
-  );
+  ) || case when v_kept = '[]' then '{}' else jsonb_build_object('kept', v_kept) end;
 end;
 $$;
 
 comment on function public.acontext_settle_deletions(uuid, jsonb) is
-  'Reports on a batch of leased deletions: stamps what is proven gone, removes and logs what is wholly gone, backs off what failed, and a row that cannot be removed. Reports under a lost lease, or on what somebody else changes right now, change nothing and count as lost.';
+  'Reports on a batch of leased deletions: stamps what is proven gone, removes and logs what is wholly gone, backs off what failed. A row that the app keeps from leaving is backed off, counts as failed, and is named in kept with its error. Reports under a lost lease, or on what somebody else changes right now, change nothing and count as lost.';
+
+create or replace function acontext_sessions.expiry_is_unfinished()
+returns boolean
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select coalesce((
+    select case
+      when r.status <> 'finished'
+        then coalesce(r.started_at, r.requested_at) <= acontext_sessions.clock() - acontext_sessions.run_timeout()
+      -- What keeps sessions from expiring mostly stays. Without a pause, a run would be called for nothing each minute.
+      when r.stop_reason = 'queueing_failed' and r.expired = 0
+        then r.finished_at <= acontext_sessions.clock() - interval '1 hour'
+      else r.stop_reason not in ('empty', 'too_many_expiring', 'disabled', 'not_configured')
+    end
+    from acontext_sessions.runs as r
+    where r.task = 'sweep' and r.expires_sessions and r.trigger <> 'manual'
+      and r.requested_at > acontext_sessions.clock() - interval '1 day'
+    order by r.requested_at desc
+    limit 1
+  ), false);
+$$;
 
 create or replace function acontext_sessions.dispatch_sweep(
   p_trigger acontext_sessions.run_trigger,

@@ -3,12 +3,15 @@
 
 create table acontext_sessions.erased_users (
   user_id uuid primary key,
-  erased_at timestamptz not null default acontext_sessions.clock()
+  erased_at timestamptz not null default acontext_sessions.clock(),
+  held_back boolean not null default false
 );
 
 comment on table acontext_sessions.erased_users is
   'Users who are deleted in Auth and still have sessions that are not queued for deletion. Empty while all is well.';
 comment on column acontext_sessions.erased_users.erased_at is 'When that was noticed; the first is served first.';
+comment on column acontext_sessions.erased_users.held_back is
+  'One of so many who are missing from auth.users that a mistake is likelier than a deletion: nothing is queued. See find_erased_users.';
 
 revoke all on acontext_sessions.erased_users from public, anon, authenticated, service_role;
 grant select on acontext_sessions.erased_users to service_role;
@@ -52,7 +55,8 @@ set search_path = ''
 as $$
 begin
   begin
-    perform 1 from auth.users as u where u.id = p_user_id for share;
+    -- As a foreign key does it: other changes of the account, such as a sign-in, go on.
+    perform 1 from auth.users as u where u.id = p_user_id for key share;
   exception when insufficient_privilege then
     -- Without the right to lock, what is made while its user is being deleted is found by the nightly look.
     null;
@@ -102,8 +106,10 @@ declare
   v_count integer := 0;
   v_kept text;
 begin
+  <<users>>
   for v_user_id in
-    select e.user_id from acontext_sessions.erased_users as e order by e.erased_at, e.user_id for update skip locked
+    select e.user_id from acontext_sessions.erased_users as e where not e.held_back
+    order by e.erased_at, e.user_id for update skip locked
   loop
     -- A soft deletion can be taken back, and an id can be used again.
     if acontext_sessions.user_refusal(v_user_id) is not distinct from 'unknown_user' then
@@ -116,19 +122,27 @@ begin
       begin
         update public.session_mappings as s set user_id = null where s.id = any (v_ids);
         v_count := v_count + cardinality(v_ids);
-      exception when others then
-        -- A trigger or a check of the app keeps one of them. The others go, each by itself.
-        foreach v_id in array v_ids loop
-          begin
-            update public.session_mappings as s set user_id = null where s.id = v_id;
-            v_count := v_count + 1;
-          exception when others then
-            v_kept := sqlstate;
-          end;
-        end loop;
+      exception
+        when lock_not_available or deadlock_detected then
+          -- Waited for once: each of the others would have to wait as long.
+          exit users;
+        when others then
+          -- A trigger or a check of the app keeps one of them. The others go, each by itself.
+          foreach v_id in array v_ids loop
+            begin
+              update public.session_mappings as s set user_id = null where s.id = v_id;
+              v_count := v_count + 1;
+            exception
+              when lock_not_available or deadlock_detected then
+                exit users;
+              when others then
+                raise warning 'acontext_sessions: erased_failed: session %: % (%)', v_id, sqlerrm, sqlstate;
+                v_kept := sqlstate;
+            end;
+          end loop;
       end;
-      exit when v_count >= p_limit;
-      continue when exists (select 1 from public.session_mappings as s where s.user_id = v_user_id);
+      exit users when v_count >= p_limit;
+      continue users when exists (select 1 from public.session_mappings as s where s.user_id = v_user_id);
     end if;
     delete from acontext_sessions.erased_users as e where e.user_id = v_user_id;
   end loop;
@@ -150,7 +164,7 @@ comment on function acontext_sessions.queue_erased(integer) is
   'One bounded step after users were deleted: takes the owner from up to p_limit of their sessions, which queues them, and answers how many. What others hold is left for the next step. Raises what keeps a session as it is when it could do nothing else.';
 
 -- Security definer: it reads auth.users.
-create function acontext_sessions.find_erased_users()
+create function acontext_sessions.find_erased_users(p_force boolean default false)
 returns integer
 language plpgsql
 volatile
@@ -160,21 +174,49 @@ as $$
 declare
   v_count integer;
 begin
-  insert into acontext_sessions.erased_users (user_id)
-  select distinct s.user_id
-  from public.session_mappings as s
-  where s.user_id is not null
-    and not exists (select 1 from auth.users as u where u.id = s.user_id and u.deleted_at is null)
-  on conflict (user_id) do nothing;
-  get diagnostics v_count = row_count;
+  -- A restore may have come to the users since.
+  delete from acontext_sessions.erased_users as e
+  where e.held_back and (
+    exists (select 1 from auth.users as u where u.id = e.user_id and u.deleted_at is null)
+    or not exists (select 1 from public.session_mappings as s where s.user_id = e.user_id)
+  );
+
+  with owners as materialized (
+    select distinct s.user_id from public.session_mappings as s where s.user_id is not null
+  ),
+  found_now as materialized (
+    select o.user_id, u.id is null as missing
+    from owners as o
+    left join auth.users as u on u.id = o.user_id
+    where (u.id is null or u.deleted_at is not null)
+      and not exists (
+        select 1 from acontext_sessions.erased_users as e where e.user_id = o.user_id and not e.held_back
+      )
+  ),
+  -- Who is deleted softly is there to say so. Who is missing may not have been restored yet.
+  look as (
+    select not p_force and f.missing > 0 and (
+      f.missing > greatest(10, 0.05 * (select count(*) from owners))
+      or not exists (select 1 from auth.users)
+    ) as too_many
+    from (select count(*) filter (where n.missing) as missing from found_now as n) as f
+  ),
+  noted as (
+    insert into acontext_sessions.erased_users as e (user_id, held_back)
+    select f.user_id, f.missing and l.too_many from found_now as f cross join look as l
+    on conflict (user_id) do update
+      set held_back = excluded.held_back, erased_at = excluded.erased_at where e.held_back
+    returning e.held_back
+  )
+  select count(*) filter (where not n.held_back)::integer into v_count from noted as n;
   return v_count;
 end;
 $$;
 
-revoke execute on function acontext_sessions.find_erased_users() from public, anon, authenticated, service_role;
+revoke execute on function acontext_sessions.find_erased_users(boolean) from public, anon, authenticated, service_role;
 
-comment on function acontext_sessions.find_erased_users() is
-  'Notes the deleted users who still have sessions and whom no trigger has noted: deleted before there was one, with triggers off, or in the moment in which a session was made. Answers how many.';
+comment on function acontext_sessions.find_erased_users(boolean) is
+  'Notes the deleted users who still have sessions and whom no trigger has noted: deleted before there was one, with triggers off, or in the moment in which a session was made. Answers how many. When more than 10 and more than 5 % of all owners are missing from auth.users, or nobody is there, they are held back, unless p_force confirms it.';
 
 -- Security definer: whoever deletes a user has no rights here.
 create function acontext_sessions.note_erased_users()
@@ -194,11 +236,11 @@ begin
       insert into acontext_sessions.erased_users (user_id)
       select g.id from gone as g
       where exists (select 1 from public.session_mappings as s where s.user_id = g.id)
-      on conflict (user_id) do nothing;
+      on conflict (user_id) do update set held_back = false;
     else
       insert into acontext_sessions.erased_users (user_id)
       select new.id where exists (select 1 from public.session_mappings as s where s.user_id = new.id)
-      on conflict (user_id) do nothing;
+      on conflict (user_id) do update set held_back = false;
     end if;
     v_noted := found;
   exception when others then
@@ -234,6 +276,7 @@ as $$
     cross join lateral (
       select 1 from public.session_mappings as s where s.user_id = e.user_id limit p_limit
     ) as f
+    where not e.held_back
     limit p_limit
   ) as c;
 $$;
@@ -295,7 +338,9 @@ declare
   v_erased integer := 0;
   v_expired integer := 0;
   v_restamped boolean;
-  -- Of steps that failed. What each would have done is undone, and the next goes on.
+  v_more boolean := false;
+  v_step record;
+  -- Of steps that failed, and of rows that cannot change. The others go on.
   v_problems text[] := array[]::text[];
 begin
   select r.* into v_run from acontext_sessions.runs as r where r.id = p_run_id for update;
@@ -312,7 +357,12 @@ begin
   end;
 
   begin
-    v_stale := acontext_sessions.queue_stale(p_limit);
+    select q.* into v_step from acontext_sessions.queue_stale(p_limit) as q;
+    v_stale := v_step.moved;
+    v_more := v_more or v_step.more;
+    if v_step.problem is not null then
+      v_problems := v_problems || ('stale_failed: ' || v_step.problem);
+    end if;
   exception when others then
     raise warning 'acontext_sessions: stale_failed: % (%)', sqlerrm, sqlstate;
     v_problems := v_problems || ('stale_failed: ' || sqlstate);
@@ -333,7 +383,12 @@ begin
         set expiry_allowed = v_run.expiry_allowed where r.id = p_run_id;
       end if;
       if v_run.expiry_allowed then
-        v_expired := acontext_sessions.queue_expired(p_limit);
+        select q.* into v_step from acontext_sessions.queue_expired(p_limit) as q;
+        v_expired := v_step.moved;
+        v_more := v_more or v_step.more;
+        if v_step.problem is not null then
+          v_problems := v_problems || ('expiry_failed: ' || v_step.problem);
+        end if;
       end if;
     exception when others then
       raise warning 'acontext_sessions: expiry_failed: % (%)', sqlerrm, sqlstate;
@@ -349,7 +404,7 @@ begin
     'stale', v_stale,
     'tooManyExpiring', coalesce(v_run.expires_sessions and v_restamped and not v_run.expiry_allowed, false),
     -- A step that failed would fail again: the next run tries.
-    'more', coalesce(v_expired >= p_limit or v_stale >= p_limit or v_erased >= p_limit or not v_restamped, false)
+    'more', coalesce(v_more or v_erased >= p_limit or not v_restamped, false)
   ) || jsonb_strip_nulls(jsonb_build_object(
     'erased', nullif(v_erased, 0),
     'problems', case when cardinality(v_problems) > 0 then to_jsonb(v_problems) end
@@ -388,7 +443,12 @@ begin
       raise warning 'acontext_sessions: restamp_failed: % (%)', sqlerrm, sqlstate;
     end;
   end if;
-  -- Nor do deleted users wait for a run.
+  select s.* into v_settings from acontext_sessions.settings as s;
+  if not v_settings.cleanup_enabled then
+    return 0;
+  end if;
+
+  -- Deleted users do not wait for a run.
   begin
     if p_trigger = 'schedule' then
       perform acontext_sessions.find_erased_users();
@@ -399,10 +459,6 @@ begin
   exception when others then
     raise warning 'acontext_sessions: erased_failed: % (%)', sqlerrm, sqlstate;
   end;
-  select s.* into v_settings from acontext_sessions.settings as s;
-  if not v_settings.cleanup_enabled then
-    return 0;
-  end if;
 
   -- A wrong key, a missing function or an unreachable address: the call is over and nobody works. Were it none of these and
   -- only slow, the worker finds its run finished and leaves the work to the next.
@@ -449,6 +505,78 @@ begin
   end loop;
   return v_wanted;
 end;
+$$;
+
+create or replace function acontext_sessions.queue_facts()
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  with t as materialized (select acontext_sessions.clock() as now)
+  select jsonb_build_object(
+    'entries', acontext_sessions.capped_count(
+      (select count(*) from (select 1 from acontext_sessions.deletion_queue limit 10001) as c),
+      10000,
+      acontext_sessions.estimated_rows('acontext_sessions.deletion_queue')
+    ),
+    -- No statistics tell these; an index does, in its order and with the time read once.
+    'due', acontext_sessions.capped_count(
+      (select count(*) from (
+        select 1 from acontext_sessions.deletion_queue as q
+        where q.next_attempt_at <= (select t.now from t) order by q.next_attempt_at limit 100001
+      ) as c),
+      100000,
+      0
+    ),
+    'expired', acontext_sessions.capped_count(
+      (select count(*) from (
+        select 1 from public.session_mappings as s
+        where s.status = 'active' and s.expires_at <= (select t.now from t)
+        order by s.expires_at limit 100001
+      ) as c),
+      100000,
+      0
+    ),
+    'stuck', acontext_sessions.capped_count(
+      (select count(*) from (
+        select 1 from acontext_sessions.deletion_queue as q where q.attempts >= acontext_sessions.stuck_attempts() limit 10001
+      ) as c),
+      10000,
+      acontext_sessions.estimated_rows('acontext_sessions.deletion_queue_stuck')
+    ),
+    'dueForSeconds', (
+      select acontext_sessions.seconds_since(q.next_attempt_at) from acontext_sessions.deletion_queue as q
+      where q.next_attempt_at <= acontext_sessions.clock() order by q.next_attempt_at limit 1
+    ),
+    'expiredForSeconds', (
+      select acontext_sessions.seconds_since(s.expires_at) from public.session_mappings as s
+      where s.status = 'active' and s.expires_at <= acontext_sessions.clock() order by s.expires_at limit 1
+    ),
+    'oldestSeconds', (
+      select acontext_sessions.seconds_since(min(o.requested_at))
+      from (
+        select q.requested_at from acontext_sessions.deletion_queue as q order by q.next_attempt_at limit 10000
+      ) as o
+    ),
+    'erasedForSeconds', (
+      select acontext_sessions.seconds_since(min(e.erased_at)) from acontext_sessions.erased_users as e
+      where not e.held_back
+    ),
+    -- Of deleted users: those who were so many at once that their sessions are kept.
+    'missingOwners', acontext_sessions.capped_count(
+      (select count(*) from (
+        select 1 from acontext_sessions.erased_users as e where e.held_back limit 10001
+      ) as c),
+      10000,
+      acontext_sessions.estimated_rows('acontext_sessions.erased_users')
+    ),
+    'repeatedDeletes', (
+      select coalesce(sum(l.repeated_deletes), 0) from acontext_sessions.deletion_log as l
+      where l.repeated_deletes > 0 and l.finished_at > acontext_sessions.clock() - interval '7 days'
+    )
+  );
 $$;
 
 create or replace function acontext_sessions.run_facts(p_runs integer)

@@ -310,7 +310,12 @@ begin
       raise warning 'acontext_sessions: restamp_failed: % (%)', sqlerrm, sqlstate;
     end;
   end if;
-  -- Nor do deleted users wait for a run.
+  select s.* into v_settings from acontext_sessions.settings as s;
+  if not v_settings.cleanup_enabled then
+    return 0;
+  end if;
+
+  -- Deleted users do not wait for a run.
   begin
     if p_trigger = 'schedule' then
       perform acontext_sessions.find_erased_users();
@@ -321,10 +326,6 @@ begin
   exception when others then
     raise warning 'acontext_sessions: erased_failed: % (%)', sqlerrm, sqlstate;
   end;
-  select s.* into v_settings from acontext_sessions.settings as s;
-  if not v_settings.cleanup_enabled then
-    return 0;
-  end if;
 
   -- A wrong key, a missing function, a wrong or unreachable address, a crash: the call is over and nobody works. Were it none
   -- of these and only slow, the worker finds its run finished and leaves the work to the next.

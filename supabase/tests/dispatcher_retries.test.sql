@@ -91,6 +91,18 @@ select is(
   pg_temp.unfinished('running', null, '1 hour', p_started => acontext_sessions.run_timeout()), true,
   'and is given up in the end'
 );
+insert into acontext_sessions.runs (
+  id, task, trigger, status, stop_reason, expires_sessions, expired, requested_at, finished_at
+)
+values (
+  tests.run(29), 'sweep', 'retry', 'finished', 'queueing_failed', true, 1,
+  acontext_sessions.clock() - interval '3 hours', acontext_sessions.clock()
+);
+select is(acontext_sessions.expiry_is_unfinished(), true, 'while some can expire and some cannot, the next goes on at once');
+update acontext_sessions.runs set expired = 0 where id = tests.run(29);
+select is(acontext_sessions.expiry_is_unfinished(), false, 'when none could');
+select tests.pass(interval '1 hour');
+select is(acontext_sessions.expiry_is_unfinished(), true, 'the next tries an hour later');
 insert into acontext_sessions.runs (id, task, trigger, status, stop_reason, expires_sessions, requested_at, finished_at)
 select tests.run(n), 'sweep', 'schedule', 'finished', reason, true, acontext_sessions.clock() - age, acontext_sessions.clock()
 from (values (30, 'outage', interval '2 hours'), (31, 'empty', interval '1 hour')) as r (n, reason, age);

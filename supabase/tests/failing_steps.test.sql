@@ -65,13 +65,18 @@ select tests.start_run(2, p_force => true);
 set local role service_role;
 select is(
   tests.queue_due(2),
-  '{"expired": 0, "stale": 1, "tooManyExpiring": false, "more": false, "problems": ["expiry_failed: P0001"]}'::jsonb,
-  'an expiry that fails is told, and what is stale is queued'
+  '{"expired": 2, "stale": 1, "tooManyExpiring": false, "more": false, "problems": ["expiry_failed: P0001"]}'::jsonb,
+  'a session that cannot expire is told, and keeps no other from it'
+);
+select is(
+  tests.queue_due(2),
+  '{"expired": 0, "stale": 0, "tooManyExpiring": false, "more": false, "problems": ["expiry_failed: P0001"]}'::jsonb,
+  'nor is it tried for ever'
 );
 reset role;
 select is(
-  array[tests.status(3), tests.status(5), tests.queued(5)], array['active', 'active', null],
-  'the step that fails changes nothing by halves'
+  array[tests.status(3), tests.status(4), tests.status(5), tests.queued(3), tests.queued(4), tests.queued(5)],
+  array['deleting', 'deleting', 'active', 'expired/own/own', 'expired/own/own', null], 'it stays as it was'
 );
 
 -- What is stale
@@ -86,7 +91,7 @@ select tests.start_run(3, p_force => true);
 set local role service_role;
 select is(
   tests.queue_due(3),
-  '{"expired": 3, "stale": 0, "tooManyExpiring": false, "more": false, "problems": ["stale_failed: P0001"]}'::jsonb,
+  '{"expired": 1, "stale": 0, "tooManyExpiring": false, "more": false, "problems": ["stale_failed: P0001"]}'::jsonb,
   'what is stale and cannot be queued keeps no session from expiring'
 );
 reset role;
@@ -116,7 +121,11 @@ select is(
   tests.settle(
     tests.settlement(3, 'deleted', 'deleted'), tests.settlement(4, 'deleted', 'deleted'), tests.settlement(5, 'deleted', 'deleted')
   ),
-  '{"deleted": 2, "failed": 1, "released": 0, "lost": 0}'::jsonb, 'a row that cannot leave keeps none of the others'
+  jsonb_build_object(
+    'deleted', 2, 'failed', 1, 'released', 0, 'lost', 0,
+    'kept', jsonb_build_array(jsonb_build_object('id', tests.session(3), 'error', 'row: 23503'))
+  ),
+  'a row that cannot leave keeps none of the others'
 );
 select is(
   (select row(q.last_error, q.attempts, q.lease_id, q.session_proof, q.disk_proof)::text
@@ -137,6 +146,97 @@ select is(
   tests.settle(tests.settlement(3)) ->> 'deleted', '1', 'once nothing stands in the way it leaves'
 );
 reset role;
+
+-- A trigger of the app that keeps a row without an error, beside a reference that keeps another
+create function tests.keep_silently() returns trigger language plpgsql
+as $$ begin return null; end $$;
+create trigger keep_silently before delete on public.session_mappings
+  for each row when (old.title = 'silent' and old.status = 'deleting') execute function tests.keep_silently();
+select tests.make_active(n) from generate_series(31, 34) as n;
+update public.session_mappings set title = 'silent' where id = tests.session(31);
+select public.acontext_request_session_deletion(tests.alice(), tests.session(n), tests.lease(3), 80) from unnest(array[31, 32]) as n;
+set local role service_role;
+select is(
+  tests.settle(tests.settlement(31, 'deleted', 'deleted'), tests.settlement(32, 'deleted', 'deleted')),
+  jsonb_build_object(
+    'deleted', 1, 'failed', 1, 'released', 0, 'lost', 0,
+    'kept', jsonb_build_array(jsonb_build_object('id', tests.session(31), 'error', 'row: kept'))
+  ),
+  'a row that a trigger keeps without an error keeps none of the others either'
+);
+reset role;
+select is(array[tests.status(31), tests.status(32)], array['deleting', null], 'one is there, the other is gone');
+select is(
+  (select row(q.last_error, q.attempts, q.lease_id, q.session_proof, q.disk_proof)::text
+   from acontext_sessions.deletion_queue as q where q.id = tests.session(31)),
+  '("row: kept",1,,deleted,deleted)', 'it keeps its proof and the reason, and waits'
+);
+select tests.pass('1 minute');
+insert into tests.notes values (tests.session(33));
+select public.acontext_request_session_deletion(tests.alice(), tests.session(n), tests.lease(3), 80) from unnest(array[33, 34]) as n;
+set local role service_role;
+select tests.claim();
+select is(
+  tests.settle(tests.settlement(31), tests.settlement(33, 'deleted', 'deleted'), tests.settlement(34, 'deleted', 'deleted')),
+  jsonb_build_object(
+    'deleted', 1, 'failed', 2, 'released', 0, 'lost', 0,
+    'kept', jsonb_build_array(
+      jsonb_build_object('id', tests.session(33), 'error', 'row: 23503'),
+      jsonb_build_object('id', tests.session(31), 'error', 'row: kept')
+    )
+  ),
+  'both in one batch are told, each with its reason'
+);
+reset role;
+delete from tests.notes;
+drop trigger keep_silently on public.session_mappings;
+select tests.pass('5 minutes');
+set local role service_role;
+select tests.claim();
+select is(
+  tests.settle(tests.settlement(31), tests.settlement(33)), '{"deleted": 2, "failed": 0, "released": 0, "lost": 0}'::jsonb,
+  'they leave when nothing keeps them any more'
+);
+reset role;
+
+-- The oldest of many
+select tests.poison(40);
+select tests.pass('1 second');
+select tests.make_active(n) from generate_series(41, 45) as n;
+select tests.begin(46);
+select tests.pass('31 days');
+select tests.start_run(6, p_force => true);
+update public.session_mappings set status = 'deleting' where status = 'active' and id < tests.session(40);
+set local role service_role;
+select results_eq(
+  $$
+    select s.step ->> 'expired', s.step ->> 'more'
+    from (select public.acontext_queue_due_sessions(tests.run(6), 3) as step from generate_series(1, 4)) as s
+  $$,
+  $$values ('2', 'true'), ('2', 'true'), ('1', 'false'), ('0', 'false')$$, 'steps go on past it'
+);
+reset role;
+
+-- What somebody else holds is waited for once
+create sequence tests.waits;
+create function tests.wait_in_vain() returns trigger language plpgsql
+as $$ begin perform nextval('tests.waits'); raise lock_not_available; end $$;
+grant usage on sequence tests.waits to service_role;
+grant execute on all functions in schema tests to service_role;
+create trigger wait_in_vain before update on public.session_mappings
+  for each row when (old.title = 'held' and new.status = 'deleting') execute function tests.wait_in_vain();
+select tests.make_active(n) from generate_series(51, 58) as n;
+update public.session_mappings set title = 'held' where id >= tests.session(51) and status = 'active';
+select tests.pass('31 days');
+set local role service_role;
+select is(
+  tests.queue_due(6) - array['stale', 'more', 'tooManyExpiring'],
+  '{"expired": 0, "problems": ["stale_failed: P0001", "expiry_failed: 55P03"]}'::jsonb,
+  'it is told, and left for the next run'
+);
+reset role;
+select is((select last_value from tests.waits), 1::bigint, 'however many there are');
+drop trigger wait_in_vain on public.session_mappings;
 
 -- Calling the next worker
 create or replace function acontext_sessions.call_worker(

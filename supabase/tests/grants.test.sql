@@ -74,7 +74,7 @@ select name from unnest(array[
   'acontext_sessions.write_gap', 'acontext_sessions.lock_slots', 'acontext_sessions.free_slots', 'acontext_sessions.lease_deletions',
   'acontext_sessions.ms_per_message', 'acontext_sessions.session_view',
   'acontext_sessions.deletion_view', 'acontext_sessions.first_attempt_at', 'acontext_sessions.lock_remote_ids',
-  'acontext_sessions.queue_orphans', 'acontext_sessions.queue_stale', 'acontext_sessions.queue_expired', 'acontext_sessions.queue_erased',
+  'acontext_sessions.queue_orphans', 'acontext_sessions.queue_stale', 'acontext_sessions.queue_expired', 'acontext_sessions.queue_sessions', 'acontext_sessions.queue_erased',
   'acontext_sessions.count_erased', 'acontext_sessions.user_refusal', 'acontext_sessions.lock_user',
   'acontext_sessions.retry_delay', 'acontext_sessions.restamp_sessions', 'acontext_sessions.expiry_allowed',
   'acontext_sessions.count_queued', 'acontext_sessions.count_expired', 'acontext_sessions.count_stale',

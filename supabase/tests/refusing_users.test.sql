@@ -144,5 +144,49 @@ select is(
   array[tests.queued(9), tests.queued(10)], array['user_deleted/own/own', 'user_deleted/own/own'], 'the nightly job does'
 );
 
+-- What somebody else holds: waited for once, whoever it is and however many sessions there are
+create sequence tests.waits;
+create function tests.wait_in_vain() returns trigger language plpgsql
+as $$ begin perform nextval('tests.waits'); raise lock_not_available; end $$;
+create function tests.held(p_numbers integer[]) returns void language plpgsql
+as $$
+begin
+  perform setval('tests.waits', 1, false);
+  update public.session_mappings set title = null where title = 'held';
+  update public.session_mappings as s set title = 'held' from unnest(p_numbers) as n where s.id = tests.session(n);
+end $$;
+insert into auth.users (id) values (tests.alice());
+update auth.users set deleted_at = null where id = tests.bob();
+select tests.make_active(n) from generate_series(21, 25) as n;
+select tests.make_active(n, tests.bob()) from generate_series(26, 28) as n;
+select tests.held(array[26]);
+create trigger wait_in_vain before update on public.session_mappings
+  for each row when (old.title = 'held' and new.title = 'held') execute function tests.wait_in_vain();
+delete from auth.users where true;
+insert into acontext_sessions.erased_users (user_id, erased_at)
+values (tests.alice(), acontext_sessions.clock()), (tests.bob(), acontext_sessions.clock() + interval '1 second');
+select is(acontext_sessions.queue_erased(100), 5, 'what one user''s sessions wait for keeps what was done for another');
+select is((select last_value from tests.waits), 1::bigint, 'it is waited for once');
+select is(tests.noted(), array[tests.bob()], 'and left for the next step');
+select tests.pass('1 minute');
+select is(
+  public.acontext_session_health(1) #> '{queue,erasedForSeconds}', '59'::jsonb, 'health has how long somebody is left'
+);
+update acontext_sessions.erased_users set held_back = true where user_id = tests.bob();
+select is(
+  public.acontext_session_health(1) #> '{queue,erasedForSeconds}', 'null'::jsonb, 'who is held back waits for nothing'
+);
+update acontext_sessions.erased_users set held_back = false where user_id = tests.bob();
+select tests.held(array[28]);
+update public.session_mappings set title = 'poison' where id = tests.session(27);
+create trigger refuse_poison before update on public.session_mappings
+  for each row when (old.title = 'poison') execute function tests.refuse_poison();
+select lives_ok('select acontext_sessions.queue_erased(100)', 'also when a session cannot change for another reason');
+select is((select last_value from tests.waits), 1::bigint, 'it is waited for once');
+drop trigger refuse_poison on public.session_mappings;
+drop trigger wait_in_vain on public.session_mappings;
+select acontext_sessions.queue_erased(100);
+select is(tests.noted(), null, 'then nothing is left');
+
 select * from finish();
 rollback;

@@ -31,8 +31,10 @@ select is(
   'the service role may ask; a new project has no session'
 );
 select is(
-  tests.health('queue') - array['entries', 'due', 'expired', 'stuck'],
-  '{"dueForSeconds": null, "expiredForSeconds": null, "oldestSeconds": null, "repeatedDeletes": 0}'::jsonb, 'and no backlog'
+  tests.health('queue') - array['entries', 'due', 'expired', 'stuck', 'missingOwners'],
+  '{"dueForSeconds": null, "expiredForSeconds": null, "erasedForSeconds": null, "oldestSeconds": null,
+    "repeatedDeletes": 0}'::jsonb,
+  'and no backlog'
 );
 select is(
   tests.health('runs'),
@@ -57,9 +59,9 @@ select tests.pass(interval '10 minutes');
 update acontext_sessions.deletion_queue set attempts = 10, next_attempt_at = acontext_sessions.clock() + interval '1 hour'
 where id = tests.session(1);
 select is(
-  tests.health('queue') - array['entries', 'expired'],
+  tests.health('queue') - array['entries', 'expired', 'missingOwners'],
   '{"due": {"count": 1, "estimated": false}, "stuck": {"count": 1, "estimated": false}, "dueForSeconds": 600,
-    "expiredForSeconds": null, "oldestSeconds": 600, "repeatedDeletes": 0}'::jsonb,
+    "expiredForSeconds": null, "erasedForSeconds": null, "oldestSeconds": 600, "repeatedDeletes": 0}'::jsonb,
   'the backlog tells what is due, stuck and how old'
 );
 select tests.pass(interval '31 days');

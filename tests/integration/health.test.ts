@@ -221,6 +221,23 @@ const FAULTS: Record<keyof typeof HEALTH_REASONS, Fault> = {
     },
     heal: (world) => world.swept({ force: true }),
   },
+  too_many_erased: {
+    async provoke(world) {
+      for (let n = 0; n < 11; n++) await world.created(await world.newUser());
+      // As after a restore that left them out.
+      await asSuperuser(
+        world,
+        `alter table auth.users disable trigger acontext_note_erased_users;
+        delete from auth.users where id in (select user_id from public.session_mappings);
+        alter table auth.users enable trigger acontext_note_erased_users`,
+      );
+      await world.database.sql`select acontext_sessions.dispatch_sweep('schedule', true, false)`;
+    },
+    async heal(world) {
+      await world.database.sql`select acontext_sessions.find_erased_users(true)`;
+      assertEquals((await world.swept()).deleted, 11);
+    },
+  },
   reconcile_overdue: {
     provoke: ({ database: { sql } }) =>
       sql`

@@ -230,8 +230,8 @@ export const deletionMutants: Mutant[] = [
     mechanism: "the grace period after expiry",
     sql: [{
       function: QUEUE_EXPIRED,
-      find: "v_now, v_now + v_settings.deletion_grace",
-      replace: "v_now, v_now",
+      find: "v_now + v_settings.deletion_grace",
+      replace: "v_now",
     }],
   },
   {

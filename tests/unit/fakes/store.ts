@@ -6,6 +6,7 @@ import type {
   QueuedDue,
   RunRequest,
   RunResult,
+  Settled,
   Settlement,
   StartRunOutcome,
 } from "../../../supabase/functions/_acontext_sessions/core/cleanup/ports.ts";
@@ -48,6 +49,7 @@ export class FakeStore implements SessionStore, CleanupStore, StoreState {
   readonly users = new Set<string>();
   readonly banned = new Set<string>();
   readonly uncertain = new Set<string>();
+  readonly kept = new Set<string>();
   /** Asked at each call: `before` fails without effect, `after` takes effect and loses the answer. */
   failure: (call: StoreCall) => "before" | "after" | null = () => null;
   calls = 0;
@@ -331,15 +333,20 @@ export class FakeStore implements SessionStore, CleanupStore, StoreState {
   settleDeletions(
     leaseId: string,
     settlements: Settlement[],
-  ): Promise<{ deleted: number; failed: number; released: number; lost: number }> {
+  ): Promise<Settled> {
     return this.#call("settleDeletions", (now) => {
       const counts = { deleted: 0, failed: 0, released: 0, lost: 0 };
+      const kept: Settled["kept"] = [];
       for (const settlement of settlements) {
         const entry = this.queue.get(settlement.id);
         if (entry === undefined || entry.leaseId !== leaseId) counts.lost++;
-        else counts[settle(this, { entry, settlement, now })]++;
+        else {
+          const became = settle(this, { entry, settlement, now });
+          if (became === "kept") kept.push({ id: entry.id, error: entry.lastError ?? "" });
+          counts[became === "kept" ? "failed" : became]++;
+        }
       }
-      return counts;
+      return { ...counts, kept };
     });
   }
 

@@ -144,9 +144,9 @@ export function nameRemoteIds(
 
 /** Stamps what is proven gone. An entry that is wholly gone leaves with its session, and a receipt stays. */
 export function settle(
-  { sessions, leases, queue, log }: StoreState,
+  { sessions, leases, queue, log, kept }: StoreState,
   { entry, settlement, now }: { entry: QueueEntry; settlement: Settlement; now: number },
-): "deleted" | "failed" | "released" {
+): "deleted" | "failed" | "released" | "kept" {
   const { session, disk, disposition, error, underWay, stuck = false } = settlement;
   entry.sessionProof ??= session ?? null;
   entry.diskProof ??= disk ?? null;
@@ -171,6 +171,12 @@ export function settle(
   const { id, originId, reason, userId, sessionProof, diskProof } = entry;
   if (sessionProof === null || diskProof === null) {
     return disposition === "retry" ? "failed" : "released";
+  }
+  if (kept.has(id)) {
+    entry.nextAttemptAt = now + backoff;
+    entry.attempts += 1;
+    entry.lastError = "row: 23503";
+    return "kept";
   }
   queue.delete(id);
   sessions.delete(id);

@@ -92,4 +92,6 @@ export interface StoreState {
   readonly log: Receipt[];
   readonly runs: Map<string, Run>;
   readonly settings: Settings;
+  /** Sessions whose rows the app keeps from leaving. */
+  readonly kept: Set<string>;
 }

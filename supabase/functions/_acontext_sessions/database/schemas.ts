@@ -116,6 +116,8 @@ export const settledSchema = z.object({
   failed: count,
   released: count,
   lost: count,
+  /** Absent when there are none. */
+  kept: z.array(z.object({ id: z.string(), error: z.string() })).default([]),
 });
 
 export const finishedSchema = z.object({ remaining: count, dispatched: count });

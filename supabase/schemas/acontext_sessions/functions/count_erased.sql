@@ -14,6 +14,7 @@ CREATE OR REPLACE FUNCTION acontext_sessions.count_erased (
     cross join lateral (
       select 1 from public.session_mappings as s where s.user_id = e.user_id limit p_limit
     ) as f
+    where not e.held_back
     limit p_limit
   ) as c;
 $function$;

@@ -8,8 +8,12 @@ CREATE OR REPLACE FUNCTION acontext_sessions.expiry_is_unfinished()
   AS $function$
   select coalesce((
     select case
-      when r.status = 'finished' then r.stop_reason not in ('empty', 'too_many_expiring', 'disabled', 'not_configured')
-      else coalesce(r.started_at, r.requested_at) <= acontext_sessions.clock() - acontext_sessions.run_timeout()
+      when r.status <> 'finished'
+        then coalesce(r.started_at, r.requested_at) <= acontext_sessions.clock() - acontext_sessions.run_timeout()
+      -- What keeps sessions from expiring mostly stays. Without a pause, a run would be called for nothing each minute.
+      when r.stop_reason = 'queueing_failed' and r.expired = 0
+        then r.finished_at <= acontext_sessions.clock() - interval '1 hour'
+      else r.stop_reason not in ('empty', 'too_many_expiring', 'disabled', 'not_configured')
     end
     from acontext_sessions.runs as r
     where r.task = 'sweep' and r.expires_sessions and r.trigger <> 'manual'

@@ -10,6 +10,7 @@ CREATE OR REPLACE FUNCTION acontext_sessions.lock_user (
   AS $function$
 begin
   begin
+    -- As a foreign key does it: other changes of the account, such as a sign-in, go on.
     perform 1 from auth.users as u where u.id = p_user_id for key share;
   exception when insufficient_privilege then
     -- Without the right to lock, what is made while its user is being deleted is found by the nightly look.

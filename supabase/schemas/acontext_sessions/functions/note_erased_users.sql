@@ -16,11 +16,11 @@ begin
       insert into acontext_sessions.erased_users (user_id)
       select g.id from gone as g
       where exists (select 1 from public.session_mappings as s where s.user_id = g.id)
-      on conflict (user_id) do nothing;
+      on conflict (user_id) do update set held_back = false;
     else
       insert into acontext_sessions.erased_users (user_id)
       select new.id where exists (select 1 from public.session_mappings as s where s.user_id = new.id)
-      on conflict (user_id) do nothing;
+      on conflict (user_id) do update set held_back = false;
     end if;
     v_noted := found;
   exception when others then

@@ -16,8 +16,10 @@ declare
   v_count integer := 0;
   v_kept text;
 begin
+  <<users>>
   for v_user_id in
-    select e.user_id from acontext_sessions.erased_users as e order by e.erased_at, e.user_id for update skip locked
+    select e.user_id from acontext_sessions.erased_users as e where not e.held_back
+    order by e.erased_at, e.user_id for update skip locked
   loop
     -- A soft deletion can be taken back, and an id can be used again.
     if acontext_sessions.user_refusal(v_user_id) is not distinct from 'unknown_user' then
@@ -30,19 +32,27 @@ begin
       begin
         update public.session_mappings as s set user_id = null where s.id = any (v_ids);
         v_count := v_count + cardinality(v_ids);
-      exception when others then
-        -- A trigger or a check of the app keeps one of them. The others go, each by itself.
-        foreach v_id in array v_ids loop
-          begin
-            update public.session_mappings as s set user_id = null where s.id = v_id;
-            v_count := v_count + 1;
-          exception when others then
-            v_kept := sqlstate;
-          end;
-        end loop;
+      exception
+        when lock_not_available or deadlock_detected then
+          -- Waited for once: each of the others would have to wait as long.
+          exit users;
+        when others then
+          -- A trigger or a check of the app keeps one of them. The others go, each by itself.
+          foreach v_id in array v_ids loop
+            begin
+              update public.session_mappings as s set user_id = null where s.id = v_id;
+              v_count := v_count + 1;
+            exception
+              when lock_not_available or deadlock_detected then
+                exit users;
+              when others then
+                raise warning 'acontext_sessions: erased_failed: session %: % (%)', v_id, sqlerrm, sqlstate;
+                v_kept := sqlstate;
+            end;
+          end loop;
       end;
-      exit when v_count >= p_limit;
-      continue when exists (select 1 from public.session_mappings as s where s.user_id = v_user_id);
+      exit users when v_count >= p_limit;
+      continue users when exists (select 1 from public.session_mappings as s where s.user_id = v_user_id);
     end if;
     delete from acontext_sessions.erased_users as e where e.user_id = v_user_id;
   end loop;

@@ -52,6 +52,18 @@ CREATE OR REPLACE FUNCTION acontext_sessions.queue_facts()
         select q.requested_at from acontext_sessions.deletion_queue as q order by q.next_attempt_at limit 10000
       ) as o
     ),
+    'erasedForSeconds', (
+      select acontext_sessions.seconds_since(min(e.erased_at)) from acontext_sessions.erased_users as e
+      where not e.held_back
+    ),
+    -- Of deleted users: those who were so many at once that their sessions are kept.
+    'missingOwners', acontext_sessions.capped_count(
+      (select count(*) from (
+        select 1 from acontext_sessions.erased_users as e where e.held_back limit 10001
+      ) as c),
+      10000,
+      acontext_sessions.estimated_rows('acontext_sessions.erased_users')
+    ),
     'repeatedDeletes', (
       select coalesce(sum(l.repeated_deletes), 0) from acontext_sessions.deletion_log as l
       where l.repeated_deletes > 0 and l.finished_at > acontext_sessions.clock() - interval '7 days'

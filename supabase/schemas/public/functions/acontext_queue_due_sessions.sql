@@ -14,7 +14,9 @@ declare
   v_erased integer := 0;
   v_expired integer := 0;
   v_restamped boolean;
-  -- Of steps that failed. What each would have done is undone, and the next goes on.
+  v_more boolean := false;
+  v_step record;
+  -- Of steps that failed, and of rows that cannot change. The others go on.
   v_problems text[] := array[]::text[];
 begin
   select r.* into v_run from acontext_sessions.runs as r where r.id = p_run_id for update;
@@ -31,7 +33,12 @@ begin
   end;
 
   begin
-    v_stale := acontext_sessions.queue_stale(p_limit);
+    select q.* into v_step from acontext_sessions.queue_stale(p_limit) as q;
+    v_stale := v_step.moved;
+    v_more := v_more or v_step.more;
+    if v_step.problem is not null then
+      v_problems := v_problems || ('stale_failed: ' || v_step.problem);
+    end if;
   exception when others then
     raise warning 'acontext_sessions: stale_failed: % (%)', sqlerrm, sqlstate;
     v_problems := v_problems || ('stale_failed: ' || sqlstate);
@@ -52,7 +59,12 @@ begin
         set expiry_allowed = v_run.expiry_allowed where r.id = p_run_id;
       end if;
       if v_run.expiry_allowed then
-        v_expired := acontext_sessions.queue_expired(p_limit);
+        select q.* into v_step from acontext_sessions.queue_expired(p_limit) as q;
+        v_expired := v_step.moved;
+        v_more := v_more or v_step.more;
+        if v_step.problem is not null then
+          v_problems := v_problems || ('expiry_failed: ' || v_step.problem);
+        end if;
       end if;
     exception when others then
       raise warning 'acontext_sessions: expiry_failed: % (%)', sqlerrm, sqlstate;
@@ -68,7 +80,7 @@ begin
     'stale', v_stale,
     'tooManyExpiring', coalesce(v_run.expires_sessions and v_restamped and not v_run.expiry_allowed, false),
     -- A step that failed would fail again: the next run tries.
-    'more', coalesce(v_expired >= p_limit or v_stale >= p_limit or v_erased >= p_limit or not v_restamped, false)
+    'more', coalesce(v_more or v_erased >= p_limit or not v_restamped, false)
   ) || jsonb_strip_nulls(jsonb_build_object(
     'erased', nullif(v_erased, 0),
     'problems', case when cardinality(v_problems) > 0 then to_jsonb(v_problems) end

@@ -14,7 +14,8 @@ declare
   v_free uuid[];
   v_done uuid[];
   v_id uuid;
-  v_kept uuid[] := array[]::uuid[];
+  -- What is gone in Acontext and whose row cannot leave: id and error of each.
+  v_kept jsonb := jsonb_build_array();
   v_failed integer;
   v_released integer;
 begin
@@ -92,17 +93,27 @@ begin
           delete from public.session_mappings as s where s.id = v_id;
         exception when others then
           raise warning 'acontext_sessions: session % cannot leave: % (%)', v_id, sqlerrm, sqlstate;
-          update acontext_sessions.deletion_queue as q
-          set attempts = q.attempts + 1,
-            next_attempt_at = v_now + acontext_sessions.retry_delay(q.attempts),
-            last_error = 'row: ' || sqlstate
-          where q.id = v_id;
-          v_kept := v_kept || v_id;
+          v_kept := v_kept || jsonb_build_object('id', v_id, 'error', 'row: ' || sqlstate);
         end;
       end loop;
-      v_failed := v_failed + cardinality(v_kept);
-      select coalesce(array_agg(d.id), '{}') into v_done from unnest(v_done) as d (id) where d.id <> all (v_kept);
     end;
+    -- A trigger of the app can keep a row without an error.
+    select v_kept || coalesce(jsonb_agg(jsonb_build_object('id', s.id, 'error', 'row: kept') order by s.id), '[]') into v_kept
+    from public.session_mappings as s
+    where s.id = any (v_done)
+      and not exists (select 1 from jsonb_to_recordset(v_kept) as k (id uuid) where k.id = s.id);
+    if v_kept <> '[]' then
+      update acontext_sessions.deletion_queue as q
+      set attempts = q.attempts + 1,
+        next_attempt_at = v_now + acontext_sessions.retry_delay(q.attempts),
+        last_error = k.error
+      from jsonb_to_recordset(v_kept) as k (id uuid, error text)
+      where q.id = k.id;
+      v_failed := v_failed + jsonb_array_length(v_kept);
+      select coalesce(array_agg(d.id), '{}') into v_done
+      from unnest(v_done) as d (id)
+      where not exists (select 1 from jsonb_to_recordset(v_kept) as k (id uuid) where k.id = d.id);
+    end if;
     with gone as (
       delete from acontext_sessions.deletion_queue as q where q.id = any (v_done) returning q.*
     )
@@ -122,12 +133,12 @@ begin
     'failed', v_failed,
     'released', v_released,
     'lost', jsonb_array_length(p_settlements) - cardinality(v_done) - v_failed - v_released
-  );
+  ) || case when v_kept = '[]' then '{}' else jsonb_build_object('kept', v_kept) end;
 end;
 $function$;
 
 GRANT EXECUTE ON FUNCTION "public"."acontext_settle_deletions"(uuid, jsonb) TO "service_role";
 
-COMMENT ON FUNCTION "public"."acontext_settle_deletions"(uuid, jsonb) IS 'Reports on a batch of leased deletions: stamps what is proven gone, removes and logs what is wholly gone, backs off what failed, and a row that cannot be removed. Reports under a lost lease, or on what somebody else changes right now, change nothing and count as lost.';
+COMMENT ON FUNCTION "public"."acontext_settle_deletions"(uuid, jsonb) IS 'Reports on a batch of leased deletions: stamps what is proven gone, removes and logs what is wholly gone, backs off what failed. A row that the app keeps from leaving is backed off, counts as failed, and is named in kept with its error. Reports under a lost lease, or on what somebody else changes right now, change nothing and count as lost.';
 
 REVOKE ALL ON FUNCTION "public"."acontext_settle_deletions"(uuid, jsonb) FROM PUBLIC, "anon", "authenticated";

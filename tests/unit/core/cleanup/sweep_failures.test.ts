@@ -32,6 +32,29 @@ Deno.test("sweep() goes on with the others when one session cannot be deleted", 
   assertEquals(report.remaining, 0);
 });
 
+Deno.test("sweep() names each session whose row the app keeps, and counts it as failed", async () => {
+  const world = new World();
+  const [first, second] = world.expired(4);
+  world.acontext.faults = [{
+    calls: ["deleteSession"],
+    id: second?.id ?? "",
+    times: 1,
+    mishap: { kind: "answer", outcome: { kind: "rejected", status: 409, detail: "http_409" } },
+  }];
+  world.store.kept.add(first?.id ?? "");
+  const { total, deleted, failed, deferred, errors } = await world.run(world.sweep());
+  assertEquals({ total, deleted, failed, deferred }, {
+    total: 4,
+    deleted: 2,
+    failed: 2,
+    deferred: 0,
+  });
+  assertEquals(errors.toSorted((a, b) => a.error.localeCompare(b.error)), [
+    { id: first?.id ?? "", error: "row: 23503" },
+    { id: second?.id ?? "", error: "session: http_409" },
+  ]);
+});
+
 Deno.test("sweep() keeps the error of the last attempt when it gives a deletion back untouched", async () => {
   const world = new World();
   const [bad] = world.expired(1);

@@ -99,6 +99,21 @@ Deno.test("assess() is overdue when work waits and no run succeeds, growing when
   assertEquals(codesOf(expired(93_601, 90_000)), ["backlog_growing"]);
 });
 
+Deno.test("assess() is overdue when the sessions of deleted users wait", () => {
+  const erased = (seconds: number, success: number) => (facts: HealthFacts) => {
+    facts.queue.erasedForSeconds = seconds;
+    facts.runs.lastSuccessSeconds = success;
+  };
+  assertEquals(codesOf(erased(93_600, 500_000)), []);
+  assertEquals(codesOf(erased(93_601, 500_000)), ["cleanup_overdue"]);
+  assertEquals(codesOf(erased(93_601, 60)), ["backlog_growing"]);
+  const facts = healthyFacts();
+  erased(93_601, 60)(facts);
+  assertEquals(assess(facts).reasons.map(({ message }) => message), [
+    "Sessions of deleted users have been due for 26 hours although runs succeed",
+  ]);
+});
+
 Deno.test("assess() does not say that runs succeed while none can", () => {
   const growing = (facts: HealthFacts) => {
     facts.queue.dueForSeconds = 3_901;
@@ -157,15 +172,29 @@ Deno.test("assess() reports the expiry limit only while as many sessions still e
   assertEquals(codesOf(tripped(99)), ["backlog_growing"]);
 });
 
-Deno.test("assess() does not call overdue what a failed step left where it was", () => {
-  const failed = (problem: string | null) => (facts: HealthFacts) => {
+Deno.test("assess() calls overdue what a failing step has kept for longer than the schedule explains", () => {
+  const failed = (problem: string | null, seconds: number) => (facts: HealthFacts) => {
     facts.runs.queueProblem = problem;
     facts.queue.expired.count = 5;
-    facts.queue.expiredForSeconds = 1_000_000;
+    facts.queue.expiredForSeconds = seconds;
+    // Such runs count as successful: they work off what is in the queue.
     facts.runs.lastSuccessSeconds = 60;
   };
-  assertEquals(codesOf(failed("restamp_failed: 22008")), ["queueing_failed"]);
-  assertEquals(codesOf(failed(null)), ["backlog_growing"]);
+  assertEquals(codesOf(failed("expiry_failed: P0001", 93_600)), ["queueing_failed"]);
+  for (const problem of ["expiry_failed: P0001", "restamp_failed: 22008", "queueing_failed"]) {
+    assertEquals(codesOf(failed(problem, 93_601)), ["cleanup_overdue", "queueing_failed"]);
+  }
+  assertEquals(codesOf(failed(null, 93_601)), ["backlog_growing"]);
+});
+
+Deno.test("assess() does not blame for expired sessions what keeps others", () => {
+  const codes = codesOf((facts) => {
+    facts.runs.queueProblem = "stale_failed: P0001";
+    facts.queue.expired.count = 5;
+    facts.queue.expiredForSeconds = 93_601;
+    facts.runs.lastSuccessSeconds = 60;
+  });
+  assertEquals(codes, ["queueing_failed", "backlog_growing"]);
 });
 
 Deno.test("assess() calls nothing overdue that is switched off", () => {
@@ -194,6 +223,7 @@ Deno.test("assess() gives each of the other reasons for its fact", () => {
     acontext_unreachable: ({ runs }) => runs.lastFinished = "outage",
     run_failed: ({ runs }) => runs.lastFinished = "error",
     queueing_failed: ({ runs }) => runs.queueProblem = "expiry_failed: P0001",
+    too_many_erased: ({ queue }) => queue.missingOwners.count = 11,
     too_many_unknown: ({ runs }) => runs.lastReconcile = "too_many_unknown",
     reconcile_overdue: (facts) => facts.reconcile.quietForSeconds = 2 * 691_200 + 1,
     unproven_resources: (facts) => facts.unproven.count = 1,

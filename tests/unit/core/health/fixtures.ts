@@ -16,6 +16,8 @@ export function healthyFacts(): HealthFacts {
       dueForSeconds: null,
       expiredForSeconds: null,
       oldestSeconds: null,
+      erasedForSeconds: null,
+      missingOwners: exactly(0),
       repeatedDeletes: 0,
     },
     runs: {

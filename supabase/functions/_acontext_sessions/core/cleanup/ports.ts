@@ -130,6 +130,8 @@ export interface Settled {
   failed: number;
   released: number;
   lost: number;
+  /** Of those that failed: gone in Acontext, but the app keeps the row. `row: <SQLSTATE>`, or `row: kept`. */
+  kept: RunError[];
 }
 
 /** The deletion queue. Throws `AppError` `database_unavailable` when the database cannot be asked. */

@@ -53,19 +53,29 @@ export class Tally {
   }
 
   report({ id, disposition, error }: Settlement): void {
-    if (disposition === "retry" && error !== undefined && this.#errors.length < MAX_ERRORS) {
-      this.#errors.push({ id, error });
-    }
+    if (disposition === "retry" && error !== undefined) this.#note({ id, error });
     this.#reported += 1;
   }
 
   /** What the database made of some reports. */
-  settle(reports: Settlement[], { deleted, failed, released }: Settled): void {
+  settle(reports: Settlement[], { deleted, failed, released, kept }: Settled): void {
     this.#deleted += deleted;
     this.#released += released;
+    for (const row of kept) {
+      this.#failed.add(row.id);
+      this.#note(row);
+    }
     // Reports under a lost lease are dropped. Which ones does not matter for the count.
-    const kept = reports.filter(({ disposition }) => disposition === "retry").slice(0, failed);
-    for (const { id } of kept) this.#failed.add(id);
+    const retried = reports
+      .filter(({ id, disposition }) =>
+        disposition === "retry" && !kept.some((row) => row.id === id)
+      )
+      .slice(0, failed - kept.length);
+    for (const { id } of retried) this.#failed.add(id);
+  }
+
+  #note(error: RunError): void {
+    if (this.#errors.length < MAX_ERRORS) this.#errors.push(error);
   }
 
   result(

@@ -81,6 +81,14 @@ function* findings(facts: HealthFacts): Generator<Finding> {
       `${number(queue.expired)} sessions would expire at once; none was expired`,
     ];
   }
+  if (queue.missingOwners.count > 0) {
+    yield [
+      "too_many_erased",
+      `${
+        number(queue.missingOwners)
+      } owners of sessions are missing from auth.users, which are more than is plausible; their sessions are kept`,
+    ];
+  }
   if (runs.lastReconcile === "too_many_unknown") {
     yield ["too_many_unknown", "Reconcile found more unknown resources than is plausible"];
   }
@@ -178,31 +186,40 @@ function* configuration({ vault, jobs, settings }: HealthFacts): Generator<Findi
   if (!settings.cleanup_enabled) yield ["cleanup_disabled", "cleanup_enabled is false"];
 }
 
+const KEEPS_FROM_EXPIRING = /^(expiry|restamp|queueing)_failed/;
+
 /** Work that has waited longer than the schedule explains, because no run succeeds or although they do. */
 function* backlog({ queue, runs, pauses, settings }: HealthFacts): Generator<Finding> {
-  const queueWaits = (queue.dueForSeconds ?? 0) > pauses.retry;
-  // What the limit on mass expiry or a failure holds back waits for a person, and has a reason of its own.
+  // What the limit on mass expiry holds back waits for a person, and has a reason of its own.
   const expiryWaits = (queue.expiredForSeconds ?? 0) > pauses.cleanup &&
-    runs.queueProblem === null &&
     !(runs.lastExpiry === "too_many_expiring" &&
       queue.expired.count >= settings.max_expiry_minimum);
-  if (!queueWaits && !expiryWaits) return;
-  const [waited, pause] = queueWaits
-    ? [queue.dueForSeconds ?? 0, pauses.retry]
-    : [queue.expiredForSeconds ?? 0, pauses.cleanup];
-  const success = runs.lastSuccessSeconds;
-  if (success === null || success > pause) {
-    const last = success === null ? "never" : `${duration(success)} ago`;
+  // Runs that succeed with all else are no comfort.
+  if (expiryWaits && KEEPS_FROM_EXPIRING.test(runs.queueProblem ?? "")) {
     yield [
       "cleanup_overdue",
-      `Deletions have been due for ${duration(waited)}; the last run that succeeded: ${last}`,
+      `Sessions have been past their expiry for ${
+        duration(queue.expiredForSeconds ?? 0)
+      }, and runs cannot take them up: ${runs.queueProblem}`,
     ];
     return;
   }
-  yield [
-    "backlog_growing",
-    `Deletions have been due for ${duration(waited)} although runs succeed`,
+  const waits: [what: string, waited: number | null, pause: number][] = [
+    ["Deletions", queue.dueForSeconds, pauses.retry],
+    ["Sessions of deleted users", queue.erasedForSeconds, pauses.cleanup],
+    ["Deletions", expiryWaits ? queue.expiredForSeconds : null, pauses.cleanup],
   ];
+  const overdue = waits.find(([, waited, pause]) => (waited ?? 0) > pause);
+  if (overdue === undefined) return;
+  const [what, waited, pause] = overdue;
+  const due = `${what} have been due for ${duration(waited ?? 0)}`;
+  const success = runs.lastSuccessSeconds;
+  if (success === null || success > pause) {
+    const last = success === null ? "never" : `${duration(success)} ago`;
+    yield ["cleanup_overdue", `${due}; the last run that succeeded: ${last}`];
+    return;
+  }
+  yield ["backlog_growing", `${due} although runs succeed`];
 }
 
 function namesOf(jobs: { name: string }[]): string {

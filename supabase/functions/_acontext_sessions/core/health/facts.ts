@@ -54,6 +54,10 @@ export const healthFactsSchema = z.object({
     expiredForSeconds: seconds.nullable(),
     /** Age of the oldest request, looked for among the 10,000 entries that are due first. */
     oldestSeconds: seconds.nullable(),
+    /** How long ago the first of the deleted users was noted who still have sessions outside the queue; null without any. */
+    erasedForSeconds: seconds.nullable(),
+    /** Owners who are missing from Auth, and so many at once that nothing of theirs is queued. */
+    missingOwners: cappedCount,
     /** Deletes of the last seven days that were sent although an earlier one may have had an effect. */
     repeatedDeletes: count,
   }),

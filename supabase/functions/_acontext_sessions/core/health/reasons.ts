@@ -110,6 +110,11 @@ export const HEALTH_REASONS = {
     remedy:
       "See what would expire: npm run ops -- sweep --dry-run --force; correct session_ttl, or confirm: npm run ops -- sweep --force",
   },
+  too_many_erased: {
+    severity: "degraded",
+    remedy:
+      "Restore auth.users, where it is not whole, then look again, in the SQL editor: select acontext_sessions.find_erased_users(); or confirm that these users are deleted: select acontext_sessions.find_erased_users(true)",
+  },
   reconcile_overdue: {
     severity: "degraded",
     remedy: "Start the search for unknown resources: npm run ops -- reconcile",
