@@ -12,6 +12,8 @@ language plpgsql
 stable
 security invoker
 set search_path = ''
+-- Whoever drops an extension waits for those at work, and everybody else waits for that.
+set lock_timeout = '500ms'
 as $$
 declare
   v_url text;
@@ -22,18 +24,22 @@ begin
     problem := 'off';
     return;
   end if;
-  -- Each by itself: what one of them is encrypted with says nothing about the other.
   begin
     select d.decrypted_secret into v_url
     from vault.decrypted_secrets as d where d.name = 'acontext_sessions_project_url';
   exception when others then
+    raise warning 'acontext_sessions: Vault cannot be read: % (%)', sqlerrm, sqlstate;
     problem := 'unreadable';
+    if sqlstate = '55P03' then
+      return;
+    end if;
   end;
+  -- By itself: calls are made without the key, whatever it is encrypted with.
   begin
     select d.decrypted_secret into v_key
     from vault.decrypted_secrets as d where d.name = 'acontext_sessions_secret_key';
   exception when others then
-    problem := 'unreadable';
+    v_key := '';
   end;
   project_url := acontext_sessions.usable_project_url(v_url);
   secret_key := acontext_sessions.usable_secret_key(v_key);
@@ -47,7 +53,7 @@ $$;
 revoke execute on function acontext_sessions.worker_secrets() from public, anon, authenticated, service_role;
 
 comment on function acontext_sessions.worker_secrets() is
-  'Where and with which key cleanup-sessions is called, from Vault. Each is null when it is missing or unusable; unusable names the latter, problem is "off" or "unreadable". Raises nothing.';
+  'Where and with which key cleanup-sessions is called, from Vault. Each is null when it is missing or unusable; unusable names the latter, problem is "off" or, where the URL cannot be read, "unreadable". Raises nothing.';
 
 create or replace function acontext_sessions.store_worker_secrets(p_project_url text, p_secret_key text)
 returns jsonb
@@ -100,6 +106,7 @@ language plpgsql
 stable
 security invoker
 set search_path = ''
+set lock_timeout = '500ms'
 as $$
 begin
   if to_regclass('net.http_request_queue') is null then
@@ -127,6 +134,7 @@ language plpgsql
 stable
 security invoker
 set search_path = ''
+set lock_timeout = '500ms'
 as $$
 declare
   v_request_id bigint;
@@ -223,6 +231,7 @@ language plpgsql
 volatile
 security definer
 set search_path = ''
+set lock_timeout = '500ms'
 as $$
 declare
   v_now timestamptz := acontext_sessions.clock();
@@ -296,6 +305,7 @@ as $$
 declare
   v_now timestamptz := acontext_sessions.clock();
   v_settings acontext_sessions.settings;
+  v_net text;
   v_expires_sessions boolean;
   v_due integer;
   v_busy integer;
@@ -326,6 +336,8 @@ begin
     return 0;
   end if;
 
+  -- Looked at once, not for each run, where somebody has locked it.
+  v_net := acontext_sessions.net_facts() ->> 'state';
   -- A wrong key, a missing function, a wrong or unreachable address, a crash: the call is over and nobody works. Were it none
   -- of these and only slow, the worker finds its run finished and leaves the work to the next.
   update acontext_sessions.runs as r
@@ -335,7 +347,8 @@ begin
     errors = jsonb_build_array(jsonb_build_object('id', r.id, 'error', c.problem))
   from (
     select u.id, acontext_sessions.call_problem(u.*::acontext_sessions.runs) as problem
-    from acontext_sessions.runs as u where u.status = 'requested' and u.request_id is not null
+    from acontext_sessions.runs as u
+    where u.status = 'requested' and u.request_id is not null and v_net <> 'unreadable'
   ) as c
   where r.id = c.id and r.status = 'requested' and c.problem not in ('not_sent', 'no_answer', 'not_started');
 
@@ -357,7 +370,7 @@ begin
   where r.status <> 'finished' and r.task = 'sweep'
     and (
       coalesce(r.started_at, r.requested_at) > v_now - acontext_sessions.run_timeout()
-      or (r.status = 'requested' and acontext_sessions.waits_in_pg_net(r.id))
+      or (r.status = 'requested' and v_net = 'ok' and acontext_sessions.waits_in_pg_net(r.id))
     );
   v_wanted := least(
     v_settings.max_workers,
@@ -721,6 +734,7 @@ language plpgsql
 stable
 security invoker
 set search_path = ''
+set lock_timeout = '500ms'
 as $$
 declare
   v_waiting bigint;
@@ -750,6 +764,7 @@ language plpgsql
 stable
 security invoker
 set search_path = ''
+set lock_timeout = '500ms'
 as $$
 declare
   v_jobs jsonb;

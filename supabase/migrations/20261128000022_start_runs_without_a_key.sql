@@ -80,6 +80,7 @@ language plpgsql
 volatile
 security definer
 set search_path = ''
+set lock_timeout = '500ms'
 as $$
 declare
   v_now timestamptz := acontext_sessions.clock();

@@ -34,3 +34,20 @@ export async function undone(
     await sql.end({ timeout: 1 });
   }
 }
+
+/** Does `work` while somebody else has these tables for themselves. */
+export async function withLocked(
+  { info }: World,
+  tables: string[],
+  work: () => Promise<void>,
+): Promise<void> {
+  const sql = postgres(info.adminDatabaseUrl, { max: 1, onnotice: () => {} });
+  try {
+    await sql.begin(async (tx) => {
+      await tx.unsafe(`lock table ${tables.join(", ")} in access exclusive mode`);
+      await work();
+    });
+  } finally {
+    await sql.end({ timeout: 1 });
+  }
+}

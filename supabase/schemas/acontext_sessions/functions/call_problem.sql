@@ -7,6 +7,7 @@ CREATE OR REPLACE FUNCTION acontext_sessions.call_problem (
   LANGUAGE plpgsql
   STABLE
   SET search_path TO ''
+  SET lock_timeout TO '500ms'
   AS $function$
 declare
   v_request_id bigint;

@@ -10,6 +10,7 @@ CREATE OR REPLACE FUNCTION acontext_sessions.call_worker (
   LANGUAGE plpgsql
   SECURITY DEFINER
   SET search_path TO ''
+  SET lock_timeout TO '500ms'
   AS $function$
 declare
   v_now timestamptz := acontext_sessions.clock();

@@ -13,6 +13,7 @@ CREATE OR REPLACE FUNCTION acontext_sessions.dispatch_sweep (
 declare
   v_now timestamptz := acontext_sessions.clock();
   v_settings acontext_sessions.settings;
+  v_net text;
   v_expires_sessions boolean;
   v_due integer;
   v_busy integer;
@@ -43,6 +44,8 @@ begin
     return 0;
   end if;
 
+  -- Looked at once, not for each run, where somebody has locked it.
+  v_net := acontext_sessions.net_facts() ->> 'state';
   -- A wrong key, a missing function, a wrong or unreachable address, a crash: the call is over and nobody works. Were it none
   -- of these and only slow, the worker finds its run finished and leaves the work to the next.
   update acontext_sessions.runs as r
@@ -52,7 +55,8 @@ begin
     errors = jsonb_build_array(jsonb_build_object('id', r.id, 'error', c.problem))
   from (
     select u.id, acontext_sessions.call_problem(u.*::acontext_sessions.runs) as problem
-    from acontext_sessions.runs as u where u.status = 'requested' and u.request_id is not null
+    from acontext_sessions.runs as u
+    where u.status = 'requested' and u.request_id is not null and v_net <> 'unreadable'
   ) as c
   where r.id = c.id and r.status = 'requested' and c.problem not in ('not_sent', 'no_answer', 'not_started');
 
@@ -74,7 +78,7 @@ begin
   where r.status <> 'finished' and r.task = 'sweep'
     and (
       coalesce(r.started_at, r.requested_at) > v_now - acontext_sessions.run_timeout()
-      or (r.status = 'requested' and acontext_sessions.waits_in_pg_net(r.id))
+      or (r.status = 'requested' and v_net = 'ok' and acontext_sessions.waits_in_pg_net(r.id))
     );
   v_wanted := least(
     v_settings.max_workers,
