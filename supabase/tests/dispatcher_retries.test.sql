@@ -38,6 +38,32 @@ select is(
 );
 delete from acontext_sessions.runs where true;
 
+-- A call that nobody can take up any more is over, whatever became of it
+create function pg_temp.left_over(p_number integer, p_age interval) returns void language sql
+as $$
+  insert into acontext_sessions.runs (id, task, trigger, status, requested_at, request_id)
+  values (tests.run(p_number), 'sweep', 'retry', 'requested', acontext_sessions.clock() - p_age, 1000000 + p_number);
+  insert into acontext_sessions.calls (run_id, request_id, answers_oid)
+  values (tests.run(p_number), 1000000 + p_number, 'net._http_response'::regclass);
+$$;
+select pg_temp.left_over(n, case when n % 2 = 1 then interval '1 hour' else '59 minutes 59 seconds' end)
+from generate_series(11, 16) as n;
+insert into net._http_response (id, status_code, content)
+select 1000000 + n, 202, json_build_object('status', 'accepted', 'runId', tests.run(n)) from generate_series(11, 12) as n;
+insert into net.http_request_queue (id, method, url, timeout_milliseconds)
+select 1000000 + n, 'GET', 'http://127.0.0.1:1/', 10000 from generate_series(15, 16) as n;
+select acontext_sessions.dispatch_sweep('retry', false, false);
+select results_eq(
+  $$select r.id, concat_ws(' ', r.status, r.stop_reason, r.errors -> 0 ->> 'error') from acontext_sessions.runs as r order by r.id$$,
+  $$values
+    (tests.run(11), 'finished not_delivered not_started'), (tests.run(12), 'requested'),
+    (tests.run(13), 'finished not_delivered no_answer'), (tests.run(14), 'requested'),
+    (tests.run(15), 'requested'), (tests.run(16), 'requested')$$,
+  'after an hour, unless pg_net has it still'
+);
+delete from acontext_sessions.runs where true;
+delete from net.http_request_queue where id between 1000015 and 1000016;
+
 -- What is gone on with
 create function pg_temp.unfinished(
   p_status text, p_stop_reason text, p_age interval default '1 hour', p_task text default 'sweep',

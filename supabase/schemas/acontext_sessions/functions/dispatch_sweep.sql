@@ -47,18 +47,20 @@ begin
   -- Looked at once, not for each run, where somebody has locked it.
   v_net := acontext_sessions.net_facts() ->> 'state';
   -- A wrong key, a missing function, a wrong or unreachable address, a crash: the call is over and nobody works. Were it none
-  -- of these and only slow, the worker finds its run finished and leaves the work to the next.
+  -- of these and only slow, the worker finds its run finished and leaves the work to the next. So is a call that is as old
+  -- as the credential which it carries may be: else each dispatch would look for its answer.
   update acontext_sessions.runs as r
   set status = 'finished',
     finished_at = v_now,
     stop_reason = 'not_delivered',
     errors = jsonb_build_array(jsonb_build_object('id', r.id, 'error', c.problem))
   from (
-    select u.id, acontext_sessions.call_problem(u.*::acontext_sessions.runs) as problem
+    select u.id, u.requested_at, acontext_sessions.call_problem(u.*::acontext_sessions.runs) as problem
     from acontext_sessions.runs as u
     where u.status = 'requested' and u.request_id is not null and v_net <> 'unreadable'
   ) as c
-  where r.id = c.id and r.status = 'requested' and c.problem not in ('not_sent', 'no_answer', 'not_started');
+  where r.id = c.id and r.status = 'requested' and c.problem <> 'not_sent'
+    and (c.problem not in ('no_answer', 'not_started') or c.requested_at <= v_now - interval '1 hour');
 
   v_expires_sessions := p_expires_sessions
     or (p_trigger = 'retry' and acontext_sessions.expiry_is_unfinished());
