@@ -142,6 +142,7 @@ declare
   v_status integer;
   v_timed_out boolean;
   v_content text;
+  v_answered_at timestamptz;
 begin
   if p_run.stop_reason = 'not_delivered' then
     return coalesce(p_run.errors -> 0 ->> 'error', 'unreachable');
@@ -158,13 +159,17 @@ begin
   end if;
 
   -- An answer is dated by the beginning of its batch, which may have begun a moment before the call.
-  select a.status_code, a.timed_out, a.content into v_status, v_timed_out, v_content
+  select a.status_code, a.timed_out, a.content, a.created into v_status, v_timed_out, v_content, v_answered_at
   from net._http_response as a
   where a.id = v_request_id and a.created > v_called_at - interval '1 minute'
   limit 1;
   if found then
     if v_status is null then
       return case when v_timed_out then 'timeout' else 'unreachable' end;
+    end if;
+    -- Sent when the id that it carries was void: see acontext_take_run.
+    if v_status = 401 and v_answered_at > v_called_at + interval '59 minutes' then
+      return 'lost';
     end if;
     if v_status not between 200 and 299 then
       return 'http_' || v_status;
@@ -196,7 +201,7 @@ revoke execute on function acontext_sessions.call_problem(acontext_sessions.runs
 from public, anon, authenticated, service_role;
 
 comment on function acontext_sessions.call_problem(acontext_sessions.runs) is
-  'What is wrong with the call of a run: http_401 and the like, unreachable, timeout, wrong_server, not_sent (pg_net has it still), lost (in a crash), no_answer, not_started; null when nothing is. Raises nothing.';
+  'What is wrong with the call of a run: http_401 and the like, unreachable, timeout, wrong_server, not_sent (pg_net has it still), lost (in a crash, or sent too late), no_answer, not_started; null when nothing is. Raises nothing.';
 
 create or replace function acontext_sessions.last_call()
 returns jsonb
@@ -210,7 +215,7 @@ as $$
     'task', r.task,
     'trigger', r.trigger,
     'requestedAt', r.requested_at,
-    -- What was lost in a crash is called again, as soon as something is due.
+    -- What was lost in a crash, or sent too late, is called again, as soon as something is due.
     'problem', nullif(acontext_sessions.call_problem(r.*::acontext_sessions.runs), 'lost')
   )
   from acontext_sessions.runs as r
@@ -276,7 +281,8 @@ begin
       end
     where not exists (
       select 1 from acontext_sessions.runs as r
-      where r.stop_reason = v_stop_reason and r.request_id is null and r.requested_at > v_now - interval '1 hour'
+      where r.task = p_task and r.stop_reason = v_stop_reason and r.request_id is null
+        and r.requested_at > v_now - interval '1 hour'
         and r.errors -> 0 ->> 'error' is not distinct from v_error
     );
     return false;
@@ -291,7 +297,30 @@ end;
 $$;
 
 comment on function acontext_sessions.call_worker(acontext_sessions.run_task, acontext_sessions.run_trigger, boolean, boolean) is
-  'Asks pg_net to call the cleanup function once this transaction commits. False, and at most once an hour each a finished run that says why, when Vault lacks a usable secret or pg_net takes no call.';
+  'Asks pg_net to call the cleanup function once this transaction commits. False, and at most once an hour for each task and reason a finished run that says why, when Vault lacks a usable secret or pg_net takes no call.';
+
+create function acontext_sessions.reconcile_was_missed()
+returns boolean
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select coalesce((
+    select r.stop_reason in ('not_delivered', 'not_configured')
+      and (r.requested_at <= acontext_sessions.clock() - interval '1 hour' or r.errors -> 0 ->> 'error' = 'lost')
+    from acontext_sessions.runs as r
+    where r.task = 'reconcile' and r.trigger <> 'manual'
+      and r.requested_at > acontext_sessions.clock() - interval '7 days'
+    order by r.requested_at desc
+    limit 1
+  ), false);
+$$;
+
+revoke execute on function acontext_sessions.reconcile_was_missed() from public, anon, authenticated, service_role;
+
+comment on function acontext_sessions.reconcile_was_missed() is
+  'Whether nobody began the last scheduled search, so that the next retry calls for it again, once an hour, instead of waiting for the next week.';
 
 create or replace function acontext_sessions.dispatch_sweep(
   p_trigger acontext_sessions.run_trigger, p_expires_sessions boolean, p_force boolean
@@ -353,6 +382,10 @@ begin
   ) as c
   where r.id = c.id and r.status = 'requested' and c.problem <> 'not_sent'
     and (c.problem not in ('no_answer', 'not_started') or c.requested_at <= v_now - interval '1 hour');
+
+  if p_trigger = 'retry' and acontext_sessions.reconcile_was_missed() then
+    perform acontext_sessions.dispatch_reconcile('retry');
+  end if;
 
   v_expires_sessions := p_expires_sessions
     or (p_trigger = 'retry' and acontext_sessions.expiry_is_unfinished());

@@ -20,6 +20,8 @@ async function retried(tx: postgres.TransactionSql): Promise<string> {
   return row?.run ?? "no run";
 }
 
+const bothFinished = (why: string) => `sweep finished ${why}, reconcile finished ${why}`;
+
 async function factsOf(tx: postgres.TransactionSql) {
   await tx`set local role service_role`;
   const [row] = await tx<{ facts: Record<string, unknown> }[]>`
@@ -48,7 +50,7 @@ const ill = (
 const store = "select public.acontext_set_vault_secrets('https://xyz.supabase.co', 'sb_secret_x')";
 
 ill("without Vault", "drop extension supabase_vault cascade", async (tx) => {
-  assertEquals(await retried(tx), "sweep finished not_configured vault_off");
+  assertEquals(await retried(tx), bothFinished("not_configured vault_off"));
   assertEquals((await factsOf(tx))["vault"], {
     state: "off",
     projectUrl: null,
@@ -66,7 +68,7 @@ ill(
       await refusal(tx, "select decrypted_secret from vault.decrypted_secrets"),
       "invalid ciphertext",
     );
-    assertEquals(await retried(tx), "sweep finished not_configured vault_unreadable");
+    assertEquals(await retried(tx), bothFinished("not_configured vault_unreadable"));
     assertEquals((await factsOf(tx))["vault"], {
       state: "unreadable",
       projectUrl: null,
@@ -93,7 +95,7 @@ ill(
 );
 
 ill("without pg_net", "drop extension pg_net cascade", async (tx) => {
-  assertEquals(await retried(tx), "sweep finished not_delivered pg_net_off");
+  assertEquals(await retried(tx), bothFinished("not_delivered pg_net_off"));
   const { net, runs } = await factsOf(tx);
   assertEquals(net, { state: "off", waiting: 0, unlimited: 0 });
   assertEquals(Object(runs).lastCall, null, "no call is to blame");
@@ -108,7 +110,7 @@ ill(
   create trigger app_refuses before insert on net.http_request_queue
     for each row execute function public.app_refuses()`,
   async (tx) => {
-    assertEquals(await retried(tx), "sweep finished not_delivered pg_net_P0001");
+    assertEquals(await retried(tx), bothFinished("not_delivered pg_net_P0001"));
     const { runs } = await factsOf(tx);
     assertEquals(Object(runs).lastCall.problem, "pg_net_P0001");
   },

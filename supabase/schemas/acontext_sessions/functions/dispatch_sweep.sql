@@ -62,6 +62,10 @@ begin
   where r.id = c.id and r.status = 'requested' and c.problem <> 'not_sent'
     and (c.problem not in ('no_answer', 'not_started') or c.requested_at <= v_now - interval '1 hour');
 
+  if p_trigger = 'retry' and acontext_sessions.reconcile_was_missed() then
+    perform acontext_sessions.dispatch_reconcile('retry');
+  end if;
+
   v_expires_sessions := p_expires_sessions
     or (p_trigger = 'retry' and acontext_sessions.expiry_is_unfinished());
   v_due := acontext_sessions.count_due(
