@@ -5,6 +5,7 @@
  */
 
 import { join } from "@std/path/mod.js";
+import { HEALTH_REASONS } from "../../supabase/functions/_acontext_sessions/core/health/reasons.ts";
 import { healthFactsSchema } from "../../supabase/functions/_acontext_sessions/core/health/facts.ts";
 import { OpsError } from "../ops_error.ts";
 import { refOf, type Target } from "../target.ts";
@@ -66,12 +67,24 @@ export const extensions: Check = {
   name: "extensions on",
   examine({ facts }) {
     const states = {
-      Vault: [facts?.vault.state, "create extension supabase_vault with schema vault"],
-      pg_net: [facts?.net.state, "create extension pg_net with schema extensions"],
-      pg_cron: [facts?.cron, "create extension pg_cron with schema pg_catalog"],
+      Vault: [facts?.vault.state, "create extension supabase_vault with schema vault", null],
+      pg_net: [
+        facts?.net.state,
+        "create extension pg_net with schema extensions",
+        HEALTH_REASONS.pg_net_unreadable.remedy,
+      ],
+      pg_cron: [
+        facts?.cron,
+        "create extension pg_cron with schema pg_catalog",
+        HEALTH_REASONS.pg_cron_unreadable.remedy,
+      ],
     } as const;
-    for (const [name, [state, sql]] of Object.entries(states)) {
+    for (const [name, [state, sql, remedy]] of Object.entries(states)) {
       if (state === "off") return Promise.resolve(ill(`${name} is switched off`, sql));
+      // Of Vault, that is for the check of what it has.
+      if (state !== "ok" && remedy !== null) {
+        return Promise.resolve(ill(`the tables of ${name} cannot be read`, remedy));
+      }
     }
     return Promise.resolve(well(Object.keys(states).join(", ")));
   },
@@ -85,7 +98,7 @@ export const vault: Check = {
     const next = target.local ? "npm start" : "npm run ops -- rotate-secret";
     if (state === "unreadable") {
       return Promise.resolve(
-        ill("Vault cannot decrypt what it has for the schedule", "npm run ops -- rotate-secret"),
+        ill("what Vault has for the schedule cannot be read", "npm run ops -- rotate-secret"),
       );
     }
     const [broken] = unusable;
@@ -118,6 +131,9 @@ export const jobs: Check = {
   name: "cron jobs active",
   examine({ facts }) {
     const all = facts?.jobs ?? [];
+    if (all.length === 0) {
+      return Promise.resolve(ill("the jobs of pg_cron are not known", "npm run ops -- health"));
+    }
     const idle = all.filter(({ active }) => !active).map(({ name }) => name);
     if (idle.length > 0) {
       return Promise.resolve(

@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert/mod.js";
 import type postgres from "postgres";
 import { expiredSessions } from "./support/sessions.ts";
-import { undone, withLocked } from "./support/superuser.ts";
+import { lockTables, undone } from "./support/superuser.ts";
 import { integrationTest, type World } from "./support/world.ts";
 
 /** What a retry job does while the platform is ill: a run that says why nobody was called, and the rest of its work. */
@@ -147,9 +147,13 @@ const locked = (
       )
       insert into acontext_sessions.calls (run_id, request_id, answers_oid)
       select run.id, run.request_id, 'net._http_response'::regclass from run`;
-    await withLocked(world, tables, () =>
+    const lock = await lockTables(world, tables);
+    try {
       // The time that the API gives to a statement.
-      undone(world, "set local statement_timeout = '8s'", test));
+      await undone(world, "set local statement_timeout = '8s'", test);
+    } finally {
+      await lock.release();
+    }
   });
 
 locked("Vault", ["vault.secrets"], async (tx) => {

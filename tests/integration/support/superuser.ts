@@ -35,19 +35,20 @@ export async function undone(
   }
 }
 
-/** Does `work` while somebody else has these tables for themselves. */
-export async function withLocked(
+/** Has these tables alone, until `release`. */
+export async function lockTables(
   { info }: World,
   tables: string[],
-  work: () => Promise<void>,
-): Promise<void> {
+): Promise<{ release(): Promise<void> }> {
   const sql = postgres(info.adminDatabaseUrl, { max: 1, onnotice: () => {} });
-  try {
-    await sql.begin(async (tx) => {
-      await tx.unsafe(`lock table ${tables.join(", ")} in access exclusive mode`);
-      await work();
-    });
-  } finally {
-    await sql.end({ timeout: 1 });
-  }
+  const connection = await sql.reserve();
+  await connection`begin`;
+  await connection.unsafe(`lock table ${tables.join(", ")} in access exclusive mode`);
+  return {
+    async release() {
+      await connection`rollback`;
+      connection.release();
+      await sql.end({ timeout: 1 });
+    },
+  };
 }
