@@ -33,7 +33,7 @@ export const migrations: Check = {
   name: "migrations applied",
   async examine(patient) {
     const { api, target, projectDir } = patient;
-    const next = target.local ? "npm start" : "npx supabase db push --remote";
+    const next = target.local ? "npm start" : "npx supabase db push --remote --include-all";
     try {
       patient.facts = await api.rpc("acontext_session_health", { p_runs: 10 }, healthFactsSchema);
     } catch (error) {
@@ -53,12 +53,15 @@ export const migrations: Check = {
       }
       return ill(error.message, "npm run ops -- health");
     }
-    const newest = await newestMigration(projectDir);
-    const applied = patient.facts.migration;
-    if (applied !== null && newest !== null && applied < newest) {
-      return ill(`the newest migration is ${newest}, applied is ${applied}`, next);
-    }
-    return well(applied ?? "applied in another way");
+    const { migration, migrations: applied } = patient.facts;
+    if (applied === null) return well("applied in another way");
+    const missing = (await migrationsIn(projectDir)).filter((version) =>
+      !applied.includes(version)
+    );
+    const [first] = missing;
+    if (first === undefined) return well(migration ?? "none");
+    const others = missing.length > 1 ? ` and ${missing.length - 1} more` : "";
+    return ill(`the database lacks migration ${first}${others}`, next);
   },
 };
 
@@ -168,11 +171,12 @@ function keyCommand(target: Target): string {
   return `npx supabase projects api-keys --reveal --remote=${refOf(target) ?? "<ref>"}`;
 }
 
-async function newestMigration(projectDir: Patient["projectDir"]): Promise<string | null> {
+/** Versions, the oldest first. */
+async function migrationsIn(projectDir: Patient["projectDir"]): Promise<string[]> {
   const versions: string[] = [];
   for await (const { name } of Deno.readDir(join(projectDir, "supabase", "migrations"))) {
     const version = /^(\d+)_.*\.sql$/.exec(name)?.[1];
     if (version !== undefined) versions.push(version);
   }
-  return versions.toSorted().at(-1) ?? null;
+  return versions.toSorted();
 }

@@ -135,18 +135,20 @@ integrationTest(
 );
 
 integrationTest("the doctor asks to apply the migrations that are missing", async (world) => {
-  const newer = (folder: string) =>
-    Deno.writeTextFile(join(folder, "supabase", "migrations", "29990101000000_newer.sql"), "");
-  await withProject(newer, async (projectDir) => {
-    assertEquals(verdict(await examine(world, { projectDir })), [
-      "migrations applied",
-      "npm start",
-    ]);
-    assertEquals(
-      verdict(await examine(world, { hosted: true, projectDir })),
-      ["migrations applied", "npx supabase db push --remote"],
-    );
-  });
+  // Whether behind all that are applied or, as from another branch, between them.
+  for (const version of ["29990101000000", "20261127000000"]) {
+    const another = (folder: string) =>
+      Deno.writeTextFile(join(folder, "supabase", "migrations", `${version}_another.sql`), "");
+    await withProject(another, async (projectDir) => {
+      const diagnosis = await examine(world, { projectDir });
+      assertEquals(verdict(diagnosis), ["migrations applied", "npm start"]);
+      assertStringIncludes(JSON.stringify(diagnosis), version);
+      assertEquals(
+        verdict(await examine(world, { hosted: true, projectDir })),
+        ["migrations applied", "npx supabase db push --remote --include-all"],
+      );
+    });
+  }
   const unknown = { code: "PGRST202", message: "Could not find the function" };
   await behindGateway(world, {
     path: "/rest/v1/rpc/acontext_session_health",
