@@ -424,6 +424,9 @@ begin
 end;
 $$;
 
+comment on function acontext_sessions.dispatch_sweep(acontext_sessions.run_trigger, boolean, boolean) is
+  'Calls as many background workers as the backlog needs and answers how many. Nothing due: no call. As the retry job, it also calls again for a reconcile run that nobody began.';
+
 -- Schedules
 
 create function acontext_sessions.cron_values(p_field text, p_low integer, p_high integer, p_names text[])

@@ -105,6 +105,6 @@ $function$;
 
 GRANT EXECUTE ON FUNCTION "acontext_sessions"."dispatch_sweep"(acontext_sessions.run_trigger, boolean, boolean) TO "service_role";
 
-COMMENT ON FUNCTION "acontext_sessions"."dispatch_sweep"(acontext_sessions.run_trigger, boolean, boolean) IS 'Calls as many background workers as the backlog needs and answers how many. Nothing due: no call.';
+COMMENT ON FUNCTION "acontext_sessions"."dispatch_sweep"(acontext_sessions.run_trigger, boolean, boolean) IS 'Calls as many background workers as the backlog needs and answers how many. Nothing due: no call. As the retry job, it also calls again for a reconcile run that nobody began.';
 
 REVOKE ALL ON FUNCTION "acontext_sessions"."dispatch_sweep"(acontext_sessions.run_trigger, boolean, boolean) FROM PUBLIC;
