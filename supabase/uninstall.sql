@@ -183,6 +183,7 @@ drop function if exists
   acontext_sessions.net_facts,
   acontext_sessions.cron_facts,
   acontext_sessions.expiry_is_unfinished,
+  acontext_sessions.reconcile_was_missed,
   acontext_sessions.dispatch_sweep,
   acontext_sessions.dispatch_reconcile,
   acontext_sessions.purge_history,

@@ -5,6 +5,7 @@
  */
 
 import { join } from "@std/path/mod.js";
+import { HEALTH_REASONS } from "../../supabase/functions/_acontext_sessions/core/health/reasons.ts";
 import { healthFactsSchema } from "../../supabase/functions/_acontext_sessions/core/health/facts.ts";
 import { OpsError } from "../ops_error.ts";
 import { refOf, type Target } from "../target.ts";
@@ -32,7 +33,7 @@ export const migrations: Check = {
   name: "migrations applied",
   async examine(patient) {
     const { api, target, projectDir } = patient;
-    const next = target.local ? "npm start" : "npx supabase db push --remote";
+    const next = target.local ? "npm start" : "npx supabase db push --remote --include-all";
     try {
       patient.facts = await api.rpc("acontext_session_health", { p_runs: 10 }, healthFactsSchema);
     } catch (error) {
@@ -52,12 +53,15 @@ export const migrations: Check = {
       }
       return ill(error.message, "npm run ops -- health");
     }
-    const newest = await newestMigration(projectDir);
-    const applied = patient.facts.migration;
-    if (applied !== null && newest !== null && applied < newest) {
-      return ill(`the newest migration is ${newest}, applied is ${applied}`, next);
-    }
-    return well(applied ?? "applied in another way");
+    const { migration, migrations: applied } = patient.facts;
+    if (applied === null) return well("applied in another way");
+    const missing = (await migrationsIn(projectDir)).filter((version) =>
+      !applied.includes(version)
+    );
+    const [first] = missing;
+    if (first === undefined) return well(migration ?? "none");
+    const others = missing.length > 1 ? ` and ${missing.length - 1} more` : "";
+    return ill(`the database lacks migration ${first}${others}`, next);
   },
 };
 
@@ -66,12 +70,24 @@ export const extensions: Check = {
   name: "extensions on",
   examine({ facts }) {
     const states = {
-      Vault: [facts?.vault.state, "create extension supabase_vault with schema vault"],
-      pg_net: [facts?.net.state, "create extension pg_net with schema extensions"],
-      pg_cron: [facts?.cron, "create extension pg_cron with schema pg_catalog"],
+      Vault: [facts?.vault.state, "create extension supabase_vault with schema vault", null],
+      pg_net: [
+        facts?.net.state,
+        "create extension pg_net with schema extensions",
+        HEALTH_REASONS.pg_net_unreadable.remedy,
+      ],
+      pg_cron: [
+        facts?.cron,
+        "create extension pg_cron with schema pg_catalog",
+        HEALTH_REASONS.pg_cron_unreadable.remedy,
+      ],
     } as const;
-    for (const [name, [state, sql]] of Object.entries(states)) {
+    for (const [name, [state, sql, remedy]] of Object.entries(states)) {
       if (state === "off") return Promise.resolve(ill(`${name} is switched off`, sql));
+      // Of Vault, that is for the check of what it has.
+      if (state !== "ok" && remedy !== null) {
+        return Promise.resolve(ill(`the tables of ${name} cannot be read`, remedy));
+      }
     }
     return Promise.resolve(well(Object.keys(states).join(", ")));
   },
@@ -85,7 +101,7 @@ export const vault: Check = {
     const next = target.local ? "npm start" : "npm run ops -- rotate-secret";
     if (state === "unreadable") {
       return Promise.resolve(
-        ill("Vault cannot decrypt what it has for the schedule", "npm run ops -- rotate-secret"),
+        ill("what Vault has for the schedule cannot be read", "npm run ops -- rotate-secret"),
       );
     }
     const [broken] = unusable;
@@ -118,6 +134,9 @@ export const jobs: Check = {
   name: "cron jobs active",
   examine({ facts }) {
     const all = facts?.jobs ?? [];
+    if (all.length === 0) {
+      return Promise.resolve(ill("the jobs of pg_cron are not known", "npm run ops -- health"));
+    }
     const idle = all.filter(({ active }) => !active).map(({ name }) => name);
     if (idle.length > 0) {
       return Promise.resolve(
@@ -152,11 +171,12 @@ function keyCommand(target: Target): string {
   return `npx supabase projects api-keys --reveal --remote=${refOf(target) ?? "<ref>"}`;
 }
 
-async function newestMigration(projectDir: Patient["projectDir"]): Promise<string | null> {
+/** Versions, the oldest first. */
+async function migrationsIn(projectDir: Patient["projectDir"]): Promise<string[]> {
   const versions: string[] = [];
   for await (const { name } of Deno.readDir(join(projectDir, "supabase", "migrations"))) {
     const version = /^(\d+)_.*\.sql$/.exec(name)?.[1];
     if (version !== undefined) versions.push(version);
   }
-  return versions.toSorted().at(-1) ?? null;
+  return versions.toSorted();
 }

@@ -12,6 +12,8 @@ language plpgsql
 stable
 security invoker
 set search_path = ''
+-- Whoever drops an extension waits for those at work, and everybody else waits for that.
+set lock_timeout = '500ms'
 as $$
 declare
   v_url text;
@@ -22,18 +24,22 @@ begin
     problem := 'off';
     return;
   end if;
-  -- Each by itself: what one of them is encrypted with says nothing about the other.
   begin
     select d.decrypted_secret into v_url
     from vault.decrypted_secrets as d where d.name = 'acontext_sessions_project_url';
   exception when others then
+    raise warning 'acontext_sessions: Vault cannot be read: % (%)', sqlerrm, sqlstate;
     problem := 'unreadable';
+    if sqlstate = '55P03' then
+      return;
+    end if;
   end;
+  -- By itself: calls are made without the key, whatever it is encrypted with.
   begin
     select d.decrypted_secret into v_key
     from vault.decrypted_secrets as d where d.name = 'acontext_sessions_secret_key';
   exception when others then
-    problem := 'unreadable';
+    v_key := '';
   end;
   project_url := acontext_sessions.usable_project_url(v_url);
   secret_key := acontext_sessions.usable_secret_key(v_key);
@@ -47,7 +53,7 @@ $$;
 revoke execute on function acontext_sessions.worker_secrets() from public, anon, authenticated, service_role;
 
 comment on function acontext_sessions.worker_secrets() is
-  'Where and with which key cleanup-sessions is called, from Vault. Each is null when it is missing or unusable; unusable names the latter, problem is "off" or "unreadable". Raises nothing.';
+  'Where and with which key cleanup-sessions is called, from Vault. Each is null when it is missing or unusable; unusable names the latter, problem is "off" or, where the URL cannot be read, "unreadable". Raises nothing.';
 
 create or replace function acontext_sessions.store_worker_secrets(p_project_url text, p_secret_key text)
 returns jsonb
@@ -100,6 +106,7 @@ language plpgsql
 stable
 security invoker
 set search_path = ''
+set lock_timeout = '500ms'
 as $$
 begin
   if to_regclass('net.http_request_queue') is null then
@@ -127,6 +134,7 @@ language plpgsql
 stable
 security invoker
 set search_path = ''
+set lock_timeout = '500ms'
 as $$
 declare
   v_request_id bigint;
@@ -134,6 +142,7 @@ declare
   v_status integer;
   v_timed_out boolean;
   v_content text;
+  v_answered_at timestamptz;
 begin
   if p_run.stop_reason = 'not_delivered' then
     return coalesce(p_run.errors -> 0 ->> 'error', 'unreachable');
@@ -150,13 +159,17 @@ begin
   end if;
 
   -- An answer is dated by the beginning of its batch, which may have begun a moment before the call.
-  select a.status_code, a.timed_out, a.content into v_status, v_timed_out, v_content
+  select a.status_code, a.timed_out, a.content, a.created into v_status, v_timed_out, v_content, v_answered_at
   from net._http_response as a
   where a.id = v_request_id and a.created > v_called_at - interval '1 minute'
   limit 1;
   if found then
     if v_status is null then
       return case when v_timed_out then 'timeout' else 'unreachable' end;
+    end if;
+    -- Sent when the id that it carries was void: see acontext_take_run.
+    if v_status = 401 and v_answered_at > v_called_at + interval '59 minutes' then
+      return 'lost';
     end if;
     if v_status not between 200 and 299 then
       return 'http_' || v_status;
@@ -188,7 +201,7 @@ revoke execute on function acontext_sessions.call_problem(acontext_sessions.runs
 from public, anon, authenticated, service_role;
 
 comment on function acontext_sessions.call_problem(acontext_sessions.runs) is
-  'What is wrong with the call of a run: http_401 and the like, unreachable, timeout, wrong_server, not_sent (pg_net has it still), lost (in a crash), no_answer, not_started; null when nothing is. Raises nothing.';
+  'What is wrong with the call of a run: http_401 and the like, unreachable, timeout, wrong_server, not_sent (pg_net has it still), lost (in a crash, or sent too late), no_answer, not_started; null when nothing is. Raises nothing.';
 
 create or replace function acontext_sessions.last_call()
 returns jsonb
@@ -202,7 +215,7 @@ as $$
     'task', r.task,
     'trigger', r.trigger,
     'requestedAt', r.requested_at,
-    -- What was lost in a crash is called again, as soon as something is due.
+    -- What was lost in a crash, or sent too late, is called again, as soon as something is due.
     'problem', nullif(acontext_sessions.call_problem(r.*::acontext_sessions.runs), 'lost')
   )
   from acontext_sessions.runs as r
@@ -223,6 +236,7 @@ language plpgsql
 volatile
 security definer
 set search_path = ''
+set lock_timeout = '500ms'
 as $$
 declare
   v_now timestamptz := acontext_sessions.clock();
@@ -267,7 +281,8 @@ begin
       end
     where not exists (
       select 1 from acontext_sessions.runs as r
-      where r.stop_reason = v_stop_reason and r.request_id is null and r.requested_at > v_now - interval '1 hour'
+      where r.task = p_task and r.stop_reason = v_stop_reason and r.request_id is null
+        and r.requested_at > v_now - interval '1 hour'
         and r.errors -> 0 ->> 'error' is not distinct from v_error
     );
     return false;
@@ -282,7 +297,30 @@ end;
 $$;
 
 comment on function acontext_sessions.call_worker(acontext_sessions.run_task, acontext_sessions.run_trigger, boolean, boolean) is
-  'Asks pg_net to call the cleanup function once this transaction commits. False, and at most once an hour each a finished run that says why, when Vault lacks a usable secret or pg_net takes no call.';
+  'Asks pg_net to call the cleanup function once this transaction commits. False, and at most once an hour for each task and reason a finished run that says why, when Vault lacks a usable secret or pg_net takes no call.';
+
+create function acontext_sessions.reconcile_was_missed()
+returns boolean
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select coalesce((
+    select r.stop_reason in ('not_delivered', 'not_configured')
+      and (r.requested_at <= acontext_sessions.clock() - interval '1 hour' or r.errors -> 0 ->> 'error' = 'lost')
+    from acontext_sessions.runs as r
+    where r.task = 'reconcile' and r.trigger <> 'manual'
+      and r.requested_at > acontext_sessions.clock() - interval '7 days'
+    order by r.requested_at desc
+    limit 1
+  ), false);
+$$;
+
+revoke execute on function acontext_sessions.reconcile_was_missed() from public, anon, authenticated, service_role;
+
+comment on function acontext_sessions.reconcile_was_missed() is
+  'Whether nobody began the last scheduled search, so that the next retry calls for it again, once an hour, instead of waiting for the next week.';
 
 create or replace function acontext_sessions.dispatch_sweep(
   p_trigger acontext_sessions.run_trigger, p_expires_sessions boolean, p_force boolean
@@ -296,6 +334,7 @@ as $$
 declare
   v_now timestamptz := acontext_sessions.clock();
   v_settings acontext_sessions.settings;
+  v_net text;
   v_expires_sessions boolean;
   v_due integer;
   v_busy integer;
@@ -327,18 +366,27 @@ begin
     raise warning 'acontext_sessions: erased_failed: % (%)', sqlerrm, sqlstate;
   end;
 
+  -- Looked at once, not for each run, where somebody has locked it.
+  v_net := acontext_sessions.net_facts() ->> 'state';
   -- A wrong key, a missing function, a wrong or unreachable address, a crash: the call is over and nobody works. Were it none
-  -- of these and only slow, the worker finds its run finished and leaves the work to the next.
+  -- of these and only slow, the worker finds its run finished and leaves the work to the next. So is a call that is as old
+  -- as the credential which it carries may be: else each dispatch would look for its answer.
   update acontext_sessions.runs as r
   set status = 'finished',
     finished_at = v_now,
     stop_reason = 'not_delivered',
     errors = jsonb_build_array(jsonb_build_object('id', r.id, 'error', c.problem))
   from (
-    select u.id, acontext_sessions.call_problem(u.*::acontext_sessions.runs) as problem
-    from acontext_sessions.runs as u where u.status = 'requested' and u.request_id is not null
+    select u.id, u.requested_at, acontext_sessions.call_problem(u.*::acontext_sessions.runs) as problem
+    from acontext_sessions.runs as u
+    where u.status = 'requested' and u.request_id is not null and v_net <> 'unreadable'
   ) as c
-  where r.id = c.id and r.status = 'requested' and c.problem not in ('not_sent', 'no_answer', 'not_started');
+  where r.id = c.id and r.status = 'requested' and c.problem <> 'not_sent'
+    and (c.problem not in ('no_answer', 'not_started') or c.requested_at <= v_now - interval '1 hour');
+
+  if p_trigger = 'retry' and acontext_sessions.reconcile_was_missed() then
+    perform acontext_sessions.dispatch_reconcile('retry');
+  end if;
 
   v_expires_sessions := p_expires_sessions
     or (p_trigger = 'retry' and acontext_sessions.expiry_is_unfinished());
@@ -358,7 +406,7 @@ begin
   where r.status <> 'finished' and r.task = 'sweep'
     and (
       coalesce(r.started_at, r.requested_at) > v_now - acontext_sessions.run_timeout()
-      or (r.status = 'requested' and acontext_sessions.waits_in_pg_net(r.id))
+      or (r.status = 'requested' and v_net = 'ok' and acontext_sessions.waits_in_pg_net(r.id))
     );
   v_wanted := least(
     v_settings.max_workers,
@@ -376,6 +424,9 @@ begin
   return v_wanted;
 end;
 $$;
+
+comment on function acontext_sessions.dispatch_sweep(acontext_sessions.run_trigger, boolean, boolean) is
+  'Calls as many background workers as the backlog needs and answers how many. Nothing due: no call. As the retry job, it also calls again for a reconcile run that nobody began.';
 
 -- Schedules
 
@@ -722,6 +773,7 @@ language plpgsql
 stable
 security invoker
 set search_path = ''
+set lock_timeout = '500ms'
 as $$
 declare
   v_waiting bigint;
@@ -751,6 +803,7 @@ language plpgsql
 stable
 security invoker
 set search_path = ''
+set lock_timeout = '500ms'
 as $$
 declare
   v_jobs jsonb;
@@ -802,22 +855,23 @@ set search_path = ''
 as $$
 declare
   v_cron jsonb := acontext_sessions.cron_facts();
-  v_migration text;
+  v_migrations text[];
   -- Created by the CLI; absent when migrations are applied another way.
   v_history regclass := to_regclass('supabase_migrations.schema_migrations');
 begin
   if v_history is not null then
-    execute format('select max(version) from %s', v_history) into v_migration;
+    execute format('select coalesce(array_agg(version order by version), ''{}'') from %s', v_history) into v_migrations;
   end if;
   return jsonb_build_object(
     'vault', acontext_sessions.vault_facts(),
     'net', acontext_sessions.net_facts(),
     'cron', v_cron ->> 'state',
     'jobs', v_cron -> 'jobs',
-    'migration', v_migration
+    'migration', v_migrations[cardinality(v_migrations)],
+    'migrations', to_jsonb(v_migrations)
   );
 end;
 $$;
 
 comment on function acontext_sessions.platform_facts() is
-  'What health tells of the platform: whether Vault, pg_net and pg_cron are there and what they have of ours, the newest migration.';
+  'What health tells of the platform: whether Vault, pg_net and pg_cron are there and what they have of ours; the migrations that are applied.';

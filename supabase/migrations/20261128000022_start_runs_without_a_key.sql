@@ -80,6 +80,7 @@ language plpgsql
 volatile
 security definer
 set search_path = ''
+set lock_timeout = '500ms'
 as $$
 declare
   v_now timestamptz := acontext_sessions.clock();
@@ -128,7 +129,8 @@ begin
       end
     where not exists (
       select 1 from acontext_sessions.runs as r
-      where r.stop_reason = v_stop_reason and r.request_id is null and r.requested_at > v_now - interval '1 hour'
+      where r.task = p_task and r.stop_reason = v_stop_reason and r.request_id is null
+        and r.requested_at > v_now - interval '1 hour'
         and r.errors -> 0 ->> 'error' is not distinct from v_error
     );
     return false;
@@ -143,4 +145,4 @@ end;
 $$;
 
 comment on function acontext_sessions.call_worker(acontext_sessions.run_task, acontext_sessions.run_trigger, boolean, boolean) is
-  'Asks pg_net to call the cleanup function once this transaction commits. False, and at most once an hour each a finished run that says why, when Vault lacks a usable URL or pg_net takes no call.';
+  'Asks pg_net to call the cleanup function once this transaction commits. False, and at most once an hour for each task and reason a finished run that says why, when Vault lacks a usable URL or pg_net takes no call.';

@@ -94,7 +94,7 @@ select name from unnest(array[
   'acontext_sessions.guard_session_delete', 'acontext_sessions.guard_queue_change',
   'acontext_sessions.refuse_truncate', 'acontext_sessions.set_moved_at', 'acontext_sessions.usable_project_url', 'acontext_sessions.prepare_deletion',
   'acontext_sessions.usable_secret_key', 'acontext_sessions.worker_secrets', 'acontext_sessions.call_worker',
-  'acontext_sessions.expiry_is_unfinished', 'acontext_sessions.purge_history', 'acontext_sessions.schedule_job',
+  'acontext_sessions.expiry_is_unfinished', 'acontext_sessions.reconcile_was_missed', 'acontext_sessions.purge_history', 'acontext_sessions.schedule_job',
   'acontext_sessions.schedule_jobs', 'acontext_sessions.find_erased_users', 'acontext_sessions.note_erased_users',
   'acontext_sessions.waits_in_pg_net', 'acontext_sessions.call_problem', 'acontext_sessions.vault_facts',
   'acontext_sessions.net_facts', 'acontext_sessions.cron_facts', 'acontext_sessions.cron_values',

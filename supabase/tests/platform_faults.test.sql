@@ -109,6 +109,27 @@ select is(
 )
 from acontext_sessions.runs as r where r.id = tests.run(11);
 
+-- What pg_net sends after more than an hour is refused, because its id is void
+create function tests.refused_after(p_time interval) returns text language plpgsql
+as $$
+declare
+  v_problem text;
+begin
+  perform tests.forget();
+  delete from acontext_sessions.calls where true;
+  insert into acontext_sessions.runs (id, task, trigger, status, request_id)
+  values (tests.run(12), 'reconcile', 'schedule', 'requested', 1000012);
+  insert into acontext_sessions.calls (run_id, request_id, answers_oid, called_at)
+  values (tests.run(12), 1000012, 'net._http_response'::regclass, now() - p_time);
+  insert into net._http_response (id, status_code, created) values (1000012, 401, now());
+  select acontext_sessions.call_problem(r.*::acontext_sessions.runs) into v_problem from acontext_sessions.runs as r;
+  delete from net._http_response where id = 1000012;
+  return v_problem;
+end;
+$$;
+select is(tests.refused_after('59 minutes'), 'http_401', 'a call that is refused within the hour is refused for another reason');
+select is(tests.refused_after('1 hour'), 'lost', 'one that came later is lost');
+
 -- Somebody else's request that never ends
 select tests.forget();
 insert into net.http_request_queue (method, url, timeout_milliseconds) values ('GET', 'http://127.0.0.1:1/', 0);

@@ -202,6 +202,10 @@ select is(
   tests.health('migration') #>> '{}', (select max(version) from supabase_migrations.schema_migrations),
   'the newest migration is told'
 );
+select is(
+  tests.health('migrations'), (select to_jsonb(array_agg(m.version order by m.version)) from supabase_migrations.schema_migrations as m),
+  'and all that are applied'
+);
 select is(tests.health('settings', 'max_workers'), '4'::jsonb, 'settings are told');
 select public.acontext_configure_cleanup('{"max_workers": 3}');
 select public.acontext_configure_cleanup(jsonb_build_object('max_per_run', n)) from generate_series(5, 14) as n;

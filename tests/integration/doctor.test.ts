@@ -1,13 +1,16 @@
 import { assertEquals, assertStringIncludes } from "@std/assert/mod.js";
 import { join } from "@std/path/mod.js";
 import { ROOT } from "../../local/paths.ts";
+import { createApi } from "../../ops/api.ts";
+import { jobs } from "../../ops/doctor/database_checks.ts";
 import { diagnose, type Diagnosis } from "../../ops/doctor/diagnose.ts";
 import { runDoctor } from "../../ops/doctor.ts";
 import { HEALTH_REASONS } from "../../supabase/functions/_acontext_sessions/core/health/reasons.ts";
 import { misconfigured } from "../../supabase/functions/_acontext_sessions/runtime/env.ts";
 import { toErrorResponse } from "../../supabase/functions/_acontext_sessions/http/answer.ts";
+import { healthyFacts } from "../unit/core/health/fixtures.ts";
 import { behindGateway } from "./support/gateway.ts";
-import { asSuperuser } from "./support/superuser.ts";
+import { asSuperuser, lockTables } from "./support/superuser.ts";
 import { withKey, withoutSecret, withSecret } from "./support/vault.ts";
 import { integrationTest, type World } from "./support/world.ts";
 
@@ -132,18 +135,20 @@ integrationTest(
 );
 
 integrationTest("the doctor asks to apply the migrations that are missing", async (world) => {
-  const newer = (folder: string) =>
-    Deno.writeTextFile(join(folder, "supabase", "migrations", "29990101000000_newer.sql"), "");
-  await withProject(newer, async (projectDir) => {
-    assertEquals(verdict(await examine(world, { projectDir })), [
-      "migrations applied",
-      "npm start",
-    ]);
-    assertEquals(
-      verdict(await examine(world, { hosted: true, projectDir })),
-      ["migrations applied", "npx supabase db push --remote"],
-    );
-  });
+  // Whether behind all that are applied or, as from another branch, between them.
+  for (const version of ["29990101000000", "20261127000000"]) {
+    const another = (folder: string) =>
+      Deno.writeTextFile(join(folder, "supabase", "migrations", `${version}_another.sql`), "");
+    await withProject(another, async (projectDir) => {
+      const diagnosis = await examine(world, { projectDir });
+      assertEquals(verdict(diagnosis), ["migrations applied", "npm start"]);
+      assertStringIncludes(JSON.stringify(diagnosis), version);
+      assertEquals(
+        verdict(await examine(world, { hosted: true, projectDir })),
+        ["migrations applied", "npx supabase db push --remote --include-all"],
+      );
+    });
+  }
   const unknown = { code: "PGRST202", message: "Could not find the function" };
   await behindGateway(world, {
     path: "/rest/v1/rpc/acontext_session_health",
@@ -225,6 +230,34 @@ integrationTest("the doctor has the command for each thing that is ill", async (
     }
     assertEquals((await examine(world)).healthy, true, fault);
   }
+});
+
+integrationTest("the doctor takes no extension for well that cannot be read", async (world) => {
+  for (
+    const [table, remedy] of [
+      ["net._http_response", HEALTH_REASONS.pg_net_unreadable.remedy],
+      ["cron.job", HEALTH_REASONS.pg_cron_unreadable.remedy],
+    ] as const
+  ) {
+    const lock = await lockTables(world, [table]);
+    try {
+      assertEquals(verdict(await examine(world)), ["extensions on", remedy]);
+    } finally {
+      await lock.release();
+    }
+  }
+});
+
+Deno.test("the doctor takes no cron jobs for well that are not known", async () => {
+  const target = { url: "http://127.0.0.1:1", secretKey: "sb_secret_x", local: true };
+  const { ok } = await jobs.examine({
+    target,
+    api: createApi(target),
+    projectDir: ROOT,
+    userToken: null,
+    facts: { ...healthyFacts(), jobs: [] },
+  });
+  assertEquals(ok, false);
 });
 
 integrationTest("the doctor asks to put into Vault what it lacks", async (world) => {

@@ -5,7 +5,7 @@ import { eventually } from "../support/eventually.ts";
 import { NAMESPACE } from "./support/remote.ts";
 import { expiredSessions, orphanSession, stuckSession } from "./support/sessions.ts";
 import { answering, hanging } from "./support/strange_servers.ts";
-import { asSuperuser } from "./support/superuser.ts";
+import { asSuperuser, lockTables } from "./support/superuser.ts";
 import { createSecret, hideSecret, setSecret, showSecret } from "./support/vault.ts";
 import { integrationTest, type World } from "./support/world.ts";
 
@@ -54,6 +54,9 @@ const callArrives = (world: World) =>
 /** A server that outlives `provoke`, until `heal`. */
 let strange: { url: string; close(): Promise<void> } | undefined;
 
+/** Somebody's lock, until `heal`. */
+let lock: Awaited<ReturnType<typeof lockTables>> | undefined;
+
 const FAULTS: Record<keyof typeof HEALTH_REASONS, Fault> = {
   vault_off: {
     provoke: (world) => asSuperuser(world, "drop extension supabase_vault cascade"),
@@ -75,12 +78,24 @@ const FAULTS: Record<keyof typeof HEALTH_REASONS, Fault> = {
     provoke: (world) => asSuperuser(world, "drop extension pg_net cascade"),
     heal: ({ database: { sql } }) => sql.unsafe("create extension pg_net with schema extensions"),
   },
+  pg_net_unreadable: {
+    async provoke(world) {
+      lock = await lockTables(world, ["net.http_request_queue"]);
+    },
+    heal: () => lock?.release() ?? Promise.resolve(),
+  },
   pg_cron_off: {
     provoke: (world) => asSuperuser(world, "drop extension pg_cron cascade"),
     async heal({ database }) {
       await database.sql.unsafe("create extension pg_cron with schema pg_catalog");
       await database.configure({});
     },
+  },
+  pg_cron_unreadable: {
+    async provoke(world) {
+      lock = await lockTables(world, ["cron.job_run_details"]);
+    },
+    heal: () => lock?.release() ?? Promise.resolve(),
   },
   unusable_key: {
     provoke: (world) => createSecret(world, "acontext_sessions_secret_key", "sb_secret_1\nx: y"),

@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert/mod.js";
 import type postgres from "postgres";
 import { expiredSessions } from "./support/sessions.ts";
-import { undone } from "./support/superuser.ts";
+import { lockTables, undone } from "./support/superuser.ts";
 import { integrationTest, type World } from "./support/world.ts";
 
 /** What a retry job does while the platform is ill: a run that says why nobody was called, and the rest of its work. */
@@ -19,6 +19,8 @@ async function retried(tx: postgres.TransactionSql): Promise<string> {
   assertEquals(row?.restamped, true);
   return row?.run ?? "no run";
 }
+
+const bothFinished = (why: string) => `sweep finished ${why}, reconcile finished ${why}`;
 
 async function factsOf(tx: postgres.TransactionSql) {
   await tx`set local role service_role`;
@@ -48,7 +50,7 @@ const ill = (
 const store = "select public.acontext_set_vault_secrets('https://xyz.supabase.co', 'sb_secret_x')";
 
 ill("without Vault", "drop extension supabase_vault cascade", async (tx) => {
-  assertEquals(await retried(tx), "sweep finished not_configured vault_off");
+  assertEquals(await retried(tx), bothFinished("not_configured vault_off"));
   assertEquals((await factsOf(tx))["vault"], {
     state: "off",
     projectUrl: null,
@@ -66,7 +68,7 @@ ill(
       await refusal(tx, "select decrypted_secret from vault.decrypted_secrets"),
       "invalid ciphertext",
     );
-    assertEquals(await retried(tx), "sweep finished not_configured vault_unreadable");
+    assertEquals(await retried(tx), bothFinished("not_configured vault_unreadable"));
     assertEquals((await factsOf(tx))["vault"], {
       state: "unreadable",
       projectUrl: null,
@@ -76,8 +78,24 @@ ill(
   },
 );
 
+ill(
+  "while Vault cannot decrypt the key alone",
+  `select vault.create_secret('sb_secret_x', 'acontext_sessions_secret_key');
+  update vault.secrets set secret = encode(decode(secret, 'base64') || '\\x00', 'base64')
+  where name = 'acontext_sessions_secret_key'`,
+  async (tx, { info }) => {
+    assertEquals(await retried(tx), "sweep requested, reconcile requested");
+    assertEquals((await factsOf(tx))["vault"], {
+      state: "ok",
+      projectUrl: info.apiUrl,
+      secretKey: false,
+      unusable: ["acontext_sessions_secret_key"],
+    });
+  },
+);
+
 ill("without pg_net", "drop extension pg_net cascade", async (tx) => {
-  assertEquals(await retried(tx), "sweep finished not_delivered pg_net_off");
+  assertEquals(await retried(tx), bothFinished("not_delivered pg_net_off"));
   const { net, runs } = await factsOf(tx);
   assertEquals(net, { state: "off", waiting: 0, unlimited: 0 });
   assertEquals(Object(runs).lastCall, null, "no call is to blame");
@@ -92,7 +110,7 @@ ill(
   create trigger app_refuses before insert on net.http_request_queue
     for each row execute function public.app_refuses()`,
   async (tx) => {
-    assertEquals(await retried(tx), "sweep finished not_delivered pg_net_P0001");
+    assertEquals(await retried(tx), bothFinished("not_delivered pg_net_P0001"));
     const { runs } = await factsOf(tx);
     assertEquals(Object(runs).lastCall.problem, "pg_net_P0001");
   },
@@ -107,4 +125,48 @@ ill("without pg_cron", "drop extension pg_cron cascade", async (tx) => {
     "Cannot change settings: pg_cron is switched off; switch it on in the SQL editor: create extension pg_cron with schema pg_catalog",
   );
   await tx`select acontext_sessions.purge_history()`;
+});
+
+/** As `drop extension` does while it waits for whoever is at work: everybody after it waits for it. */
+const locked = (
+  name: string,
+  tables: string[],
+  test: (tx: postgres.TransactionSql) => Promise<void>,
+) =>
+  integrationTest(`the schedule goes on while ${name} is locked`, async (world) => {
+    await expiredSessions(world, 1);
+    // Whose answer has to be looked for.
+    await world.database.sql`
+      with run as (
+        insert into acontext_sessions.runs (id, task, trigger, status, requested_at, request_id)
+        values (
+          gen_random_uuid(), 'sweep', 'retry', 'requested',
+          acontext_sessions.clock() - interval '10 minutes', 1000000
+        )
+        returning id, request_id
+      )
+      insert into acontext_sessions.calls (run_id, request_id, answers_oid)
+      select run.id, run.request_id, 'net._http_response'::regclass from run`;
+    const lock = await lockTables(world, tables);
+    try {
+      // The time that the API gives to a statement.
+      await undone(world, "set local statement_timeout = '8s'", test);
+    } finally {
+      await lock.release();
+    }
+  });
+
+locked("Vault", ["vault.secrets"], async (tx) => {
+  assertStringIncludes(await retried(tx), "sweep finished not_configured vault_unreadable");
+  assertEquals(Object((await factsOf(tx))["vault"]).state, "unreadable");
+});
+
+locked("pg_net", ["net.http_request_queue", "net._http_response"], async (tx) => {
+  assertStringIncludes(await retried(tx), "sweep finished not_delivered pg_net_55P03");
+  assertEquals(Object((await factsOf(tx))["net"]).state, "unreadable");
+});
+
+locked("pg_cron", ["cron.job", "cron.job_run_details"], async (tx) => {
+  assertStringIncludes(await retried(tx), "reconcile requested");
+  assertEquals((await factsOf(tx))["cron"], "unreadable");
 });

@@ -49,6 +49,17 @@ Deno.test("the uninstall script names all that the migrations make", async () =>
   assertEquals(all(script, jobs), all(sql, jobs));
 });
 
+Deno.test("docs/architecture.md lists every table", async () => {
+  const text = await Deno.readTextFile(new URL("architecture.md", DOCS));
+  const [, section = ""] = text.split("\nIn the schema `acontext_sessions`:\n");
+  const [table = ""] = section.split("\n\nThe schema is not exposed");
+  const { sql } = await migrations();
+  assertEquals(
+    all(table, /^\| `(\w+)`/gm),
+    all(sql, /^create (?:unlogged )?table acontext_sessions\.(\w+)/gm),
+  );
+});
+
 Deno.test("uninstalling deletes every Edge Function", async () => {
   const folders: string[] = [];
   for await (const { name, isDirectory } of Deno.readDir(new URL("functions/", SUPABASE))) {

@@ -34,3 +34,21 @@ export async function undone(
     await sql.end({ timeout: 1 });
   }
 }
+
+/** Has these tables alone, until `release`. */
+export async function lockTables(
+  { info }: World,
+  tables: string[],
+): Promise<{ release(): Promise<void> }> {
+  const sql = postgres(info.adminDatabaseUrl, { max: 1, onnotice: () => {} });
+  const connection = await sql.reserve();
+  await connection`begin`;
+  await connection.unsafe(`lock table ${tables.join(", ")} in access exclusive mode`);
+  return {
+    async release() {
+      await connection`rollback`;
+      connection.release();
+      await sql.end({ timeout: 1 });
+    },
+  };
+}

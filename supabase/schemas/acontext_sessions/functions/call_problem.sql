@@ -7,6 +7,7 @@ CREATE OR REPLACE FUNCTION acontext_sessions.call_problem (
   LANGUAGE plpgsql
   STABLE
   SET search_path TO ''
+  SET lock_timeout TO '500ms'
   AS $function$
 declare
   v_request_id bigint;
@@ -14,6 +15,7 @@ declare
   v_status integer;
   v_timed_out boolean;
   v_content text;
+  v_answered_at timestamptz;
 begin
   if p_run.stop_reason = 'not_delivered' then
     return coalesce(p_run.errors -> 0 ->> 'error', 'unreachable');
@@ -30,13 +32,17 @@ begin
   end if;
 
   -- An answer is dated by the beginning of its batch, which may have begun a moment before the call.
-  select a.status_code, a.timed_out, a.content into v_status, v_timed_out, v_content
+  select a.status_code, a.timed_out, a.content, a.created into v_status, v_timed_out, v_content, v_answered_at
   from net._http_response as a
   where a.id = v_request_id and a.created > v_called_at - interval '1 minute'
   limit 1;
   if found then
     if v_status is null then
       return case when v_timed_out then 'timeout' else 'unreachable' end;
+    end if;
+    -- Sent when the id that it carries was void: see acontext_take_run.
+    if v_status = 401 and v_answered_at > v_called_at + interval '59 minutes' then
+      return 'lost';
     end if;
     if v_status not between 200 and 299 then
       return 'http_' || v_status;
@@ -64,6 +70,6 @@ exception when others then
 end;
 $function$;
 
-COMMENT ON FUNCTION "acontext_sessions"."call_problem"(acontext_sessions.runs) IS 'What is wrong with the call of a run: http_401 and the like, unreachable, timeout, wrong_server, not_sent (pg_net has it still), lost (in a crash), no_answer, not_started; null when nothing is. Raises nothing.';
+COMMENT ON FUNCTION "acontext_sessions"."call_problem"(acontext_sessions.runs) IS 'What is wrong with the call of a run: http_401 and the like, unreachable, timeout, wrong_server, not_sent (pg_net has it still), lost (in a crash, or sent too late), no_answer, not_started; null when nothing is. Raises nothing.';
 
 REVOKE ALL ON FUNCTION "acontext_sessions"."call_problem"(acontext_sessions.runs) FROM PUBLIC;

@@ -10,6 +10,7 @@ CREATE OR REPLACE FUNCTION acontext_sessions.call_worker (
   LANGUAGE plpgsql
   SECURITY DEFINER
   SET search_path TO ''
+  SET lock_timeout TO '500ms'
   AS $function$
 declare
   v_now timestamptz := acontext_sessions.clock();
@@ -58,7 +59,8 @@ begin
       end
     where not exists (
       select 1 from acontext_sessions.runs as r
-      where r.stop_reason = v_stop_reason and r.request_id is null and r.requested_at > v_now - interval '1 hour'
+      where r.task = p_task and r.stop_reason = v_stop_reason and r.request_id is null
+        and r.requested_at > v_now - interval '1 hour'
         and r.errors -> 0 ->> 'error' is not distinct from v_error
     );
     return false;
@@ -72,6 +74,6 @@ begin
 end;
 $function$;
 
-COMMENT ON FUNCTION "acontext_sessions"."call_worker"(acontext_sessions.run_task, acontext_sessions.run_trigger, boolean, boolean) IS 'Asks pg_net to call the cleanup function once this transaction commits. False, and at most once an hour each a finished run that says why, when Vault lacks a usable URL or pg_net takes no call.';
+COMMENT ON FUNCTION "acontext_sessions"."call_worker"(acontext_sessions.run_task, acontext_sessions.run_trigger, boolean, boolean) IS 'Asks pg_net to call the cleanup function once this transaction commits. False, and at most once an hour for each task and reason a finished run that says why, when Vault lacks a usable URL or pg_net takes no call.';
 
 REVOKE ALL ON FUNCTION "acontext_sessions"."call_worker"(acontext_sessions.run_task, acontext_sessions.run_trigger, boolean, boolean) FROM PUBLIC;

@@ -5,6 +5,7 @@ CREATE OR REPLACE FUNCTION acontext_sessions.cron_facts()
   LANGUAGE plpgsql
   STABLE
   SET search_path TO ''
+  SET lock_timeout TO '500ms'
   AS $function$
 declare
   v_jobs jsonb;

@@ -13,6 +13,7 @@ CREATE OR REPLACE FUNCTION acontext_sessions.dispatch_sweep (
 declare
   v_now timestamptz := acontext_sessions.clock();
   v_settings acontext_sessions.settings;
+  v_net text;
   v_expires_sessions boolean;
   v_due integer;
   v_busy integer;
@@ -44,18 +45,27 @@ begin
     raise warning 'acontext_sessions: erased_failed: % (%)', sqlerrm, sqlstate;
   end;
 
+  -- Looked at once, not for each run, where somebody has locked it.
+  v_net := acontext_sessions.net_facts() ->> 'state';
   -- A wrong key, a missing function, a wrong or unreachable address, a crash: the call is over and nobody works. Were it none
-  -- of these and only slow, the worker finds its run finished and leaves the work to the next.
+  -- of these and only slow, the worker finds its run finished and leaves the work to the next. So is a call that is as old
+  -- as the credential which it carries may be: else each dispatch would look for its answer.
   update acontext_sessions.runs as r
   set status = 'finished',
     finished_at = v_now,
     stop_reason = 'not_delivered',
     errors = jsonb_build_array(jsonb_build_object('id', r.id, 'error', c.problem))
   from (
-    select u.id, acontext_sessions.call_problem(u.*::acontext_sessions.runs) as problem
-    from acontext_sessions.runs as u where u.status = 'requested' and u.request_id is not null
+    select u.id, u.requested_at, acontext_sessions.call_problem(u.*::acontext_sessions.runs) as problem
+    from acontext_sessions.runs as u
+    where u.status = 'requested' and u.request_id is not null and v_net <> 'unreadable'
   ) as c
-  where r.id = c.id and r.status = 'requested' and c.problem not in ('not_sent', 'no_answer', 'not_started');
+  where r.id = c.id and r.status = 'requested' and c.problem <> 'not_sent'
+    and (c.problem not in ('no_answer', 'not_started') or c.requested_at <= v_now - interval '1 hour');
+
+  if p_trigger = 'retry' and acontext_sessions.reconcile_was_missed() then
+    perform acontext_sessions.dispatch_reconcile('retry');
+  end if;
 
   v_expires_sessions := p_expires_sessions
     or (p_trigger = 'retry' and acontext_sessions.expiry_is_unfinished());
@@ -75,7 +85,7 @@ begin
   where r.status <> 'finished' and r.task = 'sweep'
     and (
       coalesce(r.started_at, r.requested_at) > v_now - acontext_sessions.run_timeout()
-      or (r.status = 'requested' and acontext_sessions.waits_in_pg_net(r.id))
+      or (r.status = 'requested' and v_net = 'ok' and acontext_sessions.waits_in_pg_net(r.id))
     );
   v_wanted := least(
     v_settings.max_workers,
@@ -96,6 +106,6 @@ $function$;
 
 GRANT EXECUTE ON FUNCTION "acontext_sessions"."dispatch_sweep"(acontext_sessions.run_trigger, boolean, boolean) TO "service_role";
 
-COMMENT ON FUNCTION "acontext_sessions"."dispatch_sweep"(acontext_sessions.run_trigger, boolean, boolean) IS 'Calls as many background workers as the backlog needs and answers how many. Nothing due: no call.';
+COMMENT ON FUNCTION "acontext_sessions"."dispatch_sweep"(acontext_sessions.run_trigger, boolean, boolean) IS 'Calls as many background workers as the backlog needs and answers how many. Nothing due: no call. As the retry job, it also calls again for a reconcile run that nobody began.';
 
 REVOKE ALL ON FUNCTION "acontext_sessions"."dispatch_sweep"(acontext_sessions.run_trigger, boolean, boolean) FROM PUBLIC;

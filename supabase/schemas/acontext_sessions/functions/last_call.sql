@@ -12,7 +12,7 @@ CREATE OR REPLACE FUNCTION acontext_sessions.last_call()
     'task', r.task,
     'trigger', r.trigger,
     'requestedAt', r.requested_at,
-    -- What was lost in a crash is called again, as soon as something is due.
+    -- What was lost in a crash, or sent too late, is called again, as soon as something is due.
     'problem', nullif(acontext_sessions.call_problem(r.*::acontext_sessions.runs), 'lost')
   )
   from acontext_sessions.runs as r

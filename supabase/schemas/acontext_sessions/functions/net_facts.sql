@@ -5,6 +5,7 @@ CREATE OR REPLACE FUNCTION acontext_sessions.net_facts()
   LANGUAGE plpgsql
   STABLE
   SET search_path TO ''
+  SET lock_timeout TO '500ms'
   AS $function$
 declare
   v_waiting bigint;

@@ -9,25 +9,26 @@ CREATE OR REPLACE FUNCTION acontext_sessions.platform_facts()
   AS $function$
 declare
   v_cron jsonb := acontext_sessions.cron_facts();
-  v_migration text;
+  v_migrations text[];
   -- Created by the CLI; absent when migrations are applied another way.
   v_history regclass := to_regclass('supabase_migrations.schema_migrations');
 begin
   if v_history is not null then
-    execute format('select max(version) from %s', v_history) into v_migration;
+    execute format('select coalesce(array_agg(version order by version), ''{}'') from %s', v_history) into v_migrations;
   end if;
   return jsonb_build_object(
     'vault', acontext_sessions.vault_facts(),
     'net', acontext_sessions.net_facts(),
     'cron', v_cron ->> 'state',
     'jobs', v_cron -> 'jobs',
-    'migration', v_migration
+    'migration', v_migrations[cardinality(v_migrations)],
+    'migrations', to_jsonb(v_migrations)
   );
 end;
 $function$;
 
 GRANT EXECUTE ON FUNCTION "acontext_sessions"."platform_facts"() TO "service_role";
 
-COMMENT ON FUNCTION "acontext_sessions"."platform_facts"() IS 'What health tells of the platform: whether Vault, pg_net and pg_cron are there and what they have of ours, the newest migration.';
+COMMENT ON FUNCTION "acontext_sessions"."platform_facts"() IS 'What health tells of the platform: whether Vault, pg_net and pg_cron are there and what they have of ours; the migrations that are applied.';
 
 REVOKE ALL ON FUNCTION "acontext_sessions"."platform_facts"() FROM PUBLIC;

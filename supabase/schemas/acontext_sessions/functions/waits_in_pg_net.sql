@@ -7,6 +7,7 @@ CREATE OR REPLACE FUNCTION acontext_sessions.waits_in_pg_net (
   LANGUAGE plpgsql
   STABLE
   SET search_path TO ''
+  SET lock_timeout TO '500ms'
   AS $function$
 begin
   if to_regclass('net.http_request_queue') is null then

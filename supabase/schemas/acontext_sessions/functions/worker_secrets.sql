@@ -10,6 +10,7 @@ CREATE OR REPLACE FUNCTION acontext_sessions.worker_secrets (
   LANGUAGE plpgsql
   STABLE
   SET search_path TO ''
+  SET lock_timeout TO '500ms'
   AS $function$
 declare
   v_url text;
@@ -20,18 +21,22 @@ begin
     problem := 'off';
     return;
   end if;
-  -- Each by itself: what one of them is encrypted with says nothing about the other.
   begin
     select d.decrypted_secret into v_url
     from vault.decrypted_secrets as d where d.name = 'acontext_sessions_project_url';
   exception when others then
+    raise warning 'acontext_sessions: Vault cannot be read: % (%)', sqlerrm, sqlstate;
     problem := 'unreadable';
+    if sqlstate = '55P03' then
+      return;
+    end if;
   end;
+  -- By itself: calls are made without the key, whatever it is encrypted with.
   begin
     select d.decrypted_secret into v_key
     from vault.decrypted_secrets as d where d.name = 'acontext_sessions_secret_key';
   exception when others then
-    problem := 'unreadable';
+    v_key := '';
   end;
   project_url := acontext_sessions.usable_project_url(v_url);
   secret_key := acontext_sessions.usable_secret_key(v_key);
@@ -42,6 +47,6 @@ begin
 end;
 $function$;
 
-COMMENT ON FUNCTION "acontext_sessions"."worker_secrets"() IS 'Where and with which key cleanup-sessions is called, from Vault. Each is null when it is missing or unusable; unusable names the latter, problem is "off" or "unreadable". Raises nothing.';
+COMMENT ON FUNCTION "acontext_sessions"."worker_secrets"() IS 'Where and with which key cleanup-sessions is called, from Vault. Each is null when it is missing or unusable; unusable names the latter, problem is "off" or, where the URL cannot be read, "unreadable". Raises nothing.';
 
 REVOKE ALL ON FUNCTION "acontext_sessions"."worker_secrets"() FROM PUBLIC;

@@ -148,6 +148,24 @@ Deno.test("assess() blames no call, secret or job for what is switched off", () 
   assertEquals(off, ["vault_off", "pg_net_off", "pg_cron_off"]);
 });
 
+Deno.test("assess() tells what cannot be read from what is switched off", () => {
+  const unreadable = codesOf((facts) => {
+    facts.vault = { state: "unreadable", projectUrl: null, secretKey: false, unusable: [] };
+    facts.net.state = "unreadable";
+    facts.cron = "unreadable";
+    facts.jobs = [];
+    if (facts.runs.lastCall !== null) facts.runs.lastCall.problem = "http_401";
+  });
+  assertEquals(unreadable, ["vault_unreadable", "pg_net_unreadable", "pg_cron_unreadable"]);
+});
+
+Deno.test("assess() blames today's URL for no earlier call", () => {
+  const facts = healthyFacts();
+  if (facts.runs.lastCall !== null) facts.runs.lastCall.problem = "wrong_server";
+  const [{ code, message } = {}] = assess(facts).reasons;
+  assertEquals([code, message?.includes(String(facts.vault.projectUrl))], ["wrong_server", false]);
+});
+
 Deno.test("assess() says what pg_net waits for, and which schedule is odd", () => {
   const facts = healthyFacts();
   facts.net = { state: "ok", waiting: 3, unlimited: 1 };
@@ -211,7 +229,9 @@ Deno.test("assess() gives each of the other reasons for its fact", () => {
     vault_off: ({ vault }) => vault.state = "off",
     vault_unreadable: ({ vault }) => vault.state = "unreadable",
     pg_net_off: ({ net }) => net.state = "off",
-    pg_cron_off: (facts) => facts.cron = "unreadable",
+    pg_net_unreadable: ({ net }) => net.state = "unreadable",
+    pg_cron_off: (facts) => facts.cron = "off",
+    pg_cron_unreadable: (facts) => facts.cron = "unreadable",
     unusable_url: ({ vault }) => vault.unusable = ["acontext_sessions_project_url"],
     unusable_key: ({ vault }) => vault.unusable = ["acontext_sessions_secret_key"],
     wrong_schedule: (facts) => facts.jobs[0] && (facts.jobs[0].fault = "only_at_start"),

@@ -65,5 +65,6 @@ export function healthyFacts(): HealthFacts {
       lastStart: "2026-11-20T00:00:00+00:00",
     })),
     migration: "20261120000303",
+    migrations: ["20261120000302", "20261120000303"],
   };
 }

@@ -111,14 +111,16 @@ function* findings(facts: HealthFacts): Generator<Finding> {
 function* platform({ vault, net, cron }: HealthFacts): Generator<Finding> {
   if (vault.state === "off") yield ["vault_off", "Vault is switched off"];
   if (vault.state === "unreadable") {
-    yield ["vault_unreadable", "Vault cannot decrypt what it has for the schedule"];
+    yield ["vault_unreadable", "What Vault has for the schedule cannot be read"];
   }
-  if (net.state !== "ok") yield ["pg_net_off", `pg_net ${fault(net.state)}`];
-  if (cron !== "ok") yield ["pg_cron_off", `pg_cron ${fault(cron)}`];
-}
-
-function fault(state: "off" | "unreadable"): string {
-  return state === "off" ? "is switched off" : "cannot be read";
+  if (net.state === "off") yield ["pg_net_off", "pg_net is switched off"];
+  if (net.state === "unreadable") {
+    yield ["pg_net_unreadable", "The tables of pg_net cannot be read"];
+  }
+  if (cron === "off") yield ["pg_cron_off", "pg_cron is switched off"];
+  if (cron === "unreadable") {
+    yield ["pg_cron_unreadable", "The tables of pg_cron cannot be read"];
+  }
 }
 
 /** Which reason a call's problem is. */
@@ -133,7 +135,7 @@ export function callReason(problem: string): ReasonCode {
   }
 }
 
-function callFinding(problem: string, { net, vault }: HealthFacts): Finding {
+function callFinding(problem: string, { net }: HealthFacts): Finding {
   const code = callReason(problem);
   switch (code) {
     case "pg_net_blocked":
@@ -142,10 +144,8 @@ function callFinding(problem: string, { net, vault }: HealthFacts): Finding {
         `pg_net has not sent the last call of cleanup-sessions: ${net.waiting} requests wait or are under way, ${net.unlimited} of them without a time limit`,
       ];
     case "wrong_server":
-      return [
-        code,
-        `What answers at ${vault.projectUrl ?? "the URL in Vault"} is not cleanup-sessions`,
-      ];
+      // The URL that Vault has now may be another.
+      return [code, "What answered the last call is not cleanup-sessions"];
     default:
       return [code, `The last call of cleanup-sessions ended with ${problem}`];
   }

@@ -129,6 +129,8 @@ export const healthFactsSchema = z.object({
   })),
   /** Version of the newest migration; null where the CLI keeps no record. */
   migration: z.string().nullable(),
+  /** Versions of all that are applied, the app's among them; null as above. */
+  migrations: z.array(z.string()).nullable(),
 });
 
 export type HealthFacts = z.infer<typeof healthFactsSchema>;

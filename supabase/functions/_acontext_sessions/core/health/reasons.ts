@@ -27,10 +27,20 @@ export const HEALTH_REASONS = {
     severity: "failing",
     remedy: "Switch pg_net on, in the SQL editor: create extension pg_net with schema extensions",
   },
+  pg_net_unreadable: {
+    severity: "failing",
+    remedy:
+      'Look for the error in the database\'s log, after "acontext_sessions: pg_net cannot be read": grant role postgres what it names, or end whoever has locked the tables of pg_net; the runbook has the query',
+  },
   pg_cron_off: {
     severity: "failing",
     remedy:
       "Switch pg_cron on, in the SQL editor: create extension pg_cron with schema pg_catalog; then make the jobs again: npm run ops -- settings set",
+  },
+  pg_cron_unreadable: {
+    severity: "failing",
+    remedy:
+      'Look for the error in the database\'s log, after "acontext_sessions: pg_cron cannot be read": grant role postgres what it names, or end whoever has locked the tables of pg_cron; the runbook has the query',
   },
   not_configured: {
     severity: "failing",
