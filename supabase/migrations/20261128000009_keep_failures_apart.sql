@@ -41,6 +41,10 @@ begin
     on conflict (id) do nothing;
     update public.session_mappings as s set status = 'deleting' where s.id = any (p_ids);
     get diagnostics moved = row_count;
+    -- What stays in use must not stay in the queue.
+    if moved < cardinality(p_ids) then
+      raise exception 'a trigger keeps it as it is';
+    end if;
     return;
   exception
     when lock_not_available or deadlock_detected then

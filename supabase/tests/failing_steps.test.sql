@@ -238,6 +238,30 @@ reset role;
 select is((select last_value from tests.waits), 1::bigint, 'however many there are');
 drop trigger wait_in_vain on public.session_mappings;
 
+-- A trigger of the app that keeps a row as it is without an error
+create trigger keep_silently before update on public.session_mappings
+  for each row when (old.title = 'silent' and (new.status = 'deleting' or new.user_id is null))
+  execute function tests.keep_silently();
+select tests.make_active(n, tests.bob()) from generate_series(61, 63) as n;
+update public.session_mappings set title = 'silent' where id = tests.session(62);
+update public.session_mappings set title = null where title = 'held';
+select tests.pass('31 days');
+set local role service_role;
+select is(
+  tests.queue_due(6) -> 'problems' ->> 1, 'expiry_failed: P0001', 'is told, too'
+);
+reset role;
+select is(
+  array[tests.queued(61), tests.queued(62), tests.queued(63)], array['expired/own/own', null, 'expired/own/own'],
+  'what stays in use is not queued'
+);
+select tests.make_active(64, tests.bob());
+delete from auth.users where id = tests.bob();
+select is(tests.queued(64), 'user_deleted/own/own', 'the same when its user is deleted: the others are queued');
+select is(tests.queued(62), null, 'and it is not');
+select throws_ok('select acontext_sessions.queue_erased(10)', 'P0001', null, 'and a step that can do nothing else tells');
+drop trigger keep_silently on public.session_mappings;
+
 -- Calling the next worker
 create or replace function acontext_sessions.call_worker(
   p_task acontext_sessions.run_task, p_trigger acontext_sessions.run_trigger, p_expires_sessions boolean, p_force boolean

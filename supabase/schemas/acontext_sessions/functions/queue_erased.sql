@@ -14,6 +14,7 @@ declare
   v_ids uuid[];
   v_id uuid;
   v_count integer := 0;
+  v_changed integer;
   v_kept text;
 begin
   <<users>>
@@ -31,6 +32,10 @@ begin
       -- The triggers do the rest: a session that loses its owner is queued, or loses its grace period.
       begin
         update public.session_mappings as s set user_id = null where s.id = any (v_ids);
+        get diagnostics v_changed = row_count;
+        if v_changed < cardinality(v_ids) then
+          raise exception 'a trigger keeps a session as it is';
+        end if;
         v_count := v_count + cardinality(v_ids);
       exception
         when lock_not_available or deadlock_detected then
@@ -41,6 +46,9 @@ begin
           foreach v_id in array v_ids loop
             begin
               update public.session_mappings as s set user_id = null where s.id = v_id;
+              if not found then
+                raise exception 'a trigger keeps it as it is';
+              end if;
               v_count := v_count + 1;
             exception
               when lock_not_available or deadlock_detected then
