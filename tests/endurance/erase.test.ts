@@ -79,7 +79,10 @@ integrationTest(
       })
     );
     assertEquals(await progress(world, user.id), { left: SESSIONS - 100, queued: 100, noted: 1 });
+    // The step of the retry job, which takes none while the cleanup is off.
     await world.database.sql`select acontext_sessions.dispatch_sweep('retry', false, false)`;
+    assertEquals((await progress(world, user.id))?.queued, 100);
+    await world.database.sql`select acontext_sessions.queue_erased(${STEP})`;
     assertEquals((await progress(world, user.id))?.queued, 100 + STEP);
 
     let steps = 1;
