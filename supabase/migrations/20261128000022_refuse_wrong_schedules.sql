@@ -125,6 +125,7 @@ begin
 end;
 $$;
 
+-- Security definer: the cron jobs must belong to the owner of the schema, no matter who changes a setting.
 create or replace function acontext_sessions.apply_settings(p_changes jsonb)
 returns jsonb
 language plpgsql

@@ -14,19 +14,9 @@ as $$
 $$;
 create function tests.forget() returns void language sql
 as $$ delete from acontext_sessions.runs where true $$;
-create function tests.put(p_name text, p_value text) returns void language plpgsql
-as $$
-begin
-  delete from vault.secrets where name = p_name;
-  if p_value is not null then
-    perform vault.create_secret(p_value, p_name);
-  end if;
-end;
-$$;
-
 -- Something is due, a new session_ttl has to be followed, and history is old enough to be purged
-select tests.put('acontext_sessions_project_url', 'https://abc.supabase.co');
-select tests.put('acontext_sessions_secret_key', null);
+select tests.put_secret('acontext_sessions_project_url', 'https://abc.supabase.co');
+select tests.put_secret('acontext_sessions_secret_key', null);
 select tests.make_active(1);
 select tests.queue(1);
 select tests.pass(acontext_sessions.write_gap());

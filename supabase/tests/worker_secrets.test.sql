@@ -6,16 +6,6 @@ delete from vault.secrets where name in ('acontext_sessions_project_url', 'acont
 delete from acontext_sessions.runs where true;
 create temporary table seen as select q.id from net.http_request_queue as q;
 
-create function tests.put(p_name text, p_value text) returns void language plpgsql
-as $$
-begin
-  delete from vault.secrets where name = p_name;
-  if p_value is not null then
-    perform vault.create_secret(p_value, p_name);
-  end if;
-end;
-$$;
-
 -- What is usable
 select is(acontext_sessions.usable_project_url(v.value), v.usable, format('as a URL, %L is %L', v.value, v.usable))
 from (values
@@ -47,16 +37,16 @@ from (values
 ) as v (value, usable);
 
 -- What the dispatcher does with it
-select tests.put('acontext_sessions_project_url', 'env(ACONTEXT_SESSIONS_PROJECT_URL)');
-select tests.put('acontext_sessions_secret_key', 'sb_secret_of_this_test');
+select tests.put_secret('acontext_sessions_project_url', 'env(ACONTEXT_SESSIONS_PROJECT_URL)');
+select tests.put_secret('acontext_sessions_secret_key', 'sb_secret_of_this_test');
 select lives_ok($$select acontext_sessions.dispatch_reconcile('schedule')$$, 'a URL that pg_net would refuse raises nothing');
 select is((select stop_reason from acontext_sessions.runs), 'not_configured', 'it is as if there were none');
 select is(
   public.acontext_session_health(0) -> 'vault',
   '{"state": "ok", "projectUrl": null, "secretKey": true, "unusable": ["acontext_sessions_project_url"]}'::jsonb, 'health names it, without its value'
 );
-select tests.put('acontext_sessions_project_url', E'https://abc.supabase.co/\n');
-select tests.put('acontext_sessions_secret_key', E'sb_secret_of_this_test\n');
+select tests.put_secret('acontext_sessions_project_url', E'https://abc.supabase.co/\n');
+select tests.put_secret('acontext_sessions_secret_key', E'sb_secret_of_this_test\n');
 select ok(acontext_sessions.dispatch_reconcile('schedule'), 'what only has blanks around it is used');
 select results_eq(
   $$select q.url, q.headers ->> 'apikey' from net.http_request_queue as q where q.id not in (select s.id from seen as s)$$,
@@ -68,7 +58,7 @@ select is(
 );
 
 -- Replacing
-select tests.put('acontext_sessions_secret_key', null);
+select tests.put_secret('acontext_sessions_secret_key', null);
 insert into seen select q.id from net.http_request_queue as q;
 delete from acontext_sessions.runs where true;
 set local role service_role;
@@ -104,7 +94,7 @@ select bag_eq(
   $$select name, decrypted_secret from vault.decrypted_secrets where name in ('acontext_sessions_project_url', 'acontext_sessions_secret_key')$$,
   $$values ('acontext_sessions_project_url', 'https://xyz.supabase.co'), ('acontext_sessions_secret_key', 'sb_secret_new')$$, 'nothing was changed'
 );
-select tests.put('acontext_sessions_secret_key', 'sb_secret_of_before');
+select tests.put_secret('acontext_sessions_secret_key', 'sb_secret_of_before');
 insert into seen select q.id from net.http_request_queue as q;
 set local role service_role;
 select is(

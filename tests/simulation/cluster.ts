@@ -4,16 +4,11 @@
  * @module
  */
 
-import { join } from "@std/path/mod.js";
 import postgres from "postgres";
-import { loadKeys } from "../../local/keys.ts";
 import { applyMigrations } from "../../local/migrations.ts";
 import { ROOT } from "../../local/paths.ts";
-import { freePort } from "../../local/ports.ts";
-import { bootstrap, databaseUrl } from "../../local/postgres/bootstrap.ts";
-import { embeddedRuntime } from "../../local/postgres/runtime.ts";
-import { removeCluster, startPostgres } from "../../local/postgres/server.ts";
 import { seedVault } from "../../local/vault_secrets.ts";
+import { startBareServer } from "../support/bare_server.ts";
 
 const TEMPLATE = "postgres";
 
@@ -52,31 +47,12 @@ export interface Cluster {
 }
 
 export async function startCluster(): Promise<Cluster> {
-  const dataDir = await Deno.makeTempDir({ prefix: "acontext-simulation-" });
-  await Deno.chmod(dataDir, 0o755);
-  await Deno.mkdir(join(dataDir, "logs"));
   const log = (line: string) => console.error(line);
-  const keys = await loadKeys(join(dataDir, "keys.json"));
-  const port = freePort();
-  const server = await startPostgres({
-    runtime: await embeddedRuntime(join(ROOT, ".local", "runtime")),
-    dataDir,
-    port,
-    superuserPassword: keys.passwords.supabase_admin,
-    durable: false,
-    log,
-  });
-  const adminUrl = databaseUrl(keys, "supabase_admin", port);
-
-  async function stop(): Promise<void> {
-    await server.stop();
-    await removeCluster(dataDir);
-    await Deno.remove(dataDir, { recursive: true });
-  }
+  const { dataDir, urlOf, stop } = await startBareServer({ prefix: "acontext-simulation-", log });
+  const adminUrl = urlOf("supabase_admin");
 
   async function prepare(): Promise<void> {
-    await bootstrap(server, { keys, port, realCron: false });
-    const userUrl = databaseUrl(keys, "postgres", port);
+    const userUrl = urlOf("postgres");
     const sql = postgres(userUrl, { max: 1, onnotice: () => {} });
     try {
       await applyMigrations({ projectDir: ROOT, dataDir, databaseUrl: userUrl, sql, log });
