@@ -76,7 +76,8 @@ begin
       '20261128000006', '20261128000007', '20261128000008', '20261128000009', '20261128000010',
       '20261128000011', '20261128000012', '20261128000013', '20261128000014', '20261128000015',
       '20261128000016', '20261128000017', '20261128000018', '20261128000019', '20261128000020',
-      '20261128000021', '20261128000022', '20261128000023'
+      '20261128000021', '20261128000022', '20261128000023', '20261128000024', '20261128000025',
+      '20261128000026'
     );
   end if;
 end;
@@ -148,6 +149,7 @@ drop function if exists
   acontext_sessions.prepare_deletion,
   acontext_sessions.log_settings_change,
   acontext_sessions.stamp_session,
+  acontext_sessions.metadata_fault,
   acontext_sessions.guard_session_change,
   acontext_sessions.first_attempt_at,
   acontext_sessions.follow_session_status,

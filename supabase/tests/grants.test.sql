@@ -90,7 +90,7 @@ select name from unnest(array[
 create temporary view called_by_owner as
 select name from unnest(array[
   'acontext_sessions.log_settings_change', 'acontext_sessions.stamp_session',
-  'acontext_sessions.guard_session_change', 'acontext_sessions.follow_session_status',
+  'acontext_sessions.guard_session_change', 'acontext_sessions.metadata_fault', 'acontext_sessions.follow_session_status',
   'acontext_sessions.guard_session_delete', 'acontext_sessions.guard_queue_change',
   'acontext_sessions.refuse_truncate', 'acontext_sessions.set_moved_at', 'acontext_sessions.usable_project_url', 'acontext_sessions.prepare_deletion',
   'acontext_sessions.usable_secret_key', 'acontext_sessions.worker_secrets', 'acontext_sessions.call_worker',
