@@ -17,24 +17,23 @@ declare
       last_activity_at = m.last_activity_at,
       last_write_at = m.last_write_at,
       expires_at = case when not s.pinned then m.last_activity_at + coalesce(m.ttl, t.session_ttl) end
-    from acontext_sessions.settings as t,
-      lateral (
-        select
-          case
-            when e.seconds between 60 and 315360000 then make_interval(secs => floor(e.seconds))
-          end as ttl,
-          least(greatest(s.created_at, c.first), c.now) as created_at,
-          least(greatest(s.updated_at, c.first), c.now) as updated_at,
-          least(greatest(s.last_activity_at, c.first), c.now) as last_activity_at,
-          case when s.last_write_at is not null then least(greatest(s.last_write_at, c.first), c.now) end as last_write_at
-        from (
-          select
-            -- A year counts as 365.25 days here, and as twelve months of 30 days where the range was checked.
-            date_part('epoch', s.ttl) - date_part('year', s.ttl) * (365.25 - 360) * 86400 as seconds
-        ) as e,
-        (select timestamptz '2000-01-01 00:00:00+00' as first, acontext_sessions.clock() as now) as c
-      ) as m
-    where s.id = any ($1)
+    from (
+      select o.id,
+        case when l.seconds between 60 and 315360000 then make_interval(secs => floor(l.seconds)) end as ttl,
+        least(greatest(o.created_at, b.first), b.last) as created_at,
+        least(greatest(o.updated_at, b.first), b.last) as updated_at,
+        least(greatest(o.last_activity_at, b.first), b.last) as last_activity_at,
+        case when o.last_write_at is not null then least(greatest(o.last_write_at, b.first), b.last) end as last_write_at
+      from public.session_mappings as o
+      cross join lateral (
+        -- A year counts as 365.25 days here, and counted as twelve months of 30 days where the range was checked.
+        select date_part('epoch', o.ttl) - date_part('year', o.ttl) * (365.25 - 360) * 86400
+      ) as l (seconds)
+      cross join (select timestamptz '2000-01-01 00:00:00+00', acontext_sessions.clock()) as b (first, last)
+      where o.id = any ($1)
+    ) as m
+    cross join acontext_sessions.settings as t
+    where s.id = m.id
   $mend$;
 begin
   select coalesce(array_agg(s.id order by s.id), '{}') into v_ids
