@@ -1,5 +1,5 @@
 -- Purpose: a message is stored however many a session has: its count stays at the largest integer.
--- Risk: none; a function is replaced.
+-- Risk: none; two functions are replaced.
 
 create or replace function public.acontext_use_session(
   p_user_id uuid,
@@ -83,3 +83,25 @@ $$;
 
 comment on function public.acontext_use_session(uuid, uuid, boolean, integer, boolean) is
   'Checks that a session is the caller''s and alive, marks it as used (at most once per touch_granularity) or written to, and counts new messages. Answers how many messages it surely holds; null when not known. Outcomes: ok, not_found, provisioning, deleting, expired, full, unknown_user, banned.';
+
+create or replace function acontext_sessions.prepare_deletion()
+returns trigger
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  v_last_write_at timestamptz;
+begin
+  -- The largest count says nothing: taken at its word, no worker could ever live long enough for the delete.
+  select nullif(s.message_count, 2147483647), s.last_write_at into new.messages, v_last_write_at
+  from public.session_mappings as s where s.id = new.id;
+  if not found then
+    -- An orphan may have been made a moment ago.
+    v_last_write_at := new.requested_at;
+  end if;
+  new.next_attempt_at := greatest(new.next_attempt_at, v_last_write_at + acontext_sessions.write_gap());
+  return new;
+end;
+$$;

@@ -27,7 +27,11 @@ const CASES: Case[] = [
   { name: "ordinary", row: {}, becomes: usual },
   { name: "own lifetime", row: { ttl: "'02:00:00'" }, becomes: { ...usual, ttl: "02:00:00" } },
   { name: "in days", row: { ttl: "'7 days'" }, becomes: { ...usual, ttl: "7 days" } },
-  { name: "in months", row: { ttl: "'1 year 1 mon'" }, becomes: { ...usual, ttl: "9360:00:00", expires: 389 } },
+  {
+    name: "in months",
+    row: { ttl: "'1 year 1 mon'" },
+    becomes: { ...usual, ttl: "9360:00:00", expires: 389 },
+  },
   {
     name: "overdue for centuries",
     row: { ttl: "'-1000 years 363650 days'" },
@@ -38,7 +42,11 @@ const CASES: Case[] = [
     row: { ttl: "'292000 years -105116350 days'" },
     becomes: { ...usual, ttl: "87600:00:00", expires: 3649 },
   },
-  { name: "fractional", row: { ttl: "'90.5 seconds'" }, becomes: { ...usual, ttl: "00:01:30", expires: -1 } },
+  {
+    name: "fractional",
+    row: { ttl: "'90.5 seconds'" },
+    becomes: { ...usual, ttl: "00:01:30", expires: -1 },
+  },
   {
     name: "used in the far future",
     row: { last_activity_at: "'294276-12-01'", expires_at: "'294276-12-31'" },
@@ -67,7 +75,8 @@ const CASES: Case[] = [
 ];
 
 /** Unlike rows that are only read, which stay as they are. */
-const HOSTILE_METADATA = `jsonb_build_object('deep', (repeat('[', 2700) || repeat(']', 2700))::jsonb, 'large', 1e400)`;
+const HOSTILE_METADATA =
+  `jsonb_build_object('deep', (repeat('[', 2700) || repeat(']', 2700))::jsonb, 'large', 1e400)`;
 
 async function plant(sql: postgres.Sql): Promise<void> {
   await sql.unsafe(`insert into auth.users (id) values ('${USER}')`);
@@ -97,7 +106,9 @@ async function plant(sql: postgres.Sql): Promise<void> {
 const days = (column: string) =>
   `floor(extract(epoch from ${column} - now()) / 8640) / 10 as ${column}`;
 
-async function withOldServer(use: (server: BareServer, newer: string[]) => Promise<void>): Promise<void> {
+async function withOldServer(
+  use: (server: BareServer, newer: string[]) => Promise<void>,
+): Promise<void> {
   const projectDir = await Deno.makeTempDir({ prefix: "stack-bounds-" });
   const server = await startBareServer({ prefix: "stack-bounds-data-", log: () => {} });
   try {
@@ -130,7 +141,9 @@ stackTest("rows from before are brought within the bounds, however far out they 
       await plant(sql);
       for (const text of newer) await sql.begin((tx) => tx.unsafe(text));
       const rows = await sql.unsafe(`
-        select ttl::text, ${days("last_activity_at")}, ${days("last_write_at")}, ${days("expires_at")},
+        select ttl::text, ${days("last_activity_at")}, ${days("last_write_at")}, ${
+        days("expires_at")
+      },
           (acontext_sessions.session_view(s) ->> 'ttl')::float8 as seconds, metadata = ${HOSTILE_METADATA} as kept
         from public.session_mappings as s order by id`);
       for (const [number, { name, becomes }] of CASES.entries()) {
