@@ -23,7 +23,7 @@ function dataApi({ info }: World, token: string) {
         "content-type": "application/json",
         prefer: "return=representation",
       },
-      body: text,
+      ...(text === undefined ? {} : { body: text }),
     });
     return { status: response.status, body: await response.json() };
   };

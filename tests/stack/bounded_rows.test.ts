@@ -103,6 +103,16 @@ async function plant(sql: postgres.Sql): Promise<void> {
   await sql`alter table public.session_mappings enable trigger user`;
 }
 
+interface Found {
+  ttl: string | null;
+  /** Days from now, as are the next two. */
+  last_activity_at: string;
+  last_write_at: string | null;
+  expires_at: string | null;
+  /** The metadata are what they were. */
+  kept: boolean;
+}
+
 const days = (column: string) =>
   `floor(extract(epoch from ${column} - now()) / 8640) / 10 as ${column}`;
 
@@ -140,14 +150,16 @@ stackTest("rows from before are brought within the bounds, however far out they 
     try {
       await plant(sql);
       for (const text of newer) await sql.begin((tx) => tx.unsafe(text));
-      const rows = await sql.unsafe(`
+      const rows = await sql.unsafe<Found[]>(`
         select ttl::text, ${days("last_activity_at")}, ${days("last_write_at")}, ${
         days("expires_at")
       },
           (acontext_sessions.session_view(s) ->> 'ttl')::float8 as seconds, metadata = ${HOSTILE_METADATA} as kept
         from public.session_mappings as s order by id`);
       for (const [number, { name, becomes }] of CASES.entries()) {
-        const { ttl, last_activity_at, last_write_at, expires_at, kept } = rows[number] ?? {};
+        const row = rows[number];
+        assert(row !== undefined, name);
+        const { ttl, last_activity_at, last_write_at, expires_at, kept } = row;
         const near = (found: unknown, wanted: number | null) =>
           wanted === null
             ? found === null

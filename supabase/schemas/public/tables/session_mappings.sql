@@ -57,6 +57,14 @@ ALTER TABLE "public"."session_mappings"
     NOT NULL))));
 
 ALTER TABLE "public"."session_mappings"
+  ADD CONSTRAINT "expires_at_in_range" CHECK (((expires_at >= '2000-01-01 00:00:00+00'::timestamp with time zone) AND (expires_at < '10000-01-01 00:00:00+00'::timestamp
+    with time zone)));
+
+ALTER TABLE "public"."session_mappings"
+  ADD CONSTRAINT "last_write_at_in_range" CHECK (((last_write_at >= '2000-01-01 00:00:00+00'::timestamp with time zone) AND (last_write_at < '10000-01-01 00:00:00+00'::timestamp
+    with time zone)));
+
+ALTER TABLE "public"."session_mappings"
   ADD CONSTRAINT "message_count_not_negative" CHECK ((message_count >= 0));
 
 ALTER TABLE "public"."session_mappings"
@@ -73,6 +81,9 @@ ALTER TABLE "public"."session_mappings"
 
 ALTER TABLE "public"."session_mappings"
   ADD CONSTRAINT "title_is_short" CHECK ((char_length(title) <= 200));
+
+ALTER TABLE "public"."session_mappings"
+  ADD CONSTRAINT "ttl_has_no_months" CHECK (((date_part('year'::text, ttl) = (0)::double precision) AND (date_part('month'::text, ttl) = (0)::double precision)));
 
 ALTER TABLE "public"."session_mappings"
   ADD CONSTRAINT "ttl_in_range" CHECK (((ttl >= '00:01:00'::interval) AND (ttl <= '3650 days'::interval)));
@@ -129,10 +140,22 @@ ALTER TABLE "public"."session_mappings"
   ADD COLUMN "created_at" timestamp WITH time zone NOT NULL DEFAULT acontext_sessions.clock();
 
 ALTER TABLE "public"."session_mappings"
+  ADD CONSTRAINT "created_at_in_range" CHECK (((created_at >= '2000-01-01 00:00:00+00'::timestamp with time zone) AND (created_at < '10000-01-01 00:00:00+00'::timestamp
+    with time zone)));
+
+ALTER TABLE "public"."session_mappings"
   ADD COLUMN "updated_at" timestamp WITH time zone NOT NULL DEFAULT acontext_sessions.clock();
 
 ALTER TABLE "public"."session_mappings"
+  ADD CONSTRAINT "updated_at_in_range" CHECK (((updated_at >= '2000-01-01 00:00:00+00'::timestamp with time zone) AND (updated_at < '10000-01-01 00:00:00+00'::timestamp
+    with time zone)));
+
+ALTER TABLE "public"."session_mappings"
   ADD COLUMN "last_activity_at" timestamp WITH time zone NOT NULL DEFAULT acontext_sessions.clock();
+
+ALTER TABLE "public"."session_mappings"
+  ADD CONSTRAINT "last_activity_at_in_range" CHECK (((last_activity_at >= '2000-01-01 00:00:00+00'::timestamp
+    with time zone) AND (last_activity_at < '10000-01-01 00:00:00+00'::timestamp with time zone)));
 
 CREATE INDEX session_mappings_list ON public.session_mappings USING btree (user_id, pinned DESC, last_activity_at DESC, id DESC)
   WHERE (status = 'active'::public.acontext_session_status);
@@ -146,7 +169,7 @@ COMMENT ON COLUMN "public"."session_mappings"."last_write_at" IS 'When something
 
 COMMENT ON COLUMN "public"."session_mappings"."message_count_is_exact" IS 'False for sessions that functions of version 0.1.0 have counted for: message_count may include messages that were not stored.';
 
-COMMENT ON COLUMN "public"."session_mappings"."ttl" IS 'Own lifetime since the last activity; null: the project''s session_ttl.';
+COMMENT ON COLUMN "public"."session_mappings"."ttl" IS 'Own lifetime since the last activity, in whole seconds; null: the project''s session_ttl.';
 
 COMMENT ON COLUMN "public"."session_mappings"."user_id" IS 'The owner, in auth.users. No foreign key: it would change all rows of a user in the deletion of the user. Triggers on auth.users note who is deleted, and runs take the owner from the rows, step by step.';
 
