@@ -1,7 +1,7 @@
 -- Purpose: what users and services write into session_mappings is bounded on every path: lifetimes in seconds, times that
 -- are neither infinite nor in the future, metadata that every reader can read.
 -- Risk: lifetimes with months or years, times before the year 2000 and metadata beyond the functions' limits are refused.
--- The constraints are not valid yet: rows that are there are checked, and mended, by a later migration.
+-- The constraint is not valid yet: rows that are there are checked, and mended, by a later migration.
 
 create function acontext_sessions.metadata_fault(p_metadata jsonb)
 returns text
@@ -46,28 +46,39 @@ set search_path = ''
 as $$
 declare
   v_inserts boolean := tg_op = 'INSERT';
-  v_new_metadata boolean := v_inserts or new.metadata is distinct from old.metadata;
   v_now timestamptz;
   v_fault text;
 begin
-  -- Checks come after triggers, and would print the row to say what is wrong with it.
-  if v_new_metadata then
-    v_fault := acontext_sessions.metadata_fault(new.metadata);
+  if v_inserts
+    or (new.title, new.metadata, new.pinned, new.ttl, new.status)
+      is distinct from (old.title, old.metadata, old.pinned, old.ttl, old.status)
+  then
+    -- Checks come after triggers, and would print the row to say what is wrong with it. What was there before the limits
+    -- were stays as it is until it changes.
+    if v_inserts or new.metadata is distinct from old.metadata then
+      v_fault := acontext_sessions.metadata_fault(new.metadata);
+    end if;
+    if v_fault is null and new.ttl is not null and (v_inserts or new.ttl is distinct from old.ttl) then
+      v_fault := case
+        -- Neither has a fixed length.
+        when date_part('year', new.ttl) <> 0 or date_part('month', new.ttl) <> 0 then 'ttl_has_no_months'
+        when new.ttl not between interval '1 minute' and interval '3650 days' then 'ttl_in_range'
+      end;
+      if v_fault is null then
+        new.ttl := make_interval(secs => floor(date_part('epoch', new.ttl)));
+      end if;
+    end if;
+    if v_fault is not null then
+      raise exception 'new row for relation "session_mappings" violates check constraint "%"', v_fault
+        using errcode = '23514', schema = 'public', table = 'session_mappings', constraint = v_fault;
+    end if;
+    if not v_inserts then
+      new.updated_at := acontext_sessions.clock();
+    end if;
   end if;
-  if new.ttl is not null and v_fault is null then
-    v_fault := case
-      when date_part('year', new.ttl) <> 0 or date_part('month', new.ttl) <> 0 then 'ttl_has_no_months'
-      when new.ttl not between interval '1 minute' and interval '3650 days' then 'ttl_in_range'
-    end;
-  end if;
-  if v_fault is not null then
-    raise exception 'new row for relation "session_mappings" violates check constraint "%"', v_fault
-      using errcode = '23514', schema = 'public', table = 'session_mappings', constraint = v_fault;
-  end if;
-
-  -- Not only when it changes: what is equal can be written in other units.
-  if new.ttl is not null then
-    new.ttl := make_interval(secs => floor(date_part('epoch', new.ttl)));
+  if not v_inserts and new.ttl = old.ttl then
+    -- What is equal may be written in other units.
+    new.ttl := old.ttl;
   end if;
 
   -- Only what changes: after a clock was set back, the rest stays as it was.
@@ -75,18 +86,20 @@ begin
     is distinct from (old.last_write_at, old.last_activity_at, old.created_at, old.updated_at)
   then
     v_now := acontext_sessions.clock();
-    new.last_write_at := case when new.last_write_at > v_now then v_now else new.last_write_at end;
-    new.last_activity_at := case when new.last_activity_at > v_now then v_now else new.last_activity_at end;
-    new.created_at := case when new.created_at > v_now then v_now else new.created_at end;
-    new.updated_at := case when new.updated_at > v_now then v_now else new.updated_at end;
+    if new.last_write_at > v_now and (v_inserts or new.last_write_at is distinct from old.last_write_at) then
+      new.last_write_at := v_now;
+    end if;
+    if new.last_activity_at > v_now and (v_inserts or new.last_activity_at is distinct from old.last_activity_at) then
+      new.last_activity_at := v_now;
+    end if;
+    if new.created_at > v_now and (v_inserts or new.created_at is distinct from old.created_at) then
+      new.created_at := v_now;
+    end if;
+    if new.updated_at > v_now and (v_inserts or new.updated_at is distinct from old.updated_at) then
+      new.updated_at := v_now;
+    end if;
   end if;
 
-  if not v_inserts and (
-    v_new_metadata
-    or (new.title, new.pinned, new.ttl, new.status) is distinct from (old.title, old.pinned, old.ttl, old.status)
-  ) then
-    new.updated_at := acontext_sessions.clock();
-  end if;
   if v_inserts
     or (new.pinned, new.ttl, new.last_activity_at)
       is distinct from (old.pinned, old.ttl, old.last_activity_at)
@@ -105,18 +118,11 @@ comment on function acontext_sessions.stamp_session() is
   'Trigger: keeps updated_at and expires_at, turns lifetimes into seconds, lets nothing happen in the future, and refuses metadata that not every reader could read.';
 
 alter table public.session_mappings
-  -- A month has no fixed length.
-  add constraint ttl_has_no_months check (date_part('year', ttl) = 0 and date_part('month', ttl) = 0) not valid,
-  add constraint created_at_in_range
-    check (created_at >= '2000-01-01 00:00:00+00' and created_at < '10000-01-01 00:00:00+00') not valid,
-  add constraint updated_at_in_range
-    check (updated_at >= '2000-01-01 00:00:00+00' and updated_at < '10000-01-01 00:00:00+00') not valid,
-  add constraint last_activity_at_in_range
-    check (last_activity_at >= '2000-01-01 00:00:00+00' and last_activity_at < '10000-01-01 00:00:00+00') not valid,
-  add constraint last_write_at_in_range
-    check (last_write_at >= '2000-01-01 00:00:00+00' and last_write_at < '10000-01-01 00:00:00+00') not valid,
-  add constraint expires_at_in_range
-    check (expires_at >= '2000-01-01 00:00:00+00' and expires_at < '10000-01-01 00:00:00+00') not valid;
+  -- One for all, and short: every statement that writes reads it anew. That nothing is in the future is the trigger's.
+  add constraint times_in_range check (
+    least(created_at, updated_at, last_activity_at, last_write_at, expires_at) >= '2000-01-01 00:00:00+00'
+    and coalesce(expires_at, last_activity_at) < '10000-01-01 00:00:00+00'
+  ) not valid;
 
 comment on column public.session_mappings.ttl is
   'Own lifetime since the last activity, in whole seconds; null: the project''s session_ttl.';

@@ -1,7 +1,7 @@
 -- Purpose: rows from before have the bounds of new ones: lifetimes without months, times that are neither infinite nor in
 -- the future. Metadata stays as it is; it bounds no other column, and functions read all of it.
 -- Risk: reads the whole table once or twice, without keeping anybody out, and changes the rows that are out of bounds. A row
--- that a trigger of the app keeps, or that somebody else is changing, stays as it is; then its constraint stays not valid.
+-- that a trigger of the app keeps, or that somebody else is changing, stays as it is; then the constraint stays not valid.
 
 do $$
 declare
@@ -69,13 +69,7 @@ begin
   end loop;
 
   begin
-    alter table public.session_mappings
-      validate constraint ttl_has_no_months,
-      validate constraint created_at_in_range,
-      validate constraint updated_at_in_range,
-      validate constraint last_activity_at_in_range,
-      validate constraint last_write_at_in_range,
-      validate constraint expires_at_in_range;
+    alter table public.session_mappings validate constraint times_in_range;
   exception when check_violation or object_not_in_prerequisite_state or object_in_use then
     raise warning 'acontext_sessions: sessions out of bounds are left: % (%)', sqlerrm, sqlstate;
   end;

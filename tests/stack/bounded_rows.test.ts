@@ -158,7 +158,7 @@ stackTest("rows from before are brought within the bounds, however far out they 
         from public.session_mappings as s order by id`);
       for (const [number, { name, becomes }] of CASES.entries()) {
         const row = rows[number];
-        assert(row !== undefined, name);
+        if (row === undefined) throw new Error(`Cannot find the row "${name}"`);
         const { ttl, last_activity_at, last_write_at, expires_at, kept } = row;
         const near = (found: unknown, wanted: number | null) =>
           wanted === null
