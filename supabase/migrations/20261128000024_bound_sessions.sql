@@ -64,9 +64,6 @@ begin
         when date_part('year', new.ttl) <> 0 or date_part('month', new.ttl) <> 0 then 'ttl_has_no_months'
         when new.ttl not between interval '1 minute' and interval '3650 days' then 'ttl_in_range'
       end;
-      if v_fault is null then
-        new.ttl := make_interval(secs => floor(date_part('epoch', new.ttl)));
-      end if;
     end if;
     if v_fault is not null then
       raise exception 'new row for relation "session_mappings" violates check constraint "%"', v_fault
@@ -76,9 +73,12 @@ begin
       new.updated_at := acontext_sessions.clock();
     end if;
   end if;
-  if not v_inserts and new.ttl = old.ttl then
-    -- What is equal may be written in other units.
-    new.ttl := old.ttl;
+  if new.ttl is not null then
+    -- Also when it has not changed: what is equal may be written in other units. Equal is counted with months of 30 days,
+    -- and years of twelve of them; here a year counts as 365.25 days.
+    new.ttl := make_interval(
+      secs => floor(date_part('epoch', new.ttl) - date_part('year', new.ttl) * (365.25 - 360) * 86400)
+    );
   end if;
 
   -- Only what changes: after a clock was set back, the rest stays as it was.
