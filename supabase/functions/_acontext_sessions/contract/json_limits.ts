@@ -9,7 +9,7 @@
  */
 
 /** Deep enough for any real metadata, shallow enough for every recursion on its way, Postgres' included. */
-const MAX_DEPTH = 32;
+export const MAX_DEPTH = 32;
 
 const encoder = new TextEncoder();
 

@@ -57,14 +57,6 @@ ALTER TABLE "public"."session_mappings"
     NOT NULL))));
 
 ALTER TABLE "public"."session_mappings"
-  ADD CONSTRAINT "expires_at_in_range" CHECK (((expires_at >= '2000-01-01 00:00:00+00'::timestamp with time zone) AND (expires_at < '10000-01-01 00:00:00+00'::timestamp
-    with time zone)));
-
-ALTER TABLE "public"."session_mappings"
-  ADD CONSTRAINT "last_write_at_in_range" CHECK (((last_write_at >= '2000-01-01 00:00:00+00'::timestamp with time zone) AND (last_write_at < '10000-01-01 00:00:00+00'::timestamp
-    with time zone)));
-
-ALTER TABLE "public"."session_mappings"
   ADD CONSTRAINT "message_count_not_negative" CHECK ((message_count >= 0));
 
 ALTER TABLE "public"."session_mappings"
@@ -81,9 +73,6 @@ ALTER TABLE "public"."session_mappings"
 
 ALTER TABLE "public"."session_mappings"
   ADD CONSTRAINT "title_is_short" CHECK ((char_length(title) <= 200));
-
-ALTER TABLE "public"."session_mappings"
-  ADD CONSTRAINT "ttl_has_no_months" CHECK (((date_part('year'::text, ttl) = (0)::double precision) AND (date_part('month'::text, ttl) = (0)::double precision)));
 
 ALTER TABLE "public"."session_mappings"
   ADD CONSTRAINT "ttl_in_range" CHECK (((ttl >= '00:01:00'::interval) AND (ttl <= '3650 days'::interval)));
@@ -140,22 +129,14 @@ ALTER TABLE "public"."session_mappings"
   ADD COLUMN "created_at" timestamp WITH time zone NOT NULL DEFAULT acontext_sessions.clock();
 
 ALTER TABLE "public"."session_mappings"
-  ADD CONSTRAINT "created_at_in_range" CHECK (((created_at >= '2000-01-01 00:00:00+00'::timestamp with time zone) AND (created_at < '10000-01-01 00:00:00+00'::timestamp
-    with time zone)));
-
-ALTER TABLE "public"."session_mappings"
   ADD COLUMN "updated_at" timestamp WITH time zone NOT NULL DEFAULT acontext_sessions.clock();
-
-ALTER TABLE "public"."session_mappings"
-  ADD CONSTRAINT "updated_at_in_range" CHECK (((updated_at >= '2000-01-01 00:00:00+00'::timestamp with time zone) AND (updated_at < '10000-01-01 00:00:00+00'::timestamp
-    with time zone)));
 
 ALTER TABLE "public"."session_mappings"
   ADD COLUMN "last_activity_at" timestamp WITH time zone NOT NULL DEFAULT acontext_sessions.clock();
 
 ALTER TABLE "public"."session_mappings"
-  ADD CONSTRAINT "last_activity_at_in_range" CHECK (((last_activity_at >= '2000-01-01 00:00:00+00'::timestamp
-    with time zone) AND (last_activity_at < '10000-01-01 00:00:00+00'::timestamp with time zone)));
+  ADD CONSTRAINT "times_in_range" CHECK (((LEAST(created_at, updated_at, last_activity_at, last_write_at, expires_at) >= '2000-01-01 00:00:00+00'::timestamp
+    with time zone) AND (COALESCE(expires_at, last_activity_at) < '10000-01-01 00:00:00+00'::timestamp with time zone)));
 
 CREATE INDEX session_mappings_list ON public.session_mappings USING btree (user_id, pinned DESC, last_activity_at DESC, id DESC)
   WHERE (status = 'active'::public.acontext_session_status);
