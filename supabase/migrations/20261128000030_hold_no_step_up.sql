@@ -76,6 +76,17 @@ as $$
   ) as l;
 $$;
 
+create or replace function acontext_sessions.retry_delay(p_attempts integer)
+returns interval
+language sql
+volatile
+set search_path = ''
+as $$
+  -- Up to half as much again, so that failures do not come back together.
+  select least(interval '30 seconds' * power(2, least(greatest(p_attempts, 0), 20)), interval '6 hours')
+    * (1 + acontext_sessions.random() / 2);
+$$;
+
 create or replace function acontext_sessions.free_slots()
 returns integer
 language sql

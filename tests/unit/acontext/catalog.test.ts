@@ -82,7 +82,10 @@ for (const version of ["new", "no-uuid"] as const) {
       const disks = valueOf(await ours.disksOf(ID));
       assertEquals(disks.items.map((disk) => [disk.id, disk.originId]), [[id, ID], [second, ID]]);
       assertEquals(valueOf(await ours.disksOf(OTHER)).items.map((disk) => disk.id), [third]);
-      assertEquals(await ours.disksOf(crypto.randomUUID()), { kind: "done", value: [] });
+      assertEquals(await ours.disksOf(crypto.randomUUID()), {
+        kind: "done",
+        value: { items: [], skipped: 0 },
+      });
     }, { version });
   });
 }

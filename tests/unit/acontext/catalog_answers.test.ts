@@ -218,7 +218,8 @@ Deno.test("an item that is surely somebody else's counts for nothing, however od
 });
 
 Deno.test("a disk that cannot be read is listed under a label only where labels are honoured", async () => {
-  assertEquals(await listing(page(["x"])).catalog.disksOf(ID), UNSUPPORTED);
+  const undated = page([{ id: ID, user_id: null }]);
+  assertEquals(await listing(undated).catalog.disksOf(ID), UNSUPPORTED);
 });
 
 for (
