@@ -73,7 +73,7 @@ as $$
       quote_literal('infinity'), quote_literal('-infinity'), quote_literal('294276-12-31 23:59:59+00'),
       quote_literal('4713-01-01 00:00:00+00 BC'), quote_literal('2036-01-01 00:00:00+00')
     ]
-    when 'integer' then array['2147483647', '-2147483648', '0']
+    when 'integer' then array['2147483647', '-2147483648']
     when 'bigint' then array['9223372036854775807', '-9223372036854775808']
     when 'oid' then array['0', '4294967295']
     when 'interval' then array[quote_literal('178000000 years'), quote_literal('-178000000 years'), quote_literal('0')]
