@@ -77,7 +77,8 @@ begin
       '20261128000011', '20261128000012', '20261128000013', '20261128000014', '20261128000015',
       '20261128000016', '20261128000017', '20261128000018', '20261128000019', '20261128000020',
       '20261128000021', '20261128000022', '20261128000023', '20261128000024', '20261128000025',
-      '20261128000026'
+      '20261128000026', '20261128000027', '20261128000028', '20261128000029', '20261128000030',
+      '20261128000031'
     );
   end if;
 end;
@@ -102,6 +103,7 @@ drop table if exists
   acontext_sessions.uncertain_sessions,
   acontext_sessions.message_keys,
   acontext_sessions.restamp_state,
+  acontext_sessions.set_aside,
   acontext_sessions.calls,
   acontext_sessions.runs,
   acontext_sessions.reconcile_state;
@@ -128,12 +130,13 @@ drop function if exists
   public.acontext_find_unknown_disks(jsonb),
   public.acontext_find_unknown_labels(jsonb),
   public.acontext_list_uncertain_sessions(uuid, integer),
-  public.acontext_save_reconcile_progress(uuid, acontext_sessions.reconcile_phase, jsonb, jsonb, uuid[], boolean, text, integer, integer),
+  public.acontext_save_reconcile_progress(uuid, acontext_sessions.reconcile_phase, jsonb, jsonb, uuid[], boolean, text, integer, integer, integer),
   public.acontext_finish_reconcile(uuid, jsonb),
   public.acontext_configure_cleanup(jsonb),
   public.acontext_session_health(integer),
   public.acontext_list_runs(integer),
   public.acontext_list_stuck(integer),
+  public.acontext_list_set_aside(integer),
   public.acontext_retry_deletion(uuid),
   public.acontext_count_user_data(uuid),
   public.acontext_set_vault_secrets(text, text),
@@ -160,6 +163,10 @@ drop function if exists
   acontext_sessions.queue_orphans,
   acontext_sessions.set_moved_at,
   acontext_sessions.restamp_sessions,
+  acontext_sessions.restamp_rows,
+  acontext_sessions.put_aside,
+  acontext_sessions.clear_set_aside,
+  acontext_sessions.passes_by_itself,
   acontext_sessions.retry_delay,
   acontext_sessions.queue_stale,
   acontext_sessions.queue_erased,
@@ -171,6 +178,10 @@ drop function if exists
   acontext_sessions.queue_expired,
   acontext_sessions.queue_sessions,
   acontext_sessions.expiry_allowed,
+  acontext_sessions.expiry_scope,
+  acontext_sessions.heavy_owner_from,
+  acontext_sessions.heavy_owners,
+  acontext_sessions.count_held_back,
   acontext_sessions.count_queued,
   acontext_sessions.count_expired,
   acontext_sessions.count_stale,
@@ -190,6 +201,8 @@ drop function if exists
   acontext_sessions.dispatch_sweep,
   acontext_sessions.dispatch_reconcile,
   acontext_sessions.purge_history,
+  acontext_sessions.purge_unsettled_keys,
+  acontext_sessions.mend_times,
   acontext_sessions.schedule_job,
   acontext_sessions.schedule_jobs,
   acontext_sessions.apply_settings,
@@ -202,6 +215,7 @@ drop function if exists
   acontext_sessions.session_counts,
   acontext_sessions.queue_facts,
   acontext_sessions.run_facts,
+  acontext_sessions.failed_in_a_row,
   acontext_sessions.seconds_until,
   acontext_sessions.store_worker_secrets;
 

@@ -44,6 +44,7 @@ select bag_eq(
     ('acontext_sessions.deletion_queue', 'service_role', 'delete, insert, select, update'),
     ('acontext_sessions.deletion_log', 'service_role', 'insert, select'),
     ('acontext_sessions.erased_users', 'service_role', 'select'),
+    ('acontext_sessions.set_aside', 'service_role', 'delete, insert, select, update'),
     ('acontext_sessions.provisioning_leases', 'service_role', 'delete, insert, select, update'),
     ('acontext_sessions.uncertain_sessions', 'service_role', 'delete, insert, select, update'),
     ('acontext_sessions.message_keys', 'service_role', 'delete, insert, select, update'),
@@ -83,7 +84,11 @@ select name from unnest(array[
   'acontext_sessions.capped_count', 'acontext_sessions.seconds_since', 'acontext_sessions.platform_facts',
   'acontext_sessions.last_call', 'acontext_sessions.run_view', 'acontext_sessions.session_counts',
   'acontext_sessions.queue_facts', 'acontext_sessions.run_facts', 'acontext_sessions.seconds_until',
-  'acontext_sessions.store_worker_secrets'
+  'acontext_sessions.store_worker_secrets',
+  'public.acontext_list_set_aside', 'acontext_sessions.put_aside', 'acontext_sessions.clear_set_aside',
+  'acontext_sessions.passes_by_itself', 'acontext_sessions.restamp_rows', 'acontext_sessions.expiry_scope',
+  'acontext_sessions.heavy_owner_from', 'acontext_sessions.heavy_owners', 'acontext_sessions.count_held_back',
+  'acontext_sessions.failed_in_a_row'
 ]) as f (name);
 
 -- Triggers, and what only cron jobs and functions with the owner's rights call.
@@ -98,7 +103,7 @@ select name from unnest(array[
   'acontext_sessions.schedule_jobs', 'acontext_sessions.find_erased_users', 'acontext_sessions.note_erased_users',
   'acontext_sessions.waits_in_pg_net', 'acontext_sessions.call_problem', 'acontext_sessions.vault_facts',
   'acontext_sessions.net_facts', 'acontext_sessions.cron_facts', 'acontext_sessions.cron_values',
-  'acontext_sessions.schedule_fault'
+  'acontext_sessions.schedule_fault', 'acontext_sessions.mend_times', 'acontext_sessions.purge_unsettled_keys'
 ]) as f (name);
 
 -- What the policies call with the rights of users, who cannot call it by name: its schema is closed to them.

@@ -101,7 +101,8 @@ export const startRunSchema = z.discriminatedUnion("outcome", [
 
 export const previewSchema = z.object({
   queued: count,
-  expired: count,
+  expiring: count,
+  heldBack: count,
   stale: count,
   tooManyExpiring: z.boolean(),
 });
