@@ -76,7 +76,8 @@ begin
       '20261128000006', '20261128000007', '20261128000008', '20261128000009', '20261128000010',
       '20261128000011', '20261128000012', '20261128000013', '20261128000014', '20261128000015',
       '20261128000016', '20261128000017', '20261128000018', '20261128000019', '20261128000020',
-      '20261128000021', '20261128000022', '20261128000023'
+      '20261128000021', '20261128000022', '20261128000023', '20261128000032', '20261128000033',
+      '20261128000034', '20261128000035', '20261128000036'
     );
   end if;
 end;
@@ -102,6 +103,7 @@ drop table if exists
   acontext_sessions.message_keys,
   acontext_sessions.restamp_state,
   acontext_sessions.calls,
+  acontext_sessions.user_rates,
   acontext_sessions.runs,
   acontext_sessions.reconcile_state;
 
@@ -116,6 +118,7 @@ drop function if exists
   public.acontext_settle_deletions(uuid, jsonb),
   public.acontext_use_session(uuid, uuid, boolean, integer, boolean),
   public.acontext_note_write(uuid),
+  public.acontext_begin_file_write(uuid, uuid),
   public.acontext_begin_message(uuid, uuid, uuid, integer, text, text),
   public.acontext_settle_message(uuid, text, uuid, text, uuid, timestamptz),
   public.acontext_start_sweep(uuid, boolean),
@@ -149,6 +152,10 @@ drop function if exists
   acontext_sessions.log_settings_change,
   acontext_sessions.stamp_session,
   acontext_sessions.guard_session_change,
+  acontext_sessions.bound_changes_at_once,
+  acontext_sessions.quota_excess,
+  acontext_sessions.take_rate,
+  acontext_sessions.purge_rates,
   acontext_sessions.first_attempt_at,
   acontext_sessions.follow_session_status,
   acontext_sessions.guard_session_delete,

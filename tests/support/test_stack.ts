@@ -5,6 +5,7 @@
  */
 
 import { join } from "@std/path/mod.js";
+import postgres from "postgres";
 import { z } from "zod";
 import { type Stack, startStack } from "../../local/stack.ts";
 import { buildFunctions } from "../../tools/bundle/project.ts";
@@ -22,6 +23,8 @@ export interface TestStackOptions {
   env?: Record<string, string>;
   /** Processes per function. */
   instances?: Record<string, number>;
+  /** `default`: what one user may have and do is bounded as in a new project. Default: `off`. */
+  userLimits?: "off" | "default";
 }
 
 export interface TestStack extends Stack {
@@ -45,7 +48,8 @@ export async function withTestStack<T>(
   options: TestStackOptions,
   use: (stack: TestStack) => Promise<T>,
 ): Promise<T> {
-  const { postgres = "embedded", functions = "sources", env = {}, ...rest } = options;
+  const { functions = "sources", env = {}, userLimits = "off", ...rest } = options;
+  const kind = options.postgres ?? "embedded";
   const dataDir = await Deno.makeTempDir({ prefix: "acontext-sessions-test-" });
   let stack: Stack | undefined;
   return await cleanedUp(async () => {
@@ -55,11 +59,11 @@ export async function withTestStack<T>(
       dataDir,
       ...(functions === "bundles" ? { functionsDir } : {}),
       ports: "free",
-      postgres,
       env: { ...ENV, ...env },
       ...rest,
     });
-    const info = await describe(stack, { dataDir, postgres });
+    if (userLimits === "off") await liftUserLimits(stack.databaseUrl);
+    const info = await describe(stack, { dataDir, postgres: kind });
     const file = join(dataDir, "test-stack.json");
     await Deno.writeTextFile(file, JSON.stringify(info), { mode: 0o600 });
     return await use({ ...stack, info, file });
@@ -68,6 +72,22 @@ export async function withTestStack<T>(
     if (Deno.env.get("TEST_KEEP_DATA") === "1") console.error(`Data and logs: ${dataDir}`);
     else await Deno.remove(dataDir, { recursive: true });
   });
+}
+
+/** Tests and benchmarks do in a second what no user does in an hour. */
+async function liftUserLimits(databaseUrl: string): Promise<void> {
+  const sql = postgres(databaseUrl, { max: 1, onnotice: () => {} });
+  try {
+    await sql`
+      update acontext_sessions.settings
+      set max_sessions_per_user = null, max_sessions_per_anonymous_user = null,
+        max_creations_per_minute = null, max_deletions_per_minute = null,
+        max_stores_per_minute = null, max_file_writes_per_minute = null
+      where only_row`;
+    await sql`delete from acontext_sessions.settings_log where true`;
+  } finally {
+    await sql.end({ timeout: 1 });
+  }
 }
 
 async function describe(
