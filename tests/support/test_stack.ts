@@ -11,6 +11,7 @@ import { type Stack, startStack } from "../../local/stack.ts";
 import { buildFunctions } from "../../tools/bundle/project.ts";
 import { cleanedUp } from "./cleaned_up.ts";
 import type { StackInfo } from "./stack_info.ts";
+import { liftUserLimits } from "./user_limits.ts";
 
 export interface TestStackOptions {
   /** `debian`: PostgreSQL 15 with the real pg_cron. */
@@ -62,7 +63,7 @@ export async function withTestStack<T>(
       env: { ...ENV, ...env },
       ...rest,
     });
-    if (userLimits === "off") await liftUserLimits(stack.databaseUrl);
+    if (userLimits === "off") await liftLimits(stack.databaseUrl);
     const info = await describe(stack, { dataDir, postgres: kind });
     const file = join(dataDir, "test-stack.json");
     await Deno.writeTextFile(file, JSON.stringify(info), { mode: 0o600 });
@@ -74,17 +75,10 @@ export async function withTestStack<T>(
   });
 }
 
-/** Tests and benchmarks do in a second what no user does in an hour. */
-async function liftUserLimits(databaseUrl: string): Promise<void> {
+async function liftLimits(databaseUrl: string): Promise<void> {
   const sql = postgres(databaseUrl, { max: 1, onnotice: () => {} });
   try {
-    await sql`
-      update acontext_sessions.settings
-      set max_sessions_per_user = null, max_sessions_per_anonymous_user = null,
-        max_creations_per_minute = null, max_deletions_per_minute = null,
-        max_stores_per_minute = null, max_file_writes_per_minute = null
-      where only_row`;
-    await sql`delete from acontext_sessions.settings_log where true`;
+    await liftUserLimits(sql);
   } finally {
     await sql.end({ timeout: 1 });
   }

@@ -18,7 +18,7 @@ export function quotaExceeded(
     });
   }
   return new AppError("quota_exceeded", {
-    message: `Cannot ${action}: ${limit} sessions or more are still being deleted`,
+    message: `Cannot ${action}: the limit of ${limit} sessions in deletion is reached`,
     details: [{ path: setting, message: `allows ${limit} sessions that are being deleted` }],
     hint: "Wait until some of them are gone, or restore one",
   });
