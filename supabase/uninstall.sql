@@ -171,6 +171,7 @@ drop function if exists
   acontext_sessions.find_erased_users,
   acontext_sessions.count_erased,
   acontext_sessions.caller_may_see_sessions,
+  acontext_sessions.is_no_estimate,
   acontext_sessions.lock_user,
   acontext_sessions.user_refusal,
   acontext_sessions.queue_expired,

@@ -4,7 +4,7 @@ CREATE OR REPLACE FUNCTION acontext_sessions.take_rate (
   p_user_id uuid,
   p_action  text
 )
-  RETURNS bigint
+  RETURNS integer
   LANGUAGE plpgsql
   SET search_path TO ''
   AS $function$
@@ -37,7 +37,7 @@ begin
   from acontext_sessions.user_rates as r where r.user_id = p_user_id and r.action = p_action;
   -- Further ahead than it is ever written: the clock was set back, which is not the user's doing.
   if v_spent_until <= v_full + interval '1 minute' and v_spent_until + v_cost > v_full then
-    return ceil(extract(epoch from v_spent_until + v_cost - v_full) * 1000)::bigint;
+    return ceil(extract(epoch from v_spent_until + v_cost - v_full) * 1000)::integer;
   end if;
   if v_sample > 1 and acontext_sessions.random() * v_sample >= 1 then
     return 0;
@@ -53,7 +53,7 @@ begin
     end
     where r.spent_until + v_cost <= v_full or r.spent_until > v_full + interval '1 minute';
   if not found then
-    return ceil(extract(epoch from v_cost) * 1000)::bigint;
+    return ceil(extract(epoch from v_cost) * 1000)::integer;
   end if;
   return 0;
 end;

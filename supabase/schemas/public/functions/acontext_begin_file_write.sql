@@ -9,7 +9,7 @@ CREATE OR REPLACE FUNCTION public.acontext_begin_file_write (
   SET search_path TO ''
   AS $function$
 declare
-  v_wait_ms bigint;
+  v_wait_ms integer;
   v_used jsonb;
 begin
   -- As acontext_begin_message: the session before the rate.

@@ -18,7 +18,7 @@ declare
   v_outcome text;
   v_used jsonb;
   v_stores boolean;
-  v_wait_ms bigint;
+  v_wait_ms integer;
 begin
   -- Calls with one key meet here, and a deletion waits for them.
   perform 1 from public.session_mappings as s

@@ -19,7 +19,7 @@ declare
   v_lease_end timestamptz := v_now + make_interval(secs => least(p_lease_seconds, 120));
   v_session public.session_mappings;
   v_excess jsonb;
-  v_wait_ms bigint;
+  v_wait_ms integer;
   v_taken_until timestamptz;
   v_deleted_owner uuid;
   v_refusal text;

@@ -15,7 +15,7 @@ declare
   v_now timestamptz := acontext_sessions.clock();
   v_session public.session_mappings;
   v_entry acontext_sessions.deletion_queue;
-  v_wait_ms bigint;
+  v_wait_ms integer;
 begin
   select s.* into v_session
   from public.session_mappings as s

@@ -155,8 +155,7 @@ Deno.test("createSession() makes nothing while as many sessions as the quota all
 
 Deno.test("createSession() makes nothing for a user who makes too many, and says when to come back", async () => {
   const world = new World();
-  world.store.beginSession = () =>
-    Promise.resolve({ outcome: "rate_limited", retryAfterMs: 1500 });
+  world.store.beginSession = () => Promise.resolve({ outcome: "rate_limited", retryAfterMs: 1500 });
   const error = await refused(world, "rate_limited");
   assertEquals([error.status, error.retryAfterSeconds], [429, 2]);
   assertEquals([world.acontext.sessions.size, world.acontext.disks.size], [0, 0]);
