@@ -154,6 +154,7 @@ drop function if exists
   acontext_sessions.guard_session_change,
   acontext_sessions.bound_changes_at_once,
   acontext_sessions.quota_excess,
+  acontext_sessions.plain_interval,
   acontext_sessions.take_rate,
   acontext_sessions.purge_rates,
   acontext_sessions.first_attempt_at,

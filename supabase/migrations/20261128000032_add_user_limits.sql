@@ -1,4 +1,5 @@
--- Purpose: settings that bound what one user may cost, with defaults that hold for a project that has said nothing.
+-- Purpose: settings that bound what one user may cost, with defaults that hold for a project that has said nothing; settings
+-- that are intervals last as long as their range check takes them for.
 -- Risk: users who have more sessions than the new quota keep them and make no more; calls above the rates are refused.
 
 alter table acontext_sessions.settings
@@ -36,6 +37,41 @@ where s.only_row and s.max_sessions_per_user is null
     where l.old -> 'max_sessions_per_user' <> 'null' and l.new -> 'max_sessions_per_user' = 'null'
   );
 
+create function acontext_sessions.plain_interval(p_interval interval)
+returns interval
+language plpgsql
+immutable
+strict
+security invoker
+set search_path = ''
+as $$
+declare
+  v_days numeric := extract(year from p_interval) * 360 + extract(month from p_interval) * 30 + extract(day from p_interval);
+  v_seconds numeric := extract(hour from p_interval) * 3600 + extract(minute from p_interval) * 60 + extract(second from p_interval);
+begin
+  if extract(year from p_interval) = 0 and extract(month from p_interval) = 0 and v_days >= 0 and v_seconds >= 0 then
+    return p_interval;
+  end if;
+  v_seconds := v_days * 86400 + v_seconds;
+  v_days := trunc(v_seconds / 86400);
+  return make_interval(days => v_days::integer, secs => (v_seconds - v_days * 86400)::double precision);
+end;
+$$;
+
+revoke execute on function acontext_sessions.plain_interval(interval) from public, anon, authenticated, service_role;
+
+comment on function acontext_sessions.plain_interval(interval) is
+  'The same length without months, years and opposite signs, a month taken for 30 days as comparisons do: the calendar may make "-1000 years 363650 days" anything else.';
+
+update acontext_sessions.settings as s
+set session_ttl = acontext_sessions.plain_interval(s.session_ttl),
+  provisioning_timeout = acontext_sessions.plain_interval(s.provisioning_timeout),
+  deletion_grace = acontext_sessions.plain_interval(s.deletion_grace),
+  orphan_grace = acontext_sessions.plain_interval(s.orphan_grace),
+  touch_granularity = acontext_sessions.plain_interval(s.touch_granularity),
+  log_retention = acontext_sessions.plain_interval(s.log_retention)
+where s.only_row;
+
 -- A new project has changed nothing.
 delete from acontext_sessions.settings_log as l
 where l.changed_at = acontext_sessions.clock() and not exists (select 1 from public.session_mappings);
@@ -70,6 +106,12 @@ begin
 
   begin
     v_new := jsonb_populate_record(v_old, p_changes);
+    v_new.session_ttl := acontext_sessions.plain_interval(v_new.session_ttl);
+    v_new.provisioning_timeout := acontext_sessions.plain_interval(v_new.provisioning_timeout);
+    v_new.deletion_grace := acontext_sessions.plain_interval(v_new.deletion_grace);
+    v_new.orphan_grace := acontext_sessions.plain_interval(v_new.orphan_grace);
+    v_new.touch_granularity := acontext_sessions.plain_interval(v_new.touch_granularity);
+    v_new.log_retention := acontext_sessions.plain_interval(v_new.log_retention);
     if v_new.max_workers * v_new.concurrency > v_new.max_remote_deletes then
       raise exception '% workers that each delete % at a time would exceed max_remote_deletes, which is %',
         v_new.max_workers, v_new.concurrency, v_new.max_remote_deletes;

@@ -100,7 +100,8 @@ select name from unnest(array[
   'acontext_sessions.schedule_jobs', 'acontext_sessions.find_erased_users', 'acontext_sessions.note_erased_users',
   'acontext_sessions.waits_in_pg_net', 'acontext_sessions.call_problem', 'acontext_sessions.vault_facts',
   'acontext_sessions.net_facts', 'acontext_sessions.cron_facts', 'acontext_sessions.cron_values',
-  'acontext_sessions.schedule_fault', 'acontext_sessions.bound_changes_at_once', 'acontext_sessions.purge_rates'
+  'acontext_sessions.schedule_fault', 'acontext_sessions.bound_changes_at_once', 'acontext_sessions.purge_rates',
+  'acontext_sessions.plain_interval'
 ]) as f (name);
 
 -- What the policies call with the rights of users, who cannot call it by name: its schema is closed to them.

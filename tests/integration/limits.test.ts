@@ -154,3 +154,40 @@ integrationTest(
     await sql`delete from public.session_mappings where user_id = ${user.id}`;
   },
 );
+
+integrationTest("nobody learns from an estimate how many sessions others have", async (world) => {
+  const [user, other] = [await world.newUser(), await world.newUser()];
+  await world.createdMany(other, 5);
+  await world.created(user);
+  await world.database.sql`analyze public.session_mappings`;
+  const queries = ["", `user_id=eq.${other.id}`, "title=is.null", `user_id=eq.${other.id}&limit=0`];
+  for (const method of ["GET", "HEAD"]) {
+    for (const query of queries) {
+      // A statement that is sent often is prepared.
+      for (let time = 0; time < 7; time++) {
+        const response = await fetch(
+          `${world.info.apiUrl}/rest/v1/session_mappings?select=id&${query}`,
+          {
+            method,
+            headers: {
+              ...world.bearer(user),
+              apikey: world.info.publishableKey,
+              prefer: "count=planned",
+            },
+          },
+        );
+        await response.body?.cancel();
+        assertEquals([response.status, response.headers.get("content-range")], [400, null]);
+      }
+    }
+  }
+  const planned = await user.client.from("session_mappings").select("id", { count: "planned" });
+  assertEquals(
+    planned.error?.message,
+    "Cannot estimate the number of sessions: an estimate tells of the sessions of others",
+  );
+  for (const count of ["exact", "estimated"] as const) {
+    const own = await user.client.from("session_mappings").select("id", { count }).throwOnError();
+    assertEquals(own.count, 1);
+  }
+});

@@ -30,6 +30,12 @@ begin
 
   begin
     v_new := jsonb_populate_record(v_old, p_changes);
+    v_new.session_ttl := acontext_sessions.plain_interval(v_new.session_ttl);
+    v_new.provisioning_timeout := acontext_sessions.plain_interval(v_new.provisioning_timeout);
+    v_new.deletion_grace := acontext_sessions.plain_interval(v_new.deletion_grace);
+    v_new.orphan_grace := acontext_sessions.plain_interval(v_new.orphan_grace);
+    v_new.touch_granularity := acontext_sessions.plain_interval(v_new.touch_granularity);
+    v_new.log_retention := acontext_sessions.plain_interval(v_new.log_retention);
     if v_new.max_workers * v_new.concurrency > v_new.max_remote_deletes then
       raise exception '% workers that each delete % at a time would exceed max_remote_deletes, which is %',
         v_new.max_workers, v_new.concurrency, v_new.max_remote_deletes;

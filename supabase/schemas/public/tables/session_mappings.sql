@@ -127,7 +127,7 @@ CREATE POLICY "Owners see their active sessions" ON "public"."session_mappings"
   TO "authenticated"
   USING
     (((user_id = ( SELECT auth.uid() AS uid)) AND (status = 'active'::public.acontext_session_status) AND ( SELECT acontext_sessions.caller_may_see_sessions() AS
-    caller_may_see_sessions)));
+    caller_may_see_sessions) AND acontext_sessions.is_no_estimate()));
 
 REVOKE ALL ON TABLE "public"."session_mappings" FROM "authenticated";
 
