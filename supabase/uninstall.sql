@@ -78,7 +78,8 @@ begin
       '20261128000016', '20261128000017', '20261128000018', '20261128000019', '20261128000020',
       '20261128000021', '20261128000022', '20261128000023', '20261128000024', '20261128000025',
       '20261128000026', '20261128000027', '20261128000028', '20261128000029', '20261128000030',
-      '20261128000031'
+      '20261128000031', '20261128000032', '20261128000033', '20261128000034', '20261128000035',
+      '20261128000036'
     );
   end if;
 end;
@@ -105,6 +106,7 @@ drop table if exists
   acontext_sessions.restamp_state,
   acontext_sessions.set_aside,
   acontext_sessions.calls,
+  acontext_sessions.user_rates,
   acontext_sessions.runs,
   acontext_sessions.reconcile_state;
 
@@ -119,6 +121,7 @@ drop function if exists
   public.acontext_settle_deletions(uuid, jsonb),
   public.acontext_use_session(uuid, uuid, boolean, integer, boolean),
   public.acontext_note_write(uuid),
+  public.acontext_begin_file_write(uuid, uuid),
   public.acontext_begin_message(uuid, uuid, uuid, integer, text, text),
   public.acontext_settle_message(uuid, text, uuid, text, uuid, timestamptz),
   public.acontext_start_sweep(uuid, boolean),
@@ -154,6 +157,11 @@ drop function if exists
   acontext_sessions.stamp_session,
   acontext_sessions.metadata_fault,
   acontext_sessions.guard_session_change,
+  acontext_sessions.bound_changes_at_once,
+  acontext_sessions.quota_excess,
+  acontext_sessions.plain_interval,
+  acontext_sessions.take_rate,
+  acontext_sessions.purge_rates,
   acontext_sessions.first_attempt_at,
   acontext_sessions.follow_session_status,
   acontext_sessions.guard_session_delete,
@@ -173,6 +181,7 @@ drop function if exists
   acontext_sessions.find_erased_users,
   acontext_sessions.count_erased,
   acontext_sessions.caller_may_see_sessions,
+  acontext_sessions.is_no_estimate,
   acontext_sessions.lock_user,
   acontext_sessions.user_refusal,
   acontext_sessions.queue_expired,

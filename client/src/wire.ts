@@ -433,6 +433,7 @@ export type ErrorCode =
   | "history_too_large"
   | "idempotency_mismatch"
   | "message_rejected"
+  | "rate_limited"
   | "internal"
   | "misconfigured"
   | "acontext_inconsistent"

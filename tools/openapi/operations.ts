@@ -95,6 +95,7 @@ export const OPERATIONS: Operation[] = [
       "session_busy",
       "id_taken",
       "quota_exceeded",
+      "rate_limited",
       "acontext_rejected",
       "acontext_unavailable",
       "database_unavailable",
@@ -113,7 +114,7 @@ export const OPERATIONS: Operation[] = [
         schema: answers.deleteAnswer,
       },
     },
-    errors: [...USER, "invalid_id", "session_not_found", "database_unavailable"],
+    errors: [...USER, "invalid_id", "session_not_found", "rate_limited", "database_unavailable"],
   })),
   {
     method: "POST",
@@ -185,6 +186,7 @@ export const OPERATIONS: Operation[] = [
       ...BODY,
       "invalid_multipart",
       "session_full",
+      "rate_limited",
       "idempotency_busy",
       "idempotency_mismatch",
       "message_rejected",
@@ -253,6 +255,7 @@ export const OPERATIONS: Operation[] = [
     },
     errors: [
       ...FILE,
+      "rate_limited",
       "invalid_multipart",
       "body_too_large",
       "unsupported_media_type",
@@ -267,6 +270,6 @@ export const OPERATIONS: Operation[] = [
     auth: "user",
     query: fileQuery,
     answers: { 200: { description: "It is no longer there", schema: answers.fileDeletion } },
-    errors: [...FILE],
+    errors: [...FILE, "rate_limited"],
   },
 ];

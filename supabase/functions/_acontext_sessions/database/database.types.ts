@@ -80,6 +80,10 @@ export type Database = {
         };
         Returns: Json;
       };
+      "acontext_begin_file_write": {
+        Args: { "p_session_id": string; "p_user_id": string };
+        Returns: Json;
+      };
       "acontext_begin_message": {
         Args: {
           "p_body_hash": string;
