@@ -48,11 +48,13 @@ export interface Operation {
 }
 
 const USER = ["unauthorized", "forbidden"] as const;
+const DATABASE = ["database_unavailable", "database_refused"] as const;
 /** Of what no user does whose account is deleted or banned. */
 const ACCOUNT = ["user_deleted", "user_banned"] as const;
 const BODY = [
   "invalid_request",
   "invalid_json",
+  "request_timeout",
   "body_too_large",
   "unsupported_media_type",
 ] as const;
@@ -65,7 +67,7 @@ const USE = [
   "session_not_ready",
   "session_deleting",
   "session_expired",
-  "database_unavailable",
+  ...DATABASE,
   "acontext_unavailable",
   "acontext_rejected",
   "acontext_inconsistent",
@@ -97,7 +99,7 @@ export const OPERATIONS: Operation[] = [
       "quota_exceeded",
       "acontext_rejected",
       "acontext_unavailable",
-      "database_unavailable",
+      ...DATABASE,
     ],
   },
   ...(["DELETE", "POST"] as const).map((method): Operation => ({
@@ -113,7 +115,7 @@ export const OPERATIONS: Operation[] = [
         schema: answers.deleteAnswer,
       },
     },
-    errors: [...USER, "invalid_id", "session_not_found", "database_unavailable"],
+    errors: [...USER, "invalid_id", "session_not_found", ...DATABASE],
   })),
   {
     method: "POST",
@@ -129,7 +131,7 @@ export const OPERATIONS: Operation[] = [
       "session_not_found",
       "not_restorable",
       "quota_exceeded",
-      "database_unavailable",
+      ...DATABASE,
     ],
   },
   {
@@ -146,7 +148,7 @@ export const OPERATIONS: Operation[] = [
       },
       202: { description: "Works in the background", schema: answers.acceptedAnswer },
     },
-    errors: ["unauthorized", "forbidden", ...BODY, "invalid_id", "database_unavailable"],
+    errors: ["unauthorized", "forbidden", ...BODY, "invalid_id", ...DATABASE],
   },
   {
     method: "GET",
@@ -162,7 +164,7 @@ export const OPERATIONS: Operation[] = [
         text: true,
       },
     },
-    errors: ["unauthorized", "invalid_request", "database_unavailable"],
+    errors: ["unauthorized", "invalid_request", ...DATABASE],
   },
   {
     method: "POST",
@@ -254,6 +256,7 @@ export const OPERATIONS: Operation[] = [
     errors: [
       ...FILE,
       "invalid_multipart",
+      "request_timeout",
       "body_too_large",
       "unsupported_media_type",
       "file_unstorable",

@@ -103,6 +103,11 @@ export const ERRORS = {
     message: "Cannot read the file: Acontext lists it, but no longer has its content",
     hint: "Upload it again",
   },
+  request_timeout: {
+    status: 408,
+    message: "Cannot read the body: it did not come in time",
+    hint: "Send the body without pauses, or over a faster connection",
+  },
   body_too_large: { status: 413, message: "Cannot read the body: it is too large" },
   unsupported_media_type: {
     status: 415,
@@ -127,6 +132,11 @@ export const ERRORS = {
   message_rejected: {
     status: 422,
     message: "Cannot store the message: Acontext does not accept it in this session",
+  },
+  database_refused: {
+    status: 500,
+    message: "Cannot answer: the database refused what the function asked for",
+    hint: "Report the request id: sent again, the same request is refused again",
   },
   internal: { status: 500, message: "Cannot answer: something unexpected went wrong" },
   misconfigured: { status: 500, message: "Cannot answer: the function is not configured" },
