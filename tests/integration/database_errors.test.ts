@@ -43,7 +43,7 @@ async function raising(
       format('create or replace function public.%I(%s) returns %s', p.proname,
         pg_get_function_arguments(p.oid), pg_get_function_result(p.oid)) as head
     from pg_proc as p where p.pronamespace = 'public'::regnamespace and p.proname = ${name}`;
-  assert(row !== undefined, name);
+  if (row === undefined) throw new Error(`Cannot replace ${name}: there is no such function`);
   await sql.unsafe(
     `${row.head} language plpgsql as $$ begin raise sqlstate '${sqlstate}' using message = 'hunter2'; end $$`,
   );
