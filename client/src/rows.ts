@@ -77,6 +77,10 @@ export function toError(error: TableError, status: number): SessionsError {
   const fail = (code: SessionsError["code"], message: string) =>
     new SessionsError({ code, message, status, cause: error });
   if (status === 0) return fail("network_error", "Cannot reach the project: no answer came");
+  // PostgREST's own answers have a code. Without one it is the gateway before it.
+  if (status === 401 && error.code === undefined) {
+    return fail("unauthorized", "Cannot use the project: its gateway does not take the API key");
+  }
   if (status === 401) {
     return fail("unauthorized", "Cannot authenticate: nobody is signed in, or the token expired");
   }
