@@ -1,6 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert/mod.js";
 import { converse } from "./support/conversations.ts";
 import { type Answer, assertRefused, type FunctionName } from "./support/functions.ts";
+import { headOf, sendRaw } from "../support/raw_http.ts";
 import { integrationTest, type World } from "./support/world.ts";
 
 /** A body that begins and then stops, without an end. */
@@ -67,21 +68,14 @@ integrationTest(
   async (world) => {
     const user = await world.newUser();
     const { hostname, port } = new URL(world.info.apiUrl);
-    using connection = await Deno.connect({ hostname, port: Number(port) });
-    const head = [
-      "POST /functions/v1/create-session HTTP/1.1",
+    const head = headOf("POST /functions/v1/create-session", [
       `Host: ${hostname}:${port}`,
       `Authorization: Bearer ${user.token}`,
       "Content-Type: application/json",
       "Content-Length: 50",
-      "",
-      '{"title":',
-    ];
-    await connection.write(new TextEncoder().encode(head.join("\r\n")));
-    const buffer = new Uint8Array(4096);
-    const read = await connection.read(buffer) ?? 0;
-    const answer = new TextDecoder().decode(buffer.subarray(0, read));
-    assertMatch(answer, /^HTTP\/1\.1 408 /);
-    assertMatch(answer, /"code":"request_timeout"/);
+    ]);
+    const answer = await sendRaw({ hostname, port: Number(port) }, `${head}{"title":`);
+    assertEquals(answer.status, 408);
+    assertMatch(answer.text, /"code":"request_timeout"/);
   },
 );

@@ -81,7 +81,7 @@ export function serve<Caller>(
     let response: Response;
     let problem: AppError | null = null;
     try {
-      const { pathname } = new URL(request.url);
+      const pathname = pathOf(request);
       const { handler, template, segment } = router.match(request.method, pathname);
       route = template;
       const caller = await auth(request, env());
@@ -115,6 +115,12 @@ export function serve<Caller>(
     });
     return response;
   };
+}
+
+/** A server makes the address of whatever stands in `Host`. */
+function pathOf({ url }: Request): string {
+  if (URL.canParse(url)) return new URL(url).pathname;
+  throw new AppError("invalid_request", { message: "Cannot read the address: it is malformed" });
 }
 
 function requireId(segment: string): string {
