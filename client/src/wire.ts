@@ -431,6 +431,7 @@ export type ErrorCode =
   | "body_too_large"
   | "unsupported_media_type"
   | "file_unstorable"
+  | "directory_too_large"
   | "history_too_large"
   | "idempotency_mismatch"
   | "message_rejected"

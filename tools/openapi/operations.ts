@@ -220,7 +220,7 @@ export const OPERATIONS: Operation[] = [
     auth: "user",
     query: listFilesQuery,
     answers: { 200: { description: "Files and directories", schema: answers.directory } },
-    errors: [...FILE],
+    errors: [...FILE, "directory_too_large"],
   },
   {
     method: "GET",
@@ -230,7 +230,7 @@ export const OPERATIONS: Operation[] = [
     auth: "user",
     query: linkFileQuery,
     answers: { 200: { description: "The link", schema: answers.fileLink } },
-    errors: [...FILE, "file_not_found"],
+    errors: [...FILE, "file_not_found", "directory_too_large"],
   },
   {
     method: "GET",
@@ -240,7 +240,7 @@ export const OPERATIONS: Operation[] = [
     auth: "user",
     query: fileQuery,
     answers: { 200: { description: "The content, under its own type", schema: "binary" } },
-    errors: [...FILE, "file_not_found", "file_content_lost"],
+    errors: [...FILE, "file_not_found", "file_content_lost", "directory_too_large"],
   },
   {
     method: "POST",

@@ -119,6 +119,11 @@ export const ERRORS = {
     message: "Cannot store the file: Acontext does not keep a text file that has NUL bytes",
     hint: "Store the text in UTF-8, or the file under a name without the extension of a text",
   },
+  directory_too_large: {
+    status: 422,
+    message: "Cannot list the directory: it has more files than fit into one answer",
+    hint: "Use more directories; files that are there can be read by their names",
+  },
   history_too_large: {
     status: 422,
     message: "Cannot load the messages: together they are too large for one answer",
