@@ -137,7 +137,7 @@ export interface Settled {
   kept: RunError[];
 }
 
-/** The deletion queue. Throws `AppError` `database_unavailable` when the database cannot be asked. */
+/** The deletion queue. Throws `AppError` `database_unavailable` when it cannot be asked, `database_refused` when it refuses. */
 export interface DeletionStore {
   settleDeletions(leaseId: string, settlements: Settlement[]): Promise<Settled>;
 }

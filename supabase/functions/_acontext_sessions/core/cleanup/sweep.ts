@@ -44,7 +44,7 @@ export type SweepDeps = LongDeletionDeps;
 
 const DRY_RUN_LIMIT = 100_000;
 
-/** @throws {AppError} `database_unavailable` when the run cannot be started or ended; leases end by themselves. */
+/** @throws {AppError} those of the store when the run cannot be started or ended; leases end by themselves. */
 export async function sweep(deps: SweepDeps, options: SweepOptions): Promise<SweepReport> {
   const { store, clock } = deps;
   const { runId, force } = options;

@@ -49,7 +49,7 @@ export interface ReconcileReport extends ReconcileResult {
   found: (Marked & { kind: "session" | "disk" })[];
 }
 
-/** @throws {AppError} `database_unavailable`; the next run goes on where the last saved one stopped. */
+/** @throws {AppError} those of the store; the next run goes on where the last saved one stopped. */
 export async function reconcile(
   deps: ReconcileDeps,
   options: ReconcileOptions,
