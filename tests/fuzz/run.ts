@@ -5,17 +5,18 @@
  * @module
  */
 
+import { SERVER } from "./backends.ts";
 import { runDenoTests } from "../support/suites.ts";
 import { type TestStackOptions, withTestStack } from "../support/test_stack.ts";
 
-export const fuzzStack: TestStackOptions = {};
+export const fuzzStack: TestStackOptions = { server: SERVER };
 
 export const fuzzTests = new URL(".", import.meta.url).pathname;
 
 if (import.meta.main) {
   const { failed } = await withTestStack(
     fuzzStack,
-    ({ file }) => runDenoTests([fuzzTests, ...Deno.args], { file }),
+    ({ file }) => runDenoTests(Deno.args.length > 0 ? Deno.args : [fuzzTests], { file }),
   );
   Deno.exit(failed === 0 ? 0 : 1);
 }

@@ -22,6 +22,8 @@ export interface TestStackOptions {
   env?: Record<string, string>;
   /** Processes per function. */
   instances?: Record<string, number>;
+  /** Settings of the PostgreSQL server, and the memory of its processes. */
+  server?: { settings?: Record<string, string>; memoryKiB?: number };
 }
 
 export interface TestStack extends Stack {
@@ -88,5 +90,6 @@ async function describe(
     acontext: { baseUrl, apiKey, controlUrl },
     signingKey,
     postgres,
+    logsDir: join(dataDir, "logs"),
   };
 }

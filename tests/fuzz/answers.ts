@@ -1,0 +1,65 @@
+/** Sends what somebody may send, and looks at the answer. @module */
+
+import { z } from "zod";
+import { ERRORS } from "../../supabase/functions/_acontext_sessions/core/errors.ts";
+import { type Act, filledIn, type Names, OUTSIDERS } from "./acts.ts";
+import type { Cast } from "./cast.ts";
+
+const errorSchema = z.looseObject({ code: z.string(), message: z.string() });
+
+export interface Answered {
+  act: Act;
+  status: number;
+  /** What is wrong with the answer, if anything. */
+  problem: string | null;
+}
+
+/** What the gateway answers in place of a function. */
+const OF_THE_GATEWAY = new Set(["NOT_FOUND", "METHOD_NOT_ALLOWED"]);
+
+export function createSender(apiUrl: string, { parties, canary }: Cast) {
+  function fault(act: Act, status: number, text: string): string | null {
+    if (status >= 500) return "a 5xx";
+    const { role } = act;
+    if (OUTSIDERS.includes(role) && status < 400 && !act.path.includes("/session-health")) {
+      return "somebody without a right got an answer";
+    }
+    if (role !== "service" && role !== "operator") {
+      if (text.includes(canary)) return "somebody has read what is another's";
+      if (act.path.includes("/rpc/") && status < 400) return "a function of the database was called";
+    }
+    if (act.path.startsWith("/rest/") || status < 400 || act.method === "HEAD") return null;
+    if (/\bat .+:\d+:\d+|\.ts\b|node_modules/.test(text)) return "a stack trace";
+    const { data } = errorSchema.safeParse(parsed(text));
+    const known = data !== undefined && (data.code in ERRORS || OF_THE_GATEWAY.has(data.code));
+    return known ? null : "no code of docs/errors.md";
+  }
+
+  return async function send(act: Act, names: Names): Promise<Answered> {
+    const path = filledIn(act.path, names);
+    const body = act.body === null ? null : new TextEncoder().encode(filledIn(act.body, names));
+    const sent = act.method === "GET" || act.method === "HEAD" ? null : body;
+    try {
+      const response = await fetch(apiUrl + encodeURI(path.toWellFormed()).replaceAll("%25", "%"), {
+        method: act.method,
+        headers: { ...act.headers, ...parties[act.role].headers },
+        body: sent,
+        signal: AbortSignal.timeout(30_000),
+      });
+      const text = await response.text();
+      const problem = fault(act, response.status, text);
+      const detail = problem === null ? null : `${problem}: ${response.status} ${text.slice(0, 400)}`;
+      return { act, status: response.status, problem: detail };
+    } catch (error) {
+      return { act, status: 0, problem: `no answer: ${error}` };
+    }
+  };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,159 @@
+/** Whether the operator's side still works: sweeps, reconcile, health, a new lifetime, the purge, and an end without a rest. @module */
+
+import { z } from "zod";
+import type { Database } from "../integration/support/database.ts";
+import { createCalls, type Answer, sessionOf } from "../integration/support/functions.ts";
+import { findLeaks, ours, type Remote } from "../integration/support/remote.ts";
+import { createUsers } from "../integration/support/users.ts";
+import { eventually } from "../support/eventually.ts";
+import type { StackInfo } from "../support/stack_info.ts";
+
+const healthSchema = z.looseObject({
+  status: z.string(),
+  reasons: z.array(z.looseObject({ code: z.string(), severity: z.string() })),
+});
+const reportSchema = z.looseObject({ stopReason: z.string(), remaining: z.int().optional() });
+
+/** As a new project has them, but for limits. */
+const DEFAULTS = {
+  ...{ session_ttl: "30 days", deletion_grace: "0", log_retention: "90 days", touch_granularity: "1 minute" },
+  ...{ max_messages_per_session: null, max_sessions_per_user: null, max_per_run: 2000, orphan_grace: "1 hour" },
+  ...{ max_expiry_minimum: 100, disable_task_tracking: false },
+};
+
+/** How a sweep may end that has not done all. */
+const SWEPT = ["empty", "limit", "time_budget", "busy"];
+const MOST_SWEEPS = 20;
+
+export function createOperation(info: StackInfo, { database, remote }: { database: Database; remote: Remote }) {
+  const { sql } = database;
+  const { call, cleanup, create } = createCalls(info);
+
+  /** Ends what runs called each other for, and stops the schedule again. */
+  async function quiet(): Promise<void> {
+    await database.silenceJobs();
+    await eventually("no run is under way", async () => {
+      const [found] = await sql`select 1 from acontext_sessions.runs where status <> 'finished'`;
+      return found === undefined;
+    }, 60_000);
+  }
+
+  async function configure(changes: Record<string, string | number | boolean | null>): Promise<void> {
+    await database.configure(changes);
+    await database.silenceJobs();
+  }
+
+  function judged(what: string, { status, body }: Answer, stops: string[]): string[] {
+    const { data } = reportSchema.safeParse(body);
+    if (status === 200 && data !== undefined && stops.includes(data.stopReason)) return [];
+    return [`${what}: ${status} ${JSON.stringify(body)}`];
+  }
+
+  /** Sweeps until nothing is due; each has to end well. */
+  async function sweeps(): Promise<string[]> {
+    for (let sweep = 1; sweep <= MOST_SWEEPS; sweep++) {
+      await database.makeDue();
+      const answer = await cleanup();
+      const problems = judged("sweep", answer, SWEPT);
+      if (problems.length > 0) return problems;
+      if (reportSchema.parse(answer.body).remaining === 0) return [];
+    }
+    return [`something is left after ${MOST_SWEEPS} sweeps`];
+  }
+
+  /** As a minute from now: what was written just now is not deleted yet. */
+  const sweepAll = () => database.later("1 minute", sweeps);
+
+  async function health(): Promise<string[]> {
+    await database.quietSchedule();
+    const answer = await call("session-health", "", { headers: { apikey: info.secretKey } });
+    await database.silenceJobs();
+    const { data } = healthSchema.safeParse(answer.body);
+    if (data === undefined) return [`health: ${answer.status} ${JSON.stringify(answer.body)}`];
+    return data.reasons.map((reason) => `health: ${JSON.stringify(reason)}`);
+  }
+
+  return {
+    quiet,
+    configure,
+    reset: () => configure(DEFAULTS),
+
+    /** Somebody's session that is overdue goes, whatever others have written, and nobody has to force it. */
+    async expiresOthers(): Promise<string[]> {
+      const victim = await createUsers(info).newUser();
+      const { id } = sessionOf(await create(victim));
+      await sql`
+        update public.session_mappings set last_activity_at = acontext_sessions.clock() - interval '40 days'
+        where id = ${id}`;
+      const problems = judged("dry run", await cleanup({ dryRun: true }), ["dry_run"]);
+      problems.push(...await sweepAll());
+      if (await database.statusOf(id) !== null) problems.push(`the overdue session of another user, ${id}, stays`);
+      return problems;
+    },
+
+    /** A new lifetime reaches every session that has none of its own. */
+    async restamps(): Promise<string[]> {
+      await configure({ session_ttl: "200 days" });
+      const problems = await sweepAll();
+      const late = await sql<{ id: string; expires_at: string }[]>`
+        select s.id, s.expires_at::text from public.session_mappings as s
+        where not s.pinned and s.ttl is null and s.status <> 'deleting'
+          and s.expires_at is distinct from s.last_activity_at + interval '200 days'`;
+      for (const row of late) problems.push(`the new lifetime does not reach ${row.id}: ${row.expires_at}`);
+      const [state] = await sql`select 1 from acontext_sessions.restamp_state where after_id is not null`;
+      if (state !== undefined) problems.push("the restamp has not ended");
+      await configure({ session_ttl: "30 days" });
+      return problems;
+    },
+
+    async reconciles(): Promise<string[]> {
+      const stops = ["complete", "dry_run"];
+      return [
+        ...judged("reconcile, dry", await cleanup({ task: "reconcile", dryRun: true }), stops),
+        ...judged("reconcile", await cleanup({ task: "reconcile" }), stops),
+      ];
+    },
+
+    health,
+
+    /** Runs that ended as none should. */
+    async failedRuns(): Promise<string[]> {
+      const runs = await sql<{ text: string }[]>`
+        select r::text as text from acontext_sessions.runs as r where r.stop_reason in ('error', 'breaker')`;
+      return runs.map(({ text }) => `run: ${text}`);
+    },
+
+    /** Receipts and runs go when their time is over. */
+    async purges(): Promise<string[]> {
+      return await database.later("100 days", async () => {
+        const problems = [...judged("reconcile, later", await cleanup({ task: "reconcile" }), ["complete"])];
+        problems.push(...await sweeps());
+        await sql`select acontext_sessions.purge_history()`;
+        const [left] = await sql<{ count: number }[]>`
+          select count(*)::integer as count from acontext_sessions.deletion_log
+          where finished_at < acontext_sessions.clock() - interval '91 days'`;
+        if (left?.count !== 0) problems.push(`${left?.count} receipts are kept for ever`);
+        return problems;
+      });
+    },
+
+    /** When all users are erased, nothing is left anywhere. */
+    async drains(): Promise<string[]> {
+      await sql`delete from auth.users where true`;
+      const problems = await database.later("2 days", async () => {
+        await database.endLeases();
+        return await sweeps();
+      });
+      const rows = await sql<{ text: string }[]>`select s::text as text from public.session_mappings as s`;
+      for (const { text } of rows) problems.push(`a row is left: ${text.slice(0, 500)}`);
+      const queued = await sql<{ text: string }[]>`select q::text as text from acontext_sessions.deletion_queue as q`;
+      for (const { text } of queued) problems.push(`a deletion is left: ${text}`);
+      const { sessions, disks } = ours(await remote.audit());
+      if (sessions.length + disks.length > 0) {
+        problems.push(`in Acontext are left ${sessions.length} sessions and ${disks.length} disks`);
+      }
+      problems.push(...await findLeaks(database, remote));
+      return problems;
+    },
+  };
+}

@@ -1,0 +1,143 @@
+/** Writes and reads over the REST API, of the table and of the functions of the database. @module */
+
+import fc from "fast-check";
+import type { Act, Role } from "./acts.ts";
+import { type Column, COLUMNS, EXTREMES, USER_COLUMNS } from "./extremes.ts";
+
+const TABLE = "/rest/v1/session_mappings";
+
+/** What an app would write. Rows of extremes alone are refused before anything is tried. */
+const PLAIN: Partial<Record<Column, string[]>> = {
+  title: ['"Trip to Lisbon"', '"x"', "null"],
+  metadata: ['{"model":"small"}', "{}", '{"a":{"b":[1,2,{"c":null}]}}'],
+  pinned: ["true", "false"],
+  ttl: ['"1 hour"', '"60 seconds"', '"90 days"', "null"],
+};
+
+function valuesOf(column: Column): fc.Arbitrary<string> {
+  const extreme = fc.constantFrom(...EXTREMES[column]);
+  const plain = PLAIN[column];
+  return plain === undefined ? extreme : fc.oneof(extreme, fc.constantFrom(...plain));
+}
+
+/** A body that names some of these columns. */
+export function rowsOf(columns: Column[], most = 3): fc.Arbitrary<string> {
+  return fc.uniqueArray(fc.constantFrom(...columns), { minLength: 1, maxLength: most }).chain(
+    (chosen) =>
+      fc.tuple(...chosen.map(valuesOf)).map((values) =>
+        `{${chosen.map((column, index) => `"${column}":${values[index]}`).join(",")}}`
+      ),
+  );
+}
+
+/** Which rows: one's own, others', all; and what a database, a planner or a parser may stumble over. */
+const FILTERS = [
+  ...["id=eq.{own}", "id=eq.{own}", "id=eq.{own}", "id=eq.{own2}", "id=eq.{foreign}", "id=eq.{gone}"],
+  ...["id=in.({own},{foreign})", "or=(id.eq.{own},id.eq.{foreign})", "user_id=eq.{other}", "id=not.is.null"],
+  ...["", "limit=1", "id=gt.00000000-0000-0000-0000-000000000000", "status=eq.active", "status=neq.active"],
+  ...["and=(id.eq.{own},or(pinned.is.true,pinned.is.false))", "not.and=(id.eq.{own},ttl.is.null)"],
+  ...["user_id=eq.{me}&title=not.is.null", "id=eq.{own}&metadata->a->0->>b=gt.1", "metadata=cs.{}"],
+  ...["id=eq.{own}&metadata->>__proto__=is.null", 'id=eq.{own}&metadata=eq.{"a":1e400}', "title=fts.a"],
+  ...["id=eq.{own}&ttl=lt.infinity", "ttl=gt.1000 years", "expires_at=lt.infinity", "expires_at=gt.now"],
+  ...["message_count=gte.2147483648", "message_count=in.(1,2,x)", "pinned=is.unknown", "id=eq.x", "id=in.()"],
+  ...["id=eq.{own}&id=eq.{foreign}", "title=imatch.(", "title=like.*a*a*a*a*a*", "id=any.{own}", "or=()", "a=b"],
+  ...["user_id=is.null", "acontext_disk_id=eq.{foreign}", "created_at=gte.294276-01-01", "id=isdistinct.{own}"],
+];
+
+const SHAPES = [
+  ...["", "", "", "&select=id", "&select=*", "&order=last_activity_at.desc,id&limit=2", "&select=id,ttl::text"],
+  ...["&select=metadata->a->b,metadata->>c", "&select=x:metadata,y:metadata", "&order=metadata.desc.nullslast"],
+  ...["&select=count()", "&select=message_count.sum()", "&select=*,session_mappings(*)", "&select=*,users(*)"],
+  ...["&offset=1000000000", "&limit=-1", "&limit=0", "&select=user_id::int", "&select=metadata::bytea", "&order=x"],
+  ...["&columns=title", "&columns=user_id,status", "&on_conflict=id", "&on_conflict=title", "&select=id::regclass"],
+];
+
+const PREFERENCES = [
+  ...["", "", "", "return=representation", "return=minimal", "return=headers-only", "tx=rollback", "handling=strict"],
+  ...["count=exact", "count=planned", "count=estimated", "missing=default", "resolution=merge-duplicates"],
+  ...["return=representation,count=exact", "resolution=ignore-duplicates,return=representation", "max-affected=1"],
+  ...["handling=strict,max-affected=0", "timezone=Pacific/Auckland", "timezone=x", "params=single-object"],
+];
+
+const ACCEPTED = ["", "", "", "application/vnd.pgrst.object+json", "text/csv", "application/geo+json", "x/y"];
+
+const headers = fc.record({
+  prefer: fc.constantFrom(...PREFERENCES),
+  accept: fc.constantFrom(...ACCEPTED),
+  profile: fc.oneof(
+    { weight: 30, arbitrary: fc.constant("") },
+    { weight: 1, arbitrary: fc.constantFrom("acontext_sessions", "auth", "vault", "cron") },
+  ),
+}).map(({ prefer, accept, profile }) => ({
+  "content-type": "application/json",
+  ...(prefer === "" ? {} : { prefer }),
+  ...(accept === "" ? {} : { accept }),
+  ...(profile === "" ? {} : { "accept-profile": profile, "content-profile": profile }),
+}));
+
+const query = fc.tuple(fc.constantFrom(...FILTERS), fc.constantFrom(...SHAPES))
+  .map(([filter, shape]) => `${TABLE}?${filter}${shape}`);
+
+/** Of a user, or somebody who would like to be one. */
+export function tableActs(role: Role): fc.Arbitrary<Act> {
+  const body = fc.oneof(
+    { weight: 8, arbitrary: rowsOf(USER_COLUMNS) },
+    { weight: 2, arbitrary: rowsOf(COLUMNS) },
+  );
+  const rows = fc.oneof(
+    { weight: 4, arbitrary: body },
+    { weight: 1, arbitrary: fc.array(body, { maxLength: 3 }).map((list) => `[${list.join(",")}]`) },
+  );
+  const change = fc.record({
+    role: fc.constant(role),
+    method: fc.constant("PATCH"),
+    path: query,
+    headers,
+    body,
+  });
+  const others = fc.record({
+    role: fc.constant(role),
+    method: fc.constantFrom("POST", "POST", "PUT", "DELETE"),
+    path: query,
+    headers,
+    body: rows,
+  });
+  const reading = fc.record({
+    role: fc.constant(role),
+    method: fc.constantFrom("GET", "HEAD"),
+    path: query,
+    headers,
+    body: fc.constant(null),
+  });
+  return fc.oneof(
+    { weight: 6, arbitrary: change },
+    { weight: 3, arbitrary: others },
+    { weight: 2, arbitrary: reading },
+  );
+}
+
+/** An app's server: it names the rows that it means, which are its user's, and errs in what it writes. */
+export function serviceTableActs(): fc.Arbitrary<Act> {
+  const mine = fc.constantFrom("id=eq.{own}", "id=eq.{own2}", "id=in.({own},{own2})", "user_id=eq.{me}&limit=2");
+  const body = fc.oneof(
+    { weight: 3, arbitrary: rowsOf(COLUMNS.filter((column) => column !== "id"), 2) },
+    { weight: 1, arbitrary: rowsOf(COLUMNS, 4) },
+  );
+  const change = fc.tuple(fc.constantFrom("PATCH", "PATCH", "PATCH", "DELETE"), mine, headers, body)
+    .map(([method, filter, headers, body]): Act => ({
+      role: "service",
+      method,
+      path: `${TABLE}?${filter}&order=id`,
+      headers,
+      body: method === "DELETE" ? null : body,
+    }));
+  const insert = fc.tuple(fc.constantFrom("POST", "PUT"), headers, rowsOf(COLUMNS, 4))
+    .map(([method, headers, body]): Act => ({
+      role: "service",
+      method,
+      path: method === "PUT" ? `${TABLE}?id=eq.{own}` : `${TABLE}?on_conflict=id`,
+      headers,
+      body: body.includes('"user_id"') ? body : body.replace("{", '{"user_id":"{me}",'),
+    }));
+  return fc.oneof({ weight: 5, arbitrary: change }, { weight: 1, arbitrary: insert });
+}

@@ -1,0 +1,85 @@
+/** A stack in which somebody has written, and the question what of it still works. @module */
+
+import { openDatabase, resetDatabase } from "../integration/support/database.ts";
+import { createRemote } from "../integration/support/remote.ts";
+import { readStackInfo } from "../support/stack_info.ts";
+import { createSender } from "./answers.ts";
+import { LONGEST_CPU_MS, readServerLog, watchBackends } from "./backends.ts";
+import { createCast } from "./cast.ts";
+import { createOperation } from "./operation.ts";
+import { foreignChanges, onlyOf, takeSnapshot } from "./snapshots.ts";
+import { createUse } from "./use.ts";
+
+async function setUp() {
+  const info = readStackInfo();
+  const database = openDatabase(info);
+  const remote = createRemote(info);
+  await resetDatabase(info);
+  await remote.control.reset();
+  await database.silenceJobs();
+  const cast = await createCast(info, database);
+  const operation = createOperation(info, { database, remote });
+  const sentinels = cast.sentinels.map(({ id }) => id);
+  return {
+    info,
+    cast,
+    operation,
+    database,
+    send: createSender(info.apiUrl, cast),
+    use: createUse(info, database),
+    all: () => takeSnapshot({ database, remote }),
+    /** Of those who never write. An operator's new lifetime reaches everybody. */
+    kept: async () => onlyOf(await takeSnapshot({ database, remote }, ["expires_at"]), sentinels),
+  };
+}
+
+export type Stage = Awaited<ReturnType<typeof setUp>>;
+
+/** Lets `play` write, then tries everything, and answers all that is wrong. What was used is printed. */
+export async function problemsAfter(
+  play: (stage: Stage, found: (what: string, problems: string[]) => void) => Promise<void>,
+): Promise<string[]> {
+  const problems: string[] = [];
+  const found = (what: string, list: string[]) => problems.push(...list.map((one) => `${what}: ${one}`));
+  const stage = await setUp();
+  const { info, database, cast, operation, use } = stage;
+  const watch = watchBackends(info);
+  try {
+    const { length: logged } = await readServerLog(info);
+    const atFirst = await stage.kept();
+    await play(stage, found);
+
+    await operation.reset();
+    await operation.quiet();
+    found("of the sentinels has changed", foreignChanges(atFirst, await stage.kept(), null));
+    found("use", await use.useAll(cast.users));
+    found("list", await use.listAll(cast.users));
+    await operation.configure({ deletion_grace: "1 hour" });
+    found("restore", await use.deleteAndRestoreAll(cast.users));
+    await operation.configure({ deletion_grace: "0" });
+    found("expiry", await operation.expiresOthers());
+    found("restamp", await operation.restamps());
+    found("reconcile", await operation.reconciles());
+    found("health", await operation.health());
+    found("purge", await operation.purges());
+    found("end", await operation.drains());
+    found("runs", await operation.failedRuns());
+
+    const { grave, states, durations } = await readServerLog(info, logged);
+    found("server", grave);
+    const { slowest, peakKiB } = await watch.stop();
+    if (slowest.ms > LONGEST_CPU_MS) problems.push(`a statement took ${slowest.ms} ms of processor: ${slowest.query}`);
+    console.log(`The server's errors: ${listed(states)}`);
+    console.log(`Slowest statement: ${slowest.ms} ms of processor: ${slowest.query}`);
+    console.log(`A second or more by the clock: ${durations.length}. Most private memory: ${peakKiB} KiB`);
+    return problems;
+  } finally {
+    await watch.stop();
+    await database.close();
+  }
+}
+
+/** Counts, in order. */
+export function listed(counts: Map<string, number>): string {
+  return [...counts].toSorted().map((pair) => pair.join(": ")).join(", ");
+}
