@@ -17,7 +17,23 @@ export interface Answered {
 /** What the gateway answers in place of a function. */
 const OF_THE_GATEWAY = new Set(["NOT_FOUND", "METHOD_NOT_ALLOWED"]);
 
+/** How many of the last writes to a session are remembered. */
+const NOTED = 4;
+
 export function createSender(apiUrl: string, { parties, canary }: Cast) {
+  /** What was written to a session, to be told with what is wrong with it. */
+  const notes = new Map<string, string[]>();
+
+  function note(act: Act, names: Names, status: number): void {
+    if (status >= 300 || act.body === null || !act.path.startsWith("/rest/")) return;
+    const written = `${act.role} ${act.method} ${act.path.slice(9)} ${act.body.slice(0, 200)}`;
+    for (const id of [names.own, names.own2]) {
+      if (filledIn(act.path + act.body, names).includes(id)) {
+        notes.set(id, [...notes.get(id) ?? [], written].slice(-NOTED));
+      }
+    }
+  }
+
   function fault(act: Act, status: number, text: string): string | null {
     if (status >= 500) return "a 5xx";
     const { role } = act;
@@ -35,7 +51,7 @@ export function createSender(apiUrl: string, { parties, canary }: Cast) {
     return known ? null : "no code of docs/errors.md";
   }
 
-  return async function send(act: Act, names: Names): Promise<Answered> {
+  async function send(act: Act, names: Names): Promise<Answered> {
     const path = filledIn(act.path, names);
     const body = act.body === null ? null : new TextEncoder().encode(filledIn(act.body, names));
     const sent = act.method === "GET" || act.method === "HEAD" ? null : body;
@@ -47,12 +63,22 @@ export function createSender(apiUrl: string, { parties, canary }: Cast) {
         signal: AbortSignal.timeout(30_000),
       });
       const text = await response.text();
+      note(act, names, response.status);
       const problem = fault(act, response.status, text);
       const detail = problem === null ? null : `${problem}: ${response.status} ${text.slice(0, 400)}`;
       return { act, status: response.status, problem: detail };
     } catch (error) {
       return { act, status: 0, problem: `no answer: ${error}` };
     }
+  }
+
+  return {
+    send,
+    /** The problem, with what was written to the session that it names. */
+    explained(problem: string): string {
+      const id = /[0-9a-f-]{36}/.exec(problem)?.[0] ?? "";
+      return [problem, ...notes.get(id) ?? []].join("\n  ");
+    },
   };
 }
 

@@ -2,7 +2,8 @@
 
 import { z } from "zod";
 import type { Database } from "../integration/support/database.ts";
-import { createCalls, type Answer, sessionOf } from "../integration/support/functions.ts";
+import { createCalls, type Answer, type CleanupBody, sessionOf } from "../integration/support/functions.ts";
+import { createInBulk } from "../integration/support/bulk.ts";
 import { findLeaks, ours, type Remote } from "../integration/support/remote.ts";
 import { createUsers } from "../integration/support/users.ts";
 import { eventually } from "../support/eventually.ts";
@@ -24,6 +25,8 @@ const DEFAULTS = {
 /** How a sweep may end that has not done all. */
 const SWEPT = ["empty", "limit", "time_budget", "busy"];
 const MOST_SWEEPS = 20;
+/** With this many more than all others have, more than the limit on mass expiry lets go. */
+const HOARD = 110;
 
 export function createOperation(info: StackInfo, { database, remote }: { database: Database; remote: Remote }) {
   const { sql } = database;
@@ -50,19 +53,20 @@ export function createOperation(info: StackInfo, { database, remote }: { databas
   }
 
   /** Sweeps until nothing is due; each has to end well. */
-  async function sweeps(): Promise<string[]> {
+  async function sweeps(body: CleanupBody = {}): Promise<string[]> {
     for (let sweep = 1; sweep <= MOST_SWEEPS; sweep++) {
       await database.makeDue();
-      const answer = await cleanup();
+      const answer = await cleanup(body);
       const problems = judged("sweep", answer, SWEPT);
       if (problems.length > 0) return problems;
       if (reportSchema.parse(answer.body).remaining === 0) return [];
     }
-    return [`something is left after ${MOST_SWEEPS} sweeps`];
+    const left = await sql<{ text: string }[]>`select q::text as text from acontext_sessions.deletion_queue as q`;
+    return left.map(({ text }) => `left after ${MOST_SWEEPS} sweeps: ${text}`);
   }
 
   /** As a minute from now: what was written just now is not deleted yet. */
-  const sweepAll = () => database.later("1 minute", sweeps);
+  const sweepAll = () => database.later("1 minute", () => sweeps());
 
   async function health(): Promise<string[]> {
     await database.quietSchedule();
@@ -78,14 +82,21 @@ export function createOperation(info: StackInfo, { database, remote }: { databas
     configure,
     reset: () => configure(DEFAULTS),
 
-    /** Somebody's session that is overdue goes, whatever others have written, and nobody has to force it. */
+    /**
+     * Somebody's session that is overdue goes, and nobody has to force it: whatever others have written, and although one user
+     * has let most sessions that there are end at once.
+     */
     async expiresOthers(): Promise<string[]> {
-      const victim = await createUsers(info).newUser();
+      const { newUser } = createUsers(info);
+      const count = await database.rowCount() + HOARD;
+      const hoarder = await createInBulk({ database, remote, newUser }, { count, daysAgo: 1 });
+      await sql`update public.session_mappings set ttl = interval '1 hour' where user_id = ${hoarder.id}`;
+      const victim = await newUser();
       const { id } = sessionOf(await create(victim));
       await sql`
         update public.session_mappings set last_activity_at = acontext_sessions.clock() - interval '40 days'
         where id = ${id}`;
-      const problems = judged("dry run", await cleanup({ dryRun: true }), ["dry_run"]);
+      const problems = judged("sweep, dry", await cleanup({ dryRun: true }), ["dry_run"]);
       problems.push(...await sweepAll());
       if (await database.statusOf(id) !== null) problems.push(`the overdue session of another user, ${id}, stays`);
       return problems;
@@ -127,7 +138,7 @@ export function createOperation(info: StackInfo, { database, remote }: { databas
     async purges(): Promise<string[]> {
       return await database.later("100 days", async () => {
         const problems = [...judged("reconcile, later", await cleanup({ task: "reconcile" }), ["complete"])];
-        problems.push(...await sweeps());
+        problems.push(...await sweeps({ force: true }));
         await sql`select acontext_sessions.purge_history()`;
         const [left] = await sql<{ count: number }[]>`
           select count(*)::integer as count from acontext_sessions.deletion_log

@@ -10,6 +10,8 @@ import { createOperation } from "./operation.ts";
 import { foreignChanges, onlyOf, takeSnapshot } from "./snapshots.ts";
 import { createUse } from "./use.ts";
 
+const MOST_OF_A_KIND = Number(Deno.env.get("FUZZ_MOST") ?? 5);
+
 async function setUp() {
   const info = readStackInfo();
   const database = openDatabase(info);
@@ -25,7 +27,7 @@ async function setUp() {
     cast,
     operation,
     database,
-    send: createSender(info.apiUrl, cast),
+    ...createSender(info.apiUrl, cast),
     use: createUse(info, database),
     all: () => takeSnapshot({ database, remote }),
     /** Of those who never write. An operator's new lifetime reaches everybody. */
@@ -41,6 +43,9 @@ export async function problemsAfter(
 ): Promise<string[]> {
   const problems: string[] = [];
   const found = (what: string, list: string[]) => problems.push(...list.map((one) => `${what}: ${one}`));
+  const step = async (what: string, work: () => Promise<string[]>) => {
+    found(what, await work().catch((error) => [String(error)]));
+  };
   const stage = await setUp();
   const { info, database, cast, operation, use } = stage;
   const watch = watchBackends(info);
@@ -52,18 +57,19 @@ export async function problemsAfter(
     await operation.reset();
     await operation.quiet();
     found("of the sentinels has changed", foreignChanges(atFirst, await stage.kept(), null));
-    found("use", await use.useAll(cast.users));
-    found("list", await use.listAll(cast.users));
+    await step("list", () => use.listAll(cast.users));
+    await step("use", () => use.useHalf(cast.users, 0));
+    await step("restamp", () => operation.restamps());
+    await step("expiry", () => operation.expiresOthers());
+    await step("reconcile", () => operation.reconciles());
+    await step("use", () => use.useHalf(cast.users, 1));
     await operation.configure({ deletion_grace: "1 hour" });
-    found("restore", await use.deleteAndRestoreAll(cast.users));
+    await step("restore", () => use.deleteAndRestoreAll(cast.users));
     await operation.configure({ deletion_grace: "0" });
-    found("expiry", await operation.expiresOthers());
-    found("restamp", await operation.restamps());
-    found("reconcile", await operation.reconciles());
-    found("health", await operation.health());
-    found("purge", await operation.purges());
-    found("end", await operation.drains());
-    found("runs", await operation.failedRuns());
+    await step("health", () => operation.health());
+    await step("purge", () => operation.purges());
+    await step("end", () => operation.drains());
+    await step("runs", () => operation.failedRuns());
 
     const { grave, states, durations } = await readServerLog(info, logged);
     found("server", grave);
@@ -72,11 +78,21 @@ export async function problemsAfter(
     console.log(`The server's errors: ${listed(states)}`);
     console.log(`Slowest statement: ${slowest.ms} ms of processor: ${slowest.query}`);
     console.log(`A second or more by the clock: ${durations.length}. Most private memory: ${peakKiB} KiB`);
-    return problems;
+    return oneOfEach(problems).map(stage.explained);
   } finally {
     await watch.stop();
     await database.close();
   }
+}
+
+/** A few of each kind, where one fault shows at hundreds of sessions. */
+function oneOfEach(problems: string[]): string[] {
+  const seen = new Map<string, number>();
+  return problems.filter((problem) => {
+    const kind = `${/^[^0-9({]*/.exec(problem)?.[0]} ${/"code":"\w+"/.exec(problem)?.[0]}`;
+    seen.set(kind, (seen.get(kind) ?? 0) + 1);
+    return (seen.get(kind) ?? 0) <= MOST_OF_A_KIND;
+  });
 }
 
 /** Counts, in order. */

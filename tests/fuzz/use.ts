@@ -76,11 +76,12 @@ export function createUse(info: StackInfo, { sql }: Database) {
   }
 
   return {
-    /** Uses each session of these users. */
-    async useAll(users: TestUser[]): Promise<string[]> {
+    /** Uses every other session of these users: the even, or the odd. What is used is no longer as it was. */
+    async useHalf(users: TestUser[], half: 0 | 1): Promise<string[]> {
       const problems: string[] = [];
       for (const user of users) {
-        await inParallel(await rowsOf(user), async (row) => {
+        const rows = (await rowsOf(user)).filter(({ id }) => parseInt(id.slice(-1), 16) % 2 === half);
+        await inParallel(rows, async (row) => {
           problems.push(...await problemsOf(user, row));
         });
       }
