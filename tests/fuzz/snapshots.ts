@@ -45,12 +45,16 @@ export async function takeSnapshot(
   return taken;
 }
 
-/** What differs of things of others than `writer`. */
-export function foreignChanges(before: Snapshot, after: Snapshot, writer: string | null): string[] {
+/** What differs of things of others than `writer`, who `mayAdd` rows for anybody. */
+export function foreignChanges(
+  before: Snapshot,
+  after: Snapshot,
+  { writer = null, mayAdd = false }: { writer?: string | null; mayAdd?: boolean } = {},
+): string[] {
   const changes: string[] = [];
   for (const key of new Set([...before.keys(), ...after.keys()])) {
     const [was, is] = [before.get(key), after.get(key)];
-    if (was?.text === is?.text) continue;
+    if (was?.text === is?.text || (mayAdd && was === undefined)) continue;
     const owner = was?.owner ?? is?.owner;
     if (owner !== writer) changes.push(`${key} of ${owner || "the operator"}: ${was?.text} → ${is?.text}`);
   }
