@@ -42,7 +42,9 @@ export function createSender(apiUrl: string, { parties, canary }: Cast) {
     }
     if (role !== "service" && role !== "operator") {
       if (text.includes(canary)) return "somebody has read what is another's";
-      if (act.path.includes("/rpc/") && status < 400) return "a function of the database was called";
+      if (act.path.includes("/rpc/") && status < 400) {
+        return "a function of the database was called";
+      }
     }
     if (act.path.startsWith("/rest/") || status < 400 || act.method === "HEAD") return null;
     if (/\bat .+:\d+:\d+|\.ts\b|node_modules/.test(text)) return "a stack trace";
@@ -55,17 +57,24 @@ export function createSender(apiUrl: string, { parties, canary }: Cast) {
     const path = filledIn(act.path, names);
     const body = act.body === null ? null : new TextEncoder().encode(filledIn(act.body, names));
     const sent = act.method === "GET" || act.method === "HEAD" ? null : body;
+    const url = apiUrl + encodeURI(path.toWellFormed()).replaceAll("%25", "%");
+    const headers = { ...act.headers, ...parties[act.role].headers };
+    async function ask() {
+      const signal = AbortSignal.timeout(30_000);
+      const response = await fetch(url, { method: act.method, headers, body: sent, signal });
+      return { response, text: await response.text() };
+    }
     try {
-      const response = await fetch(apiUrl + encodeURI(path.toWellFormed()).replaceAll("%25", "%"), {
-        method: act.method,
-        headers: { ...act.headers, ...parties[act.role].headers },
-        body: sent,
-        signal: AbortSignal.timeout(30_000),
-      });
-      const text = await response.text();
+      let { response, text } = await ask();
+      // PostgREST closes a connection whose body it did not want to read, and the gateway may be about to use it again.
+      if (response.status === 503 && text.includes("upstream server is not available")) {
+        ({ response, text } = await ask());
+      }
       note(act, names, response.status);
       const problem = fault(act, response.status, text);
-      const detail = problem === null ? null : `${problem}: ${response.status} ${text.slice(0, 400)}`;
+      const detail = problem === null
+        ? null
+        : `${problem}: ${response.status} ${text.slice(0, 400)}`;
       return { act, status: response.status, problem: detail };
     } catch (error) {
       return { act, status: 0, problem: `no answer: ${error}` };

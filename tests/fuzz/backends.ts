@@ -102,14 +102,17 @@ export async function readServerLog({ logsDir }: StackInfo, from = 0) {
   const durations: number[] = [];
   const grave: string[] = [];
   for (const line of text.split("\n")) {
-    const [, state, level, message] = /\[\d+\] (\w{5}) (?:\S+ )?(ERROR|FATAL|PANIC|LOG): +(.*)/.exec(line) ?? [];
+    const [, state, level, message] =
+      /\[\d+\] (\w{5}) (?:\S+ )?(ERROR|FATAL|PANIC|LOG): +(.*)/.exec(line) ?? [];
     if (state === undefined || message === undefined) continue;
     const ms = /^duration: ([\d.]+) ms/.exec(message)?.[1];
     if (ms !== undefined) durations.push(Number(ms));
     if (level === "LOG") continue;
     states.set(state, (states.get(state) ?? 0) + 1);
     // Out of memory or of another resource, a server that ends, and what PostgreSQL calls an internal error.
-    if (/^(53|XX)/.test(state) || level === "PANIC") grave.push(`${state} ${message.slice(0, 300)}`);
+    if (/^(53|XX)/.test(state) || level === "PANIC") {
+      grave.push(`${state} ${message.slice(0, 300)}`);
+    }
   }
   return { states, durations, grave, length: text.length + from };
 }

@@ -19,7 +19,19 @@ function act(role: Role, method: string, path: string) {
 
 const ids = fc.constantFrom("{own}", "{own}", "{own}", "{own2}", "{foreign}", "{gone}", "{new}");
 
-const TTL_SECONDS = ["60", "3600", "315360000", "59", "315360001", "-1", "1e9", "60.5", "null", '"60"', "1e400"];
+const TTL_SECONDS = [
+  "60",
+  "3600",
+  "315360000",
+  "59",
+  "315360001",
+  "-1",
+  "1e9",
+  "60.5",
+  "null",
+  '"60"',
+  "1e400",
+];
 
 function creation(role: Role): fc.Arbitrary<Act> {
   const fields = fc.record({
@@ -47,7 +59,9 @@ function message(role: Role): fc.Arbitrary<Act> {
       `{"message":{"role":"user","content":"x"},"meta":{"a":${value}}}`
     ),
   );
-  return fc.tuple(ids, body).map(([id, body]) => act(role, "POST", `/session-messages/${id}`)(body));
+  return fc.tuple(ids, body).map(([id, body]) =>
+    act(role, "POST", `/session-messages/${id}`)(body)
+  );
 }
 
 function upload(role: Role): fc.Arbitrary<Act> {
@@ -56,7 +70,8 @@ function upload(role: Role): fc.Arbitrary<Act> {
     method: "POST",
     path: `/functions/v1/session-files/${id}`,
     headers: { "content-type": "multipart/form-data; boundary=b" },
-    body: `--b\r\ncontent-disposition: form-data; name="file"; filename="${name}"\r\n\r\nx\r\n--b--\r\n`,
+    body:
+      `--b\r\ncontent-disposition: form-data; name="file"; filename="${name}"\r\n\r\nx\r\n--b--\r\n`,
   }));
 }
 
@@ -70,7 +85,12 @@ function asAUser(role: Role, { method, path, headers, body }: FuzzRequest): Act 
 export function userCalls(role: Role): fc.Arbitrary<Act> {
   const about = (method: string, path: (id: string) => string) =>
     ids.map((id) => act(role, method, path(id))(null));
-  const sweep = fc.constantFrom("{}", '{"force":true}', '{"task":"reconcile","force":true}', '{"limit":1}');
+  const sweep = fc.constantFrom(
+    "{}",
+    '{"force":true}',
+    '{"task":"reconcile","force":true}',
+    '{"limit":1}',
+  );
   return fc.oneof(
     { weight: 4, arbitrary: creation(role) },
     { weight: 3, arbitrary: message(role) },
@@ -80,23 +100,69 @@ export function userCalls(role: Role): fc.Arbitrary<Act> {
     { weight: 2, arbitrary: about("DELETE", (id) => `/delete-session/${id}`) },
     { weight: 2, arbitrary: about("POST", (id) => `/delete-session/${id}/restore`) },
     { weight: 1, arbitrary: sweep.map(act(role, "POST", "/cleanup-sessions")) },
-    { weight: 6, arbitrary: requests.filter(({ caller }) => caller === "user").map((one) => asAUser(role, one)) },
+    {
+      weight: 6,
+      arbitrary: requests.filter(({ caller }) => caller === "user").map((one) =>
+        asAUser(role, one)
+      ),
+    },
   );
 }
 
 const SETTINGS = [
-  ...['{"session_ttl":"20 days"}', '{"session_ttl":"400 days"}', '{"session_ttl":"1 month"}', '{"session_ttl":"infinity"}'],
-  ...['{"session_ttl":"-1000 years 363650 days"}', '{"session_ttl":"3650 days"}', '{"session_ttl":"1 second"}'],
-  ...['{"deletion_grace":"1 hour"}', '{"deletion_grace":"0"}', '{"deletion_grace":"1 year"}', '{"log_retention":"1 day"}'],
-  ...['{"max_messages_per_session":5}', '{"max_messages_per_session":null}', '{"touch_granularity":"0"}'],
-  ...['{"max_per_run":1}', '{"max_per_run":2000}', '{"orphan_grace":"30 days"}', '{"orphan_grace":"10 minutes"}'],
-  ...['{"max_expiry_minimum":1}', '{"max_expiry_minimum":100}', '{"disable_task_tracking":true}', "{}", "[]"],
+  ...[
+    '{"session_ttl":"20 days"}',
+    '{"session_ttl":"400 days"}',
+    '{"session_ttl":"1 month"}',
+    '{"session_ttl":"infinity"}',
+  ],
+  ...[
+    '{"session_ttl":"-1000 years 363650 days"}',
+    '{"session_ttl":"3650 days"}',
+    '{"session_ttl":"1 second"}',
+  ],
+  ...[
+    '{"deletion_grace":"1 hour"}',
+    '{"deletion_grace":"0"}',
+    '{"deletion_grace":"1 year"}',
+    '{"log_retention":"1 day"}',
+  ],
+  ...[
+    '{"max_messages_per_session":5}',
+    '{"max_messages_per_session":null}',
+    '{"touch_granularity":"0"}',
+  ],
+  ...[
+    '{"max_per_run":1}',
+    '{"max_per_run":2000}',
+    '{"orphan_grace":"30 days"}',
+    '{"orphan_grace":"10 minutes"}',
+  ],
+  ...[
+    '{"max_expiry_minimum":1}',
+    '{"max_expiry_minimum":100}',
+    '{"disable_task_tracking":true}',
+    "{}",
+    "[]",
+  ],
   ...['{"max_sessions_per_user":1e9}', '{"cleanup_schedule":"0 0 30 2 *"}', '{"x":1}'],
 ];
 
 const SWEEPS = [
-  ...["{}", '{"dryRun":true}', '{"limit":1}', '{"limit":10000}', '{"background":true}', '{"dryRun":true,"force":true}'],
-  ...['{"task":"reconcile"}', '{"task":"reconcile","dryRun":true}', '{"task":"reconcile","force":true}', '{"limit":0}'],
+  ...[
+    "{}",
+    '{"dryRun":true}',
+    '{"limit":1}',
+    '{"limit":10000}',
+    '{"background":true}',
+    '{"dryRun":true,"force":true}',
+  ],
+  ...[
+    '{"task":"reconcile"}',
+    '{"task":"reconcile","dryRun":true}',
+    '{"task":"reconcile","force":true}',
+    '{"limit":0}',
+  ],
 ];
 
 export function operatorCalls(): fc.Arbitrary<Act> {
@@ -111,7 +177,10 @@ export function operatorCalls(): fc.Arbitrary<Act> {
     .map((query) => act("operator", "GET", `/session-health${query}`)(null));
   return fc.oneof(
     { weight: 2, arbitrary: configured },
-    { weight: 3, arbitrary: fc.constantFrom(...SWEEPS).map(act("operator", "POST", "/cleanup-sessions")) },
+    {
+      weight: 3,
+      arbitrary: fc.constantFrom(...SWEEPS).map(act("operator", "POST", "/cleanup-sessions")),
+    },
     { weight: 1, arbitrary: health },
   );
 }

@@ -52,11 +52,21 @@ export async function createCast(info: StackInfo, { sql }: Database): Promise<Ca
   for (const user of sentinels) {
     for (let index = 0; index < SENTINEL_SESSIONS; index++) {
       const metadata = { canary, list: [index, 0.1, null] };
-      const fields = { title: canary, metadata, pinned: index === 1, ttl: index === 2 ? 86_400 : null };
+      const fields = {
+        title: canary,
+        metadata,
+        pinned: index === 1,
+        ttl: index === 2 ? 86_400 : null,
+      };
       await session(user, fields, canary);
     }
   }
-  const [ann, bob, guest, target] = [await newUser(), await newUser(), await newAnonymousUser(), await newUser()];
+  const [ann, bob, guest, target] = [
+    await newUser(),
+    await newUser(),
+    await newAnonymousUser(),
+    await newUser(),
+  ];
   const [banned, gone] = [await newUser(), await newUser()];
   await session(banned);
   await session(gone);
@@ -70,15 +80,29 @@ export async function createCast(info: StackInfo, { sql }: Database): Promise<Ca
   const users: Partial<Record<Role, TestUser>> = { ann, bob, guest, banned, gone, service: target };
   const credentials: Record<Role, Record<string, string>> = {
     ...{ ann: withToken(ann.token), bob: withToken(bob.token), guest: withToken(guest.token) },
-    ...{ banned: withToken(banned.token), gone: withToken(gone.token), anon: { apikey }, nobody: {} },
+    ...{
+      banned: withToken(banned.token),
+      gone: withToken(gone.token),
+      anon: { apikey },
+      nobody: {},
+    },
     ...{ expired: withToken(expired), forged: withToken(await tokens.forged(ann)) },
     ...{ unsigned: withToken(tokens.unsigned(ann)) },
     ...{ service: { apikey: secretKey }, operator: { apikey: secretKey } },
   };
-  const party = (role: Role): Party => ({ role, user: users[role] ?? null, headers: credentials[role] });
+  const party = (role: Role): Party => ({
+    role,
+    user: users[role] ?? null,
+    headers: credentials[role],
+  });
   const parties: Record<Role, Party> = {
     ...{ ann: party("ann"), bob: party("bob"), guest: party("guest"), banned: party("banned") },
-    ...{ gone: party("gone"), anon: party("anon"), nobody: party("nobody"), expired: party("expired") },
+    ...{
+      gone: party("gone"),
+      anon: party("anon"),
+      nobody: party("nobody"),
+      expired: party("expired"),
+    },
     ...{ forged: party("forged"), unsigned: party("unsigned"), service: party("service") },
     operator: party("operator"),
   };
@@ -86,7 +110,9 @@ export async function createCast(info: StackInfo, { sql }: Database): Promise<Ca
   async function idsOf(user: TestUser | null, status: string): Promise<string[]> {
     const rows = await sql<{ id: string }[]>`
       select id from public.session_mappings
-      where user_id = ${user?.id ?? null} and status::text = ${status} order by random() limit ${MOST}`;
+      where user_id = ${
+      user?.id ?? null
+    } and status::text = ${status} order by random() limit ${MOST}`;
     return rows.map(({ id }) => id);
   }
 
@@ -96,8 +122,12 @@ export async function createCast(info: StackInfo, { sql }: Database): Promise<Ca
     const maker = role === "service" || USERS.includes(role);
     // A limit that the operator has set may stand in the way.
     const missing = maker ? LEAST - own.length : 0;
-    for (let made = 0; made < missing; made++) await session(owner).then((id) => own.push(id), () => {});
-    const others = ROLES.map((name) => users[name]).filter((user) => user !== undefined && user.id !== owner.id);
+    for (let made = 0; made < missing; made++) {
+      await session(owner).then((id) => own.push(id), () => {});
+    }
+    const others = ROLES.map((name) => users[name]).filter((user) =>
+      user !== undefined && user.id !== owner.id
+    );
     const all = role === "service" ? [owner] : [...sentinels, ...others];
     const foreign = await Promise.all(all.map((user) => idsOf(user ?? null, "active")));
     const strange = foreign.flat();

@@ -2,7 +2,12 @@
 
 import { z } from "zod";
 import type { Database } from "../integration/support/database.ts";
-import { createCalls, type Answer, type CleanupBody, sessionOf } from "../integration/support/functions.ts";
+import {
+  type Answer,
+  type CleanupBody,
+  createCalls,
+  sessionOf,
+} from "../integration/support/functions.ts";
 import { createInBulk } from "../integration/support/bulk.ts";
 import { findLeaks, ours, type Remote } from "../integration/support/remote.ts";
 import { createUsers } from "../integration/support/users.ts";
@@ -17,8 +22,18 @@ const reportSchema = z.looseObject({ stopReason: z.string(), remaining: z.int().
 
 /** As a new project has them, but for limits. */
 const DEFAULTS = {
-  ...{ session_ttl: "30 days", deletion_grace: "0", log_retention: "90 days", touch_granularity: "1 minute" },
-  ...{ max_messages_per_session: null, max_sessions_per_user: null, max_per_run: 2000, orphan_grace: "1 hour" },
+  ...{
+    session_ttl: "30 days",
+    deletion_grace: "0",
+    log_retention: "90 days",
+    touch_granularity: "1 minute",
+  },
+  ...{
+    max_messages_per_session: null,
+    max_sessions_per_user: null,
+    max_per_run: 2000,
+    orphan_grace: "1 hour",
+  },
   ...{ max_expiry_minimum: 100, disable_task_tracking: false },
 };
 
@@ -28,7 +43,10 @@ const MOST_SWEEPS = 20;
 /** With this many more than all others have, more than the limit on mass expiry lets go. */
 const HOARD = 110;
 
-export function createOperation(info: StackInfo, { database, remote }: { database: Database; remote: Remote }) {
+export function createOperation(
+  info: StackInfo,
+  { database, remote }: { database: Database; remote: Remote },
+) {
   const { sql } = database;
   const { call, cleanup, create } = createCalls(info);
 
@@ -41,7 +59,9 @@ export function createOperation(info: StackInfo, { database, remote }: { databas
     }, 60_000);
   }
 
-  async function configure(changes: Record<string, string | number | boolean | null>): Promise<void> {
+  async function configure(
+    changes: Record<string, string | number | boolean | null>,
+  ): Promise<void> {
     await database.configure(changes);
     await database.silenceJobs();
   }
@@ -61,7 +81,9 @@ export function createOperation(info: StackInfo, { database, remote }: { databas
       if (problems.length > 0) return problems;
       if (reportSchema.parse(answer.body).remaining === 0) return [];
     }
-    const left = await sql<{ text: string }[]>`select q::text as text from acontext_sessions.deletion_queue as q`;
+    const left = await sql<
+      { text: string }[]
+    >`select q::text as text from acontext_sessions.deletion_queue as q`;
     return left.map(({ text }) => `left after ${MOST_SWEEPS} sweeps: ${text}`);
   }
 
@@ -98,7 +120,9 @@ export function createOperation(info: StackInfo, { database, remote }: { databas
         where id = ${id}`;
       const problems = judged("sweep, dry", await cleanup({ dryRun: true }), ["dry_run"]);
       problems.push(...await sweepAll());
-      if (await database.statusOf(id) !== null) problems.push(`the overdue session of another user, ${id}, stays`);
+      if (await database.statusOf(id) !== null) {
+        problems.push(`the overdue session of another user, ${id}, stays`);
+      }
       return problems;
     },
 
@@ -110,8 +134,11 @@ export function createOperation(info: StackInfo, { database, remote }: { databas
         select s.id, s.expires_at::text from public.session_mappings as s
         where not s.pinned and s.ttl is null and s.status <> 'deleting'
           and s.expires_at is distinct from s.last_activity_at + interval '200 days'`;
-      for (const row of late) problems.push(`the new lifetime does not reach ${row.id}: ${row.expires_at}`);
-      const [state] = await sql`select 1 from acontext_sessions.restamp_state where after_id is not null`;
+      for (const row of late) {
+        problems.push(`the new lifetime does not reach ${row.id}: ${row.expires_at}`);
+      }
+      const [state] =
+        await sql`select 1 from acontext_sessions.restamp_state where after_id is not null`;
       if (state !== undefined) problems.push("the restamp has not ended");
       await configure({ session_ttl: "30 days" });
       return problems;
@@ -137,7 +164,9 @@ export function createOperation(info: StackInfo, { database, remote }: { databas
     /** Receipts and runs go when their time is over. */
     async purges(): Promise<string[]> {
       return await database.later("100 days", async () => {
-        const problems = [...judged("reconcile, later", await cleanup({ task: "reconcile" }), ["complete"])];
+        const problems = [
+          ...judged("reconcile, later", await cleanup({ task: "reconcile" }), ["complete"]),
+        ];
         problems.push(...await sweeps({ force: true }));
         await sql`select acontext_sessions.purge_history()`;
         const [left] = await sql<{ count: number }[]>`
@@ -155,9 +184,13 @@ export function createOperation(info: StackInfo, { database, remote }: { databas
         await database.endLeases();
         return await sweeps();
       });
-      const rows = await sql<{ text: string }[]>`select s::text as text from public.session_mappings as s`;
+      const rows = await sql<
+        { text: string }[]
+      >`select s::text as text from public.session_mappings as s`;
       for (const { text } of rows) problems.push(`a row is left: ${text.slice(0, 500)}`);
-      const queued = await sql<{ text: string }[]>`select q::text as text from acontext_sessions.deletion_queue as q`;
+      const queued = await sql<
+        { text: string }[]
+      >`select q::text as text from acontext_sessions.deletion_queue as q`;
       for (const { text } of queued) problems.push(`a deletion is left: ${text}`);
       const { sessions, disks } = ours(await remote.audit());
       if (sessions.length + disks.length > 0) {

@@ -32,34 +32,141 @@ export function rowsOf(columns: Column[], most = 3): fc.Arbitrary<string> {
 
 /** Which rows: one's own, others', all; and what a database, a planner or a parser may stumble over. */
 const FILTERS = [
-  ...["id=eq.{own}", "id=eq.{own}", "id=eq.{own}", "id=eq.{own2}", "id=eq.{foreign}", "id=eq.{gone}"],
-  ...["id=in.({own},{foreign})", "or=(id.eq.{own},id.eq.{foreign})", "user_id=eq.{other}", "id=not.is.null"],
-  ...["", "limit=1", "id=gt.00000000-0000-0000-0000-000000000000", "status=eq.active", "status=neq.active"],
+  ...[
+    "id=eq.{own}",
+    "id=eq.{own}",
+    "id=eq.{own}",
+    "id=eq.{own2}",
+    "id=eq.{foreign}",
+    "id=eq.{gone}",
+  ],
+  ...[
+    "id=in.({own},{foreign})",
+    "or=(id.eq.{own},id.eq.{foreign})",
+    "user_id=eq.{other}",
+    "id=not.is.null",
+  ],
+  ...[
+    "",
+    "limit=1",
+    "id=gt.00000000-0000-0000-0000-000000000000",
+    "status=eq.active",
+    "status=neq.active",
+  ],
   ...["and=(id.eq.{own},or(pinned.is.true,pinned.is.false))", "not.and=(id.eq.{own},ttl.is.null)"],
   ...["user_id=eq.{me}&title=not.is.null", "id=eq.{own}&metadata->a->0->>b=gt.1", "metadata=cs.{}"],
-  ...["id=eq.{own}&metadata->>__proto__=is.null", 'id=eq.{own}&metadata=eq.{"a":1e400}', "title=fts.a"],
-  ...["id=eq.{own}&ttl=lt.infinity", "ttl=gt.1000 years", "expires_at=lt.infinity", "expires_at=gt.now"],
-  ...["message_count=gte.2147483648", "message_count=in.(1,2,x)", "pinned=is.unknown", "id=eq.x", "id=in.()"],
-  ...["id=eq.{own}&id=eq.{foreign}", "title=imatch.(", "title=like.*a*a*a*a*a*", "id=any.{own}", "or=()", "a=b"],
-  ...["user_id=is.null", "acontext_disk_id=eq.{foreign}", "created_at=gte.294276-01-01", "id=isdistinct.{own}"],
+  ...[
+    "id=eq.{own}&metadata->>__proto__=is.null",
+    'id=eq.{own}&metadata=eq.{"a":1e400}',
+    "title=fts.a",
+  ],
+  ...[
+    "id=eq.{own}&ttl=lt.infinity",
+    "ttl=gt.1000 years",
+    "expires_at=lt.infinity",
+    "expires_at=gt.now",
+  ],
+  ...[
+    "message_count=gte.2147483648",
+    "message_count=in.(1,2,x)",
+    "pinned=is.unknown",
+    "id=eq.x",
+    "id=in.()",
+  ],
+  ...[
+    "id=eq.{own}&id=eq.{foreign}",
+    "title=imatch.(",
+    "title=like.*a*a*a*a*a*",
+    "id=any.{own}",
+    "or=()",
+    "a=b",
+  ],
+  ...[
+    "user_id=is.null",
+    "acontext_disk_id=eq.{foreign}",
+    "created_at=gte.294276-01-01",
+    "id=isdistinct.{own}",
+  ],
 ];
 
 const SHAPES = [
-  ...["", "", "", "&select=id", "&select=*", "&order=last_activity_at.desc,id&limit=2", "&select=id,ttl::text"],
-  ...["&select=metadata->a->b,metadata->>c", "&select=x:metadata,y:metadata", "&order=metadata.desc.nullslast"],
-  ...["&select=count()", "&select=message_count.sum()", "&select=*,session_mappings(*)", "&select=*,users(*)"],
-  ...["&offset=1000000000", "&limit=-1", "&limit=0", "&select=user_id::int", "&select=metadata::bytea", "&order=x"],
-  ...["&columns=title", "&columns=user_id,status", "&on_conflict=id", "&on_conflict=title", "&select=id::regclass"],
+  ...[
+    "",
+    "",
+    "",
+    "&select=id",
+    "&select=*",
+    "&order=last_activity_at.desc,id&limit=2",
+    "&select=id,ttl::text",
+  ],
+  ...[
+    "&select=metadata->a->b,metadata->>c",
+    "&select=x:metadata,y:metadata",
+    "&order=metadata.desc.nullslast",
+  ],
+  ...[
+    "&select=count()",
+    "&select=message_count.sum()",
+    "&select=*,session_mappings(*)",
+    "&select=*,users(*)",
+  ],
+  ...[
+    "&offset=1000000000",
+    "&limit=-1",
+    "&limit=0",
+    "&select=user_id::int",
+    "&select=metadata::bytea",
+    "&order=x",
+  ],
+  ...[
+    "&columns=title",
+    "&columns=user_id,status",
+    "&on_conflict=id",
+    "&on_conflict=title",
+    "&select=id::regclass",
+  ],
 ];
 
 const PREFERENCES = [
-  ...["", "", "", "return=representation", "return=minimal", "return=headers-only", "tx=rollback", "handling=strict"],
-  ...["count=exact", "count=planned", "count=estimated", "missing=default", "resolution=merge-duplicates"],
-  ...["return=representation,count=exact", "resolution=ignore-duplicates,return=representation", "max-affected=1"],
-  ...["handling=strict,max-affected=0", "timezone=Pacific/Auckland", "timezone=x", "params=single-object"],
+  ...[
+    "",
+    "",
+    "",
+    "return=representation",
+    "return=minimal",
+    "return=headers-only",
+    "tx=rollback",
+    "handling=strict",
+  ],
+  ...[
+    "count=exact",
+    "count=planned",
+    "count=estimated",
+    "missing=default",
+    "resolution=merge-duplicates",
+  ],
+  ...[
+    "return=representation,count=exact",
+    "resolution=ignore-duplicates,return=representation",
+    "max-affected=1",
+  ],
+  ...[
+    "handling=strict,max-affected=0",
+    "timezone=Pacific/Auckland",
+    "timezone=x",
+    "params=single-object",
+  ],
 ];
 
-const ACCEPTED = ["", "", "", "application/vnd.pgrst.object+json", "text/csv", "application/geo+json", "x/y"];
+const ACCEPTED = [
+  "",
+  "",
+  "",
+  "application/vnd.pgrst.object+json",
+  "text/csv",
+  "application/geo+json",
+  "x/y",
+];
 
 const headers = fc.record({
   prefer: fc.constantFrom(...PREFERENCES),
@@ -118,7 +225,12 @@ export function tableActs(role: Role): fc.Arbitrary<Act> {
 
 /** An app's server: it names the rows that it means, which are its user's, and errs in what it writes. */
 export function serviceTableActs(): fc.Arbitrary<Act> {
-  const mine = fc.constantFrom("id=eq.{own}", "id=eq.{own2}", "id=in.({own},{own2})", "user_id=eq.{me}&limit=2");
+  const mine = fc.constantFrom(
+    "id=eq.{own}",
+    "id=eq.{own2}",
+    "id=in.({own},{own2})",
+    "user_id=eq.{me}&limit=2",
+  );
   const body = fc.oneof(
     { weight: 3, arbitrary: rowsOf(COLUMNS.filter((column) => column !== "id"), 2) },
     { weight: 1, arbitrary: rowsOf(COLUMNS, 4) },

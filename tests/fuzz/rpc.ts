@@ -25,8 +25,26 @@ export async function readFunctions(sql: postgres.Sql): Promise<DatabaseFunction
 }
 
 const ids = fc.constantFrom('"{own}"', '"{own2}"', '"{new}"', '"{gone}"', ...EXTREMES.id);
-const integers = fc.constantFrom("0", "1", "2", "100", "-1", "2147483647", "2147483648", "null", '"x"');
-const texts = fc.constantFrom('"x"', '""', "null", `"${"f".repeat(64)}"`, '"stored"', '"failed"', '"unknown"');
+const integers = fc.constantFrom(
+  "0",
+  "1",
+  "2",
+  "100",
+  "-1",
+  "2147483647",
+  "2147483648",
+  "null",
+  '"x"',
+);
+const texts = fc.constantFrom(
+  '"x"',
+  '""',
+  "null",
+  `"${"f".repeat(64)}"`,
+  '"stored"',
+  '"failed"',
+  '"unknown"',
+);
 
 /** Values of an SQL type, as JSON. */
 function valuesOf(type: string): fc.Arbitrary<string> {
@@ -41,7 +59,11 @@ function valuesOf(type: string): fc.Arbitrary<string> {
     case "boolean":
       return fc.constantFrom(...EXTREMES.pinned);
     case "jsonb":
-      return fc.constantFrom(...EXTREMES.metadata, "[]", '[{"id":"{own}","originId":"{own}","createdAt":"infinity"}]');
+      return fc.constantFrom(
+        ...EXTREMES.metadata,
+        "[]",
+        '[{"id":"{own}","originId":"{own}","createdAt":"infinity"}]',
+      );
     case "timestamp with time zone":
       return fc.constantFrom(...EXTREMES.last_write_at);
     default:
@@ -54,7 +76,10 @@ function callsOf({ name, args }: DatabaseFunction, role: Role, fixed: Record<str
     const value = fixed[arg.name];
     return value === undefined ? valuesOf(arg.type) : fc.constant(value);
   });
-  return fc.tuple(fc.constantFrom("", "return=representation", "count=exact", "tx=rollback"), ...values).map(
+  return fc.tuple(
+    fc.constantFrom("", "return=representation", "count=exact", "tx=rollback"),
+    ...values,
+  ).map(
     ([prefer, ...values]): Act => ({
       role,
       method: "POST",
@@ -72,9 +97,23 @@ export function forbiddenCalls(functions: DatabaseFunction[], role: Role): fc.Ar
 
 /** What an app's server may call without pretending to be a worker, which it can: whoever has the secret key can do all. */
 const OF_A_SERVICE = new Set([
-  ...["acontext_begin_message", "acontext_begin_session", "acontext_count_user_data", "acontext_list_runs"],
-  ...["acontext_find_unknown_disks", "acontext_find_unknown_labels", "acontext_find_unknown_sessions"],
-  ...["acontext_list_stuck", "acontext_list_uncertain_sessions", "acontext_note_write", "acontext_preview_sweep"],
+  ...[
+    "acontext_begin_message",
+    "acontext_begin_session",
+    "acontext_count_user_data",
+    "acontext_list_runs",
+  ],
+  ...[
+    "acontext_find_unknown_disks",
+    "acontext_find_unknown_labels",
+    "acontext_find_unknown_sessions",
+  ],
+  ...[
+    "acontext_list_stuck",
+    "acontext_list_uncertain_sessions",
+    "acontext_note_write",
+    "acontext_preview_sweep",
+  ],
   ...["acontext_request_session_deletion", "acontext_restore_session", "acontext_retry_deletion"],
   ...["acontext_session_health", "acontext_settle_message", "acontext_use_session"],
 ]);
@@ -83,6 +122,8 @@ export function serviceCalls(functions: DatabaseFunction[]): fc.Arbitrary<Act> {
   // A lease of 68 years is what it asked for.
   const fixed = { p_lease_seconds: "1", p_user_id: '"{me}"' };
   return fc.oneof(
-    ...functions.filter(({ name }) => OF_A_SERVICE.has(name)).map((one) => callsOf(one, "service", fixed)),
+    ...functions.filter(({ name }) => OF_A_SERVICE.has(name)).map((one) =>
+      callsOf(one, "service", fixed)
+    ),
   );
 }

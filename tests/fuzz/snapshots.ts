@@ -56,7 +56,9 @@ export function foreignChanges(
     const [was, is] = [before.get(key), after.get(key)];
     if (was?.text === is?.text || (mayAdd && was === undefined)) continue;
     const owner = was?.owner ?? is?.owner;
-    if (owner !== writer) changes.push(`${key} of ${owner || "the operator"}: ${was?.text} → ${is?.text}`);
+    if (owner !== writer) {
+      changes.push(`${key} of ${owner || "the operator"}: ${was?.text} → ${is?.text}`);
+    }
   }
   return changes;
 }

@@ -42,7 +42,8 @@ export async function problemsAfter(
   play: (stage: Stage, found: (what: string, problems: string[]) => void) => Promise<void>,
 ): Promise<string[]> {
   const problems: string[] = [];
-  const found = (what: string, list: string[]) => problems.push(...list.map((one) => `${what}: ${one}`));
+  const found = (what: string, list: string[]) =>
+    problems.push(...list.map((one) => `${what}: ${one}`));
   const step = async (what: string, work: () => Promise<string[]>) => {
     found(what, await work().catch((error) => [String(error)]));
   };
@@ -74,10 +75,14 @@ export async function problemsAfter(
     const { grave, states, durations } = await readServerLog(info, logged);
     found("server", grave);
     const { slowest, peakKiB } = await watch.stop();
-    if (slowest.ms > LONGEST_CPU_MS) problems.push(`a statement took ${slowest.ms} ms of processor: ${slowest.query}`);
+    if (slowest.ms > LONGEST_CPU_MS) {
+      problems.push(`a statement took ${slowest.ms} ms of processor: ${slowest.query}`);
+    }
     console.log(`The server's errors: ${listed(states)}`);
     console.log(`Slowest statement: ${slowest.ms} ms of processor: ${slowest.query}`);
-    console.log(`A second or more by the clock: ${durations.length}. Most private memory: ${peakKiB} KiB`);
+    console.log(
+      `A second or more by the clock: ${durations.length}. Most private memory: ${peakKiB} KiB`,
+    );
     return oneOfEach(problems).map(stage.explained);
   } finally {
     await watch.stop();

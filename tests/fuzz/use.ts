@@ -32,7 +32,10 @@ export function createUse(info: StackInfo, { sql }: Database) {
   }
 
   /** Every use of a session: what was asked, and the status of the answer. */
-  async function uses(user: TestUser, id: string): Promise<[string, { status: number; body: unknown }][]> {
+  async function uses(
+    user: TestUser,
+    id: string,
+  ): Promise<[string, { status: number; body: unknown }][]> {
     const headers = bearer(user);
     const form = new FormData();
     form.set("file", new File(["{}"], "works.json"));
@@ -61,12 +64,16 @@ export function createUse(info: StackInfo, { sql }: Database) {
     // A creation that broke off is taken up again.
     if (status === "provisioning") {
       const { status: answered, body } = await create(user, { id });
-      return answered < 500 ? [] : [`create of the half-made ${id}: ${answered} ${JSON.stringify(body)}`];
+      return answered < 500
+        ? []
+        : [`create of the half-made ${id}: ${answered} ${JSON.stringify(body)}`];
     }
     const problems: string[] = [];
     for (const [name, { status: answered, body }] of await uses(user, id)) {
       const refused = status === "deleting" || (expired && name !== "create");
-      const well = refused ? answered === 409 || answered === 404 : answered === 200 || answered === 201;
+      const well = refused
+        ? answered === 409 || answered === 404
+        : answered === 200 || answered === 201;
       // Reading counts nothing as use and may still go on.
       if (!well && !(expired && answered < 300)) {
         problems.push(`${name} of the ${status} ${id}: ${answered} ${JSON.stringify(body)}`);
@@ -80,7 +87,9 @@ export function createUse(info: StackInfo, { sql }: Database) {
     async useHalf(users: TestUser[], half: 0 | 1): Promise<string[]> {
       const problems: string[] = [];
       for (const user of users) {
-        const rows = (await rowsOf(user)).filter(({ id }) => parseInt(id.slice(-1), 16) % 2 === half);
+        const rows = (await rowsOf(user)).filter(({ id }) =>
+          parseInt(id.slice(-1), 16) % 2 === half
+        );
         await inParallel(rows, async (row) => {
           problems.push(...await problemsOf(user, row));
         });
@@ -96,9 +105,13 @@ export function createUse(info: StackInfo, { sql }: Database) {
         try {
           const active = (await rowsOf(user)).filter(({ status }) => status === "active");
           const listed: string[] = [];
-          for await (const page of sessions.pages({ limit: 50 })) listed.push(...page.sessions.map(({ id }) => id));
+          for await (const page of sessions.pages({ limit: 50 })) {
+            listed.push(...page.sessions.map(({ id }) => id));
+          }
           const missing = active.filter(({ id }) => !listed.includes(id));
-          if (missing.length > 0) problems.push(`the list lacks ${missing.map(({ id }) => id).join(", ")}`);
+          if (missing.length > 0) {
+            problems.push(`the list lacks ${missing.map(({ id }) => id).join(", ")}`);
+          }
           for (const search of ["x", "%", "\\", "💥", "("]) await sessions.list({ search });
           await inParallel(active, async ({ id }) => void await sessions.get(id));
         } catch (error) {
@@ -112,13 +125,17 @@ export function createUse(info: StackInfo, { sql }: Database) {
     async deleteAndRestoreAll(users: TestUser[]): Promise<string[]> {
       const problems: string[] = [];
       for (const user of users) {
-        const active = (await rowsOf(user)).filter(({ status, expired }) => status === "active" && !expired);
+        const active = (await rowsOf(user)).filter(({ status, expired }) =>
+          status === "active" && !expired
+        );
         await inParallel(active, async ({ id }) => {
           const removed = await remove(user, id);
           const restored = await restore(user, id);
           if (removed.status !== 202 || restored.status !== 200) {
             problems.push(
-              `delete and restore of ${id}: ${removed.status}, ${restored.status} ${JSON.stringify(restored.body)}`,
+              `delete and restore of ${id}: ${removed.status}, ${restored.status} ${
+                JSON.stringify(restored.body)
+              }`,
             );
           }
         });

@@ -56,14 +56,22 @@ Deno.test(`after ${COUNT} writes of all roles everything works, and nobody has c
         const { status, problem } = await send(act, at(names, number));
         const kind = `${act.path.split("/")[1]} ${status}`;
         met.set(kind, (met.get(kind) ?? 0) + 1);
-        if (problem !== null) found("answer", [`${problem}\n  ${JSON.stringify(act).slice(0, 600)}`]);
+        if (problem !== null) {
+          found("answer", [`${problem}\n  ${JSON.stringify(act).slice(0, 600)}`]);
+        }
       });
       const writer = cast.parties[role].user?.id ?? null;
       if (role === "operator") await operation.quiet();
-      else found(`${role} has changed`, foreignChanges(before, await all(), { writer, mayAdd: role === "service" }));
+      else {found(
+          `${role} has changed`,
+          foreignChanges(before, await all(), { writer, mayAdd: role === "service" }),
+        );}
     }
   });
   console.log(`Answers: ${listed(met)}`);
   assertEquals(problems, [], `${problems.length} problems, FUZZ_SEED=${SEED}`);
-  assert((met.get("rest 200") ?? 0) + (met.get("rest 204") ?? 0) > COUNT / 20, "too few writes are taken");
+  assert(
+    (met.get("rest 200") ?? 0) + (met.get("rest 204") ?? 0) > COUNT / 20,
+    "too few writes are taken",
+  );
 });
