@@ -20,7 +20,7 @@ const healthSchema = z.looseObject({
 });
 const reportSchema = z.looseObject({ stopReason: z.string(), remaining: z.int().optional() });
 
-/** As a new project has them, but for limits. */
+/** As a new project has them. */
 const DEFAULTS = {
   ...{
     session_ttl: "30 days",
@@ -29,12 +29,11 @@ const DEFAULTS = {
     touch_granularity: "1 minute",
   },
   ...{
-    max_messages_per_session: null,
-    max_sessions_per_user: null,
     max_per_run: 2000,
     orphan_grace: "1 hour",
+    max_expiry_minimum: 100,
+    disable_task_tracking: false,
   },
-  ...{ max_expiry_minimum: 100, disable_task_tracking: false },
 };
 
 /** How a sweep may end that has not done all. */
@@ -102,7 +101,16 @@ export function createOperation(
   return {
     quiet,
     configure,
-    reset: () => configure(DEFAULTS),
+    /** The defaults, but without what one user may have and do: here are few users, and they do much. */
+    async reset(): Promise<void> {
+      const limits = await sql<{ name: string }[]>`
+        select attname as name from pg_attribute
+        where attrelid = 'acontext_sessions.settings'::regclass and attnum > 0 and not attnotnull and not attisdropped`;
+      await configure({
+        ...DEFAULTS,
+        ...Object.fromEntries(limits.map(({ name }) => [name, null])),
+      });
+    },
 
     /**
      * Somebody's session that is overdue goes, and nobody has to force it: whatever others have written, and although one user

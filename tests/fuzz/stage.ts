@@ -18,9 +18,9 @@ async function setUp() {
   const remote = createRemote(info);
   await resetDatabase(info);
   await remote.control.reset();
-  await database.silenceJobs();
-  const cast = await createCast(info, database);
   const operation = createOperation(info, { database, remote });
+  await operation.reset();
+  const cast = await createCast(info, database);
   const sentinels = cast.sentinels.map(({ id }) => id);
   return {
     info,
