@@ -1,11 +1,9 @@
 /** Sends what somebody may send, and looks at the answer. @module */
 
 import { z } from "zod";
-import { ERRORS } from "../../supabase/functions/_acontext_sessions/core/errors.ts";
+import { problemOf } from "../openapi/answers.ts";
 import { type Act, filledIn, type Names, OUTSIDERS } from "./acts.ts";
 import type { Cast } from "./cast.ts";
-
-const errorSchema = z.looseObject({ code: z.string(), message: z.string() });
 
 export interface Answered {
   act: Act;
@@ -13,9 +11,6 @@ export interface Answered {
   /** What is wrong with the answer, if anything. */
   problem: string | null;
 }
-
-/** What the gateway answers in place of a function. */
-const OF_THE_GATEWAY = new Set(["NOT_FOUND", "METHOD_NOT_ALLOWED"]);
 
 /** How many of the last writes to a session are remembered. */
 const NOTED = 4;
@@ -34,7 +29,7 @@ export function createSender(apiUrl: string, { parties, canary }: Cast) {
     }
   }
 
-  function fault(act: Act, status: number, text: string): string | null {
+  function fault(act: Act, { status, headers }: Response, text: string): string | null {
     if (status >= 500) return "a 5xx";
     const { role } = act;
     if (OUTSIDERS.includes(role) && status < 400 && !act.path.includes("/session-health")) {
@@ -46,11 +41,18 @@ export function createSender(apiUrl: string, { parties, canary }: Cast) {
         return "a function of the database was called";
       }
     }
-    if (act.path.startsWith("/rest/") || status < 400 || act.method === "HEAD") return null;
+    if (act.path.startsWith("/rest/")) return null;
     if (/\bat .+:\d+:\d+|\.ts\b|node_modules/.test(text)) return "a stack trace";
-    const { data } = errorSchema.safeParse(parsed(text));
-    const known = data !== undefined && (data.code in ERRORS || OF_THE_GATEWAY.has(data.code));
-    return known ? null : "no code of docs/errors.md";
+    if (status === 429 && headers.get("retry-after") === null) {
+      return "nothing says when to come again";
+    }
+    return problemOf({
+      method: act.method,
+      path: new URL(act.path, apiUrl).pathname.slice("/functions/v1".length),
+      status,
+      requestId: headers.get("x-request-id"),
+      body: headers.get("content-type")?.startsWith("application/json") ? parsed(text) : null,
+    });
   }
 
   async function send(act: Act, names: Names): Promise<Answered> {
@@ -71,7 +73,7 @@ export function createSender(apiUrl: string, { parties, canary }: Cast) {
         ({ response, text } = await ask());
       }
       note(act, names, response.status);
-      const problem = fault(act, response.status, text);
+      const problem = fault(act, response, text);
       const detail = problem === null
         ? null
         : `${problem}: ${response.status} ${text.slice(0, 400)}`;
@@ -91,9 +93,9 @@ export function createSender(apiUrl: string, { parties, canary }: Cast) {
   };
 }
 
-function parsed(text: string): unknown {
+function parsed(text: string) {
   try {
-    return JSON.parse(text);
+    return z.json().parse(JSON.parse(text));
   } catch {
     return null;
   }
