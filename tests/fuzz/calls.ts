@@ -109,28 +109,37 @@ export function userCalls(role: Role): fc.Arbitrary<Act> {
   );
 }
 
+const LENGTHS = [
+  "session_ttl",
+  "deletion_grace",
+  "log_retention",
+  "orphan_grace",
+  "provisioning_timeout",
+  "touch_granularity",
+];
+const LIMITS = [
+  ...["max_sessions_per_user", "max_sessions_per_anonymous_user", "max_messages_per_session"],
+  ...[
+    "max_creations_per_minute",
+    "max_deletions_per_minute",
+    "max_stores_per_minute",
+    "max_file_writes_per_minute",
+  ],
+];
+
+/** What an operator may try: good values, and lengths of time that are not what they look like. */
 const SETTINGS = [
   ...[
     '{"session_ttl":"20 days"}',
     '{"session_ttl":"400 days"}',
-    '{"session_ttl":"1 month"}',
-    '{"session_ttl":"infinity"}',
-  ],
-  ...[
-    '{"session_ttl":"-1000 years 363650 days"}',
     '{"session_ttl":"3650 days"}',
-    '{"session_ttl":"1 second"}',
+    '{"session_ttl":"1 month"}',
   ],
   ...[
     '{"deletion_grace":"1 hour"}',
     '{"deletion_grace":"0"}',
     '{"deletion_grace":"1 year"}',
     '{"log_retention":"1 day"}',
-  ],
-  ...[
-    '{"max_messages_per_session":5}',
-    '{"max_messages_per_session":null}',
-    '{"touch_granularity":"0"}',
   ],
   ...[
     '{"max_per_run":1}',
@@ -144,8 +153,17 @@ const SETTINGS = [
     '{"disable_task_tracking":true}',
     "{}",
     "[]",
+    '{"x":1}',
   ],
-  ...['{"max_sessions_per_user":1e9}', '{"cleanup_schedule":"0 0 30 2 *"}', '{"x":1}'],
+  ...['{"cleanup_schedule":"0 0 30 2 *"}', '{"touch_granularity":"0"}'],
+  ...LENGTHS.flatMap((name) =>
+    ["infinity", "-1000 years 363650 days", "-1 month 31 days", "1 second", "x"].map((value) =>
+      `{"${name}":"${value}"}`
+    )
+  ),
+  ...LIMITS.flatMap((name) =>
+    ["5", "null", "null", "1e9", "0"].map((value) => `{"${name}":${value}}`)
+  ),
 ];
 
 const SWEEPS = [
