@@ -50,7 +50,11 @@ export function createSender(apiUrl: string, { parties, canary }: Cast) {
     }
     return problemOf({
       method: act.method,
-      path: new URL(act.path, apiUrl).pathname.slice("/functions/v1".length),
+      // A path without an id is one with an id that is none.
+      path: new URL(act.path, apiUrl).pathname.slice("/functions/v1".length).replaceAll(
+        "//",
+        "/-/",
+      ),
       status,
       requestId: headers.get("x-request-id"),
       body: headers.get("content-type")?.startsWith("application/json") ? parsed(text) : null,

@@ -1,6 +1,6 @@
 /**
- * Runs the fuzz tests on a stack of their own: `deno run -A tests/fuzz/run.ts`. `FUZZ_REQUESTS` says how many requests
- * (default 10,000), `FUZZ_SEED` which ones.
+ * Runs the fuzz tests on a stack of their own: `deno run -A tests/fuzz/run.ts [file …]`. `FUZZ_REQUESTS` says how many
+ * requests (default 10,000), `FUZZ_WRITES` how many writes (default 3,000), `FUZZ_SEED` which ones.
  *
  * @module
  */

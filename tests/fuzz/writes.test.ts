@@ -1,7 +1,8 @@
 import { assert, assertEquals } from "@std/assert/mod.js";
 import fc from "fast-check";
 import { type Act, type Names, type Role, ROLES } from "./acts.ts";
-import { operatorCalls, userCalls } from "./calls.ts";
+import { userCalls } from "./calls.ts";
+import { operatorCalls } from "./operator.ts";
 import { serviceTableActs, tableActs } from "./rest.ts";
 import { type DatabaseFunction, forbiddenCalls, readFunctions, serviceCalls } from "./rpc.ts";
 import { foreignChanges } from "./snapshots.ts";
