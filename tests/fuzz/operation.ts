@@ -22,18 +22,15 @@ const reportSchema = z.looseObject({ stopReason: z.string(), remaining: z.int().
 
 /** As a new project has them. */
 const DEFAULTS = {
-  ...{
-    session_ttl: "30 days",
-    deletion_grace: "0",
-    log_retention: "90 days",
-    touch_granularity: "1 minute",
-  },
-  ...{
-    max_per_run: 2000,
-    orphan_grace: "1 hour",
-    max_expiry_minimum: 100,
-    disable_task_tracking: false,
-  },
+  session_ttl: "30 days",
+  deletion_grace: "0",
+  log_retention: "90 days",
+  touch_granularity: "1 minute",
+  provisioning_timeout: "10 minutes",
+  orphan_grace: "1 hour",
+  max_per_run: 2000,
+  max_expiry_minimum: 100,
+  disable_task_tracking: false,
 };
 
 /** How a sweep may end that has not done all. */
@@ -48,6 +45,12 @@ export function createOperation(
 ) {
   const { sql } = database;
   const { call, cleanup, create } = createCalls(info);
+
+  /** All rows of a table, as text. */
+  async function rowsOf(table: string): Promise<string[]> {
+    const rows = await sql<{ text: string }[]>`select t::text as text from ${sql(table)} as t`;
+    return rows.map(({ text }) => text.slice(0, 500));
+  }
 
   /** Ends what runs called each other for, and stops the schedule again. */
   async function quiet(): Promise<void> {
@@ -80,10 +83,8 @@ export function createOperation(
       if (problems.length > 0) return problems;
       if (reportSchema.parse(answer.body).remaining === 0) return [];
     }
-    const left = await sql<
-      { text: string }[]
-    >`select q::text as text from acontext_sessions.deletion_queue as q`;
-    return left.map(({ text }) => `left after ${MOST_SWEEPS} sweeps: ${text}`);
+    const left = await rowsOf("acontext_sessions.deletion_queue");
+    return left.map((text) => `left after ${MOST_SWEEPS} sweeps: ${text}`);
   }
 
   /** As a minute from now: what was written just now is not deleted yet. */
@@ -165,8 +166,9 @@ export function createOperation(
     /** Runs that ended as none should. */
     async failedRuns(): Promise<string[]> {
       const runs = await sql<{ text: string }[]>`
-        select r::text as text from acontext_sessions.runs as r where r.stop_reason in ('error', 'breaker')`;
-      return runs.map(({ text }) => `run: ${text}`);
+        select r::text as text from acontext_sessions.runs as r
+        where r.stop_reason in ('error', 'queueing_failed')`;
+      return runs.map(({ text }) => text);
     },
 
     /** Receipts and runs go when their time is over. */
@@ -192,14 +194,11 @@ export function createOperation(
         await database.endLeases();
         return await sweeps();
       });
-      const rows = await sql<
-        { text: string }[]
-      >`select s::text as text from public.session_mappings as s`;
-      for (const { text } of rows) problems.push(`a row is left: ${text.slice(0, 500)}`);
-      const queued = await sql<
-        { text: string }[]
-      >`select q::text as text from acontext_sessions.deletion_queue as q`;
-      for (const { text } of queued) problems.push(`a deletion is left: ${text}`);
+      const left = [
+        ...await rowsOf("public.session_mappings"),
+        ...await rowsOf("acontext_sessions.deletion_queue"),
+      ];
+      problems.push(...left.map((text) => `left: ${text}`));
       const { sessions, disks } = ours(await remote.audit());
       if (sessions.length + disks.length > 0) {
         problems.push(`in Acontext are left ${sessions.length} sessions and ${disks.length} disks`);

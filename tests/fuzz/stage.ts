@@ -68,9 +68,9 @@ export async function problemsAfter(
     await step("restore", () => use.deleteAndRestoreAll(cast.users));
     await operation.configure({ deletion_grace: "0" });
     await step("health", () => operation.health());
+    await step("failed run", () => operation.failedRuns());
     await step("purge", () => operation.purges());
     await step("end", () => operation.drains());
-    await step("runs", () => operation.failedRuns());
 
     const { grave, states, durations } = await readServerLog(info, logged);
     found("server", grave);
