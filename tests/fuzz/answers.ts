@@ -42,7 +42,7 @@ export function createSender(apiUrl: string, { parties, canary }: Cast) {
       }
     }
     if (act.path.startsWith("/rest/")) return null;
-    if (/\bat .+:\d+:\d+|\.ts\b|node_modules/.test(text)) return "a stack trace";
+    if (status >= 400 && /\bat .+:\d+:\d+|\.ts\b|node_modules/.test(text)) return "a stack trace";
     // The gateway knows no function behind a path like "/..".
     if (status === 404 && headers.get("x-request-id") === null) return null;
     if (status === 429 && headers.get("retry-after") === null) {

@@ -67,7 +67,6 @@ const SWEEPS = [
     '{"dryRun":true}',
     '{"limit":1}',
     '{"limit":10000}',
-    '{"background":true}',
     '{"dryRun":true,"force":true}',
   ],
   ...[
