@@ -30,8 +30,10 @@ export function createSender(apiUrl: string, { parties, canary }: Cast) {
   }
 
   function fault(act: Act, { status, headers }: Response, text: string): string | null {
-    if (status >= 500) return "a 5xx";
     const { role } = act;
+    // Statements on several rows may meet; whoever is told so sends again.
+    if (act.path.startsWith("/rest/") && text.includes('"code":"40P01"')) return null;
+    if (status >= 500) return "a 5xx";
     if (OUTSIDERS.includes(role) && status < 400 && !act.path.includes("/session-health")) {
       return "somebody without a right got an answer";
     }
