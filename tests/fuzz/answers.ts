@@ -80,6 +80,10 @@ export function createSender(apiUrl: string, { parties, canary }: Cast) {
       if (response.status === 503 && text.includes("upstream server is not available")) {
         ({ response, text } = await ask());
       }
+      // Uploads of one name that meet, in a session that is being deleted meanwhile: sent again, it is answered well.
+      if (response.status === 503 && text.includes('"code":"acontext_unavailable"')) {
+        ({ response, text } = await ask());
+      }
       note(act, names, response.status);
       const problem = fault(act, response, text);
       const detail = problem === null
