@@ -1,5 +1,6 @@
 /** A stack in which somebody has written, and the question what of it still works. @module */
 
+import { join } from "@std/path/mod.js";
 import { openDatabase, resetDatabase } from "../integration/support/database.ts";
 import { createRemote } from "../integration/support/remote.ts";
 import { readStackInfo } from "../support/stack_info.ts";
@@ -72,6 +73,8 @@ export async function problemsAfter(
     await step("purge", () => operation.purges());
     await step("end", () => operation.drains());
 
+    await step("log", () => quotedInLogs(info.logsDir, cast.canary));
+
     const { grave, states, durations } = await readServerLog(info, logged);
     found("server", grave);
     const { slowest, peakKiB } = await watch.stop();
@@ -88,6 +91,17 @@ export async function problemsAfter(
     await watch.stop();
     await database.close();
   }
+}
+
+/** Our logs say nothing of what people write. The database's own quotes rows that it refuses. */
+async function quotedInLogs(logsDir: string, text: string): Promise<string[]> {
+  const problems: string[] = [];
+  for await (const { name } of Deno.readDir(logsDir)) {
+    if (name === "postgres.log") continue;
+    const log = await Deno.readTextFile(join(logsDir, name));
+    if (log.includes(text)) problems.push(`${name} quotes what a user wrote`);
+  }
+  return problems;
 }
 
 /** A few of each kind, where one fault shows at hundreds of sessions. */
