@@ -614,6 +614,12 @@ begin
     raise warning 'acontext_sessions: purge_failed: message_keys: % (%)', sqlerrm, sqlstate;
   end;
 
+  begin
+    v_total := v_total + acontext_sessions.purge_rates();
+  exception when others then
+    raise warning 'acontext_sessions: purge_failed: user_rates: % (%)', sqlerrm, sqlstate;
+  end;
+
   if to_regclass('cron.job_run_details') is null then
     return v_total;
   end if;
