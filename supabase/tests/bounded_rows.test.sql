@@ -125,7 +125,7 @@ select throws_ok(
 update public.session_mappings
 set created_at = acontext_sessions.clock(), updated_at = acontext_sessions.clock(),
   last_activity_at = acontext_sessions.clock(), last_write_at = acontext_sessions.clock()
-where id = tests.session(1);
+where id in (tests.session(1), tests.session(2));
 select tests.pass('-1 day');
 select is(
   public.acontext_use_session(tests.alice(), tests.session(1), true, 1, true) ->> 'outcome', 'ok',
@@ -138,6 +138,11 @@ select lives_ok(
 select is(
   (select (created_at, updated_at, last_activity_at)::text from public.session_mappings where id = tests.session(1)),
   '("2026-01-10 12:00:00+00","2026-01-10 12:00:00+00","2026-01-10 12:00:00+00")', 'and the other times stay'
+);
+update public.session_mappings set created_at = '2026-01-01' where id = tests.session(2);
+select is(
+  (select last_write_at from public.session_mappings where id = tests.session(2)), '2026-01-10 12:00:00+00',
+  'whichever is written'
 );
 update public.session_mappings set last_write_at = '2026-01-10 12:00:00+00' where id = tests.session(1);
 select is(
