@@ -1,6 +1,7 @@
 /** The table of sessions, through the Data API and under row level security. @module */
 import type { SupabaseClient } from "@supabase/supabase-js";
 import { SessionsError } from "./error.ts";
+import { mayPass } from "./passing.ts";
 import type { Session } from "./wire.ts";
 
 export const COLUMNS = "id,status,title,metadata,pinned,ttl,message_count,acontext_session_id," +
@@ -93,7 +94,8 @@ function sum(found: Iterable<RegExpExecArray>, units: Record<string, number>): n
 }
 
 interface TableError {
-  code: string;
+  /** Missing in answers that are not PostgREST's. */
+  code?: string;
   message: string;
 }
 
@@ -102,11 +104,15 @@ export function toError(error: TableError, status: number): SessionsError {
   const fail = (code: SessionsError["code"], message: string) =>
     new SessionsError({ code, message, status, cause: error });
   if (status === 0) return fail("network_error", "Cannot reach the project: no answer came");
+  // PostgREST's own answers have a code. Without one it is the gateway before it.
+  if (status === 401 && error.code === undefined) {
+    return fail("unauthorized", "Cannot use the project: its gateway does not take the API key");
+  }
   if (status === 401) {
     return fail("unauthorized", "Cannot authenticate: nobody is signed in, or the token expired");
   }
   if (status === 403) return fail("forbidden", "Cannot allow this: the user may not do it");
-  if (status >= 500) {
+  if (mayPass({ code: error.code ?? "", status })) {
     return new SessionsError({
       code: "database_unavailable",
       message: "Cannot reach the database: it is unavailable or overloaded",
@@ -114,6 +120,9 @@ export function toError(error: TableError, status: number): SessionsError {
       retryAfter: 1,
       cause: error,
     });
+  }
+  if (status >= 500) {
+    return fail("database_refused", "Cannot use the table: the database refused the request");
   }
   // The database checks what it stores; the name of a constraint begins with its column's.
   const path = /constraint "(title|metadata|ttl)_/.exec(error.message)?.[1];

@@ -55,3 +55,10 @@ Deno.test("toError() says in the functions' words what the Data API says", () =>
     assertEquals([error.code, error.status], [code, status]);
   }
 });
+
+Deno.test("toError() tells a key that the gateway does not take from a token that ended", () => {
+  const [key, token] = [{ message: "Invalid API key" }, { code: "PGRST303", message: "expired" }]
+    .map((error) => toError(error, 401));
+  assertEquals([key?.code, token?.code], ["unauthorized", "unauthorized"]);
+  assertEquals([key?.message.includes("API key"), token?.message.includes("token")], [true, true]);
+});

@@ -82,6 +82,12 @@ CREATE INDEX session_mappings_by_expiry ON public.session_mappings USING btree (
 
 CREATE INDEX session_mappings_user_id ON public.session_mappings USING btree (user_id);
 
+CREATE TRIGGER bound_changes_at_once
+  BEFORE UPDATE OF title, metadata, pinned, ttl ON public.session_mappings
+  FOR EACH ROW
+  WHEN ((CURRENT_USER = 'authenticated'::name))
+  EXECUTE FUNCTION acontext_sessions.bound_changes_at_once();
+
 CREATE TRIGGER follow_session_status
   AFTER UPDATE ON public.session_mappings
   FOR EACH ROW
@@ -121,7 +127,7 @@ CREATE POLICY "Owners see their active sessions" ON "public"."session_mappings"
   TO "authenticated"
   USING
     (((user_id = ( SELECT auth.uid() AS uid)) AND (status = 'active'::public.acontext_session_status) AND ( SELECT acontext_sessions.caller_may_see_sessions() AS
-    caller_may_see_sessions)));
+    caller_may_see_sessions) AND acontext_sessions.is_no_estimate()));
 
 REVOKE ALL ON TABLE "public"."session_mappings" FROM "authenticated";
 
