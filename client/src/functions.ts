@@ -57,9 +57,10 @@ async function readError(response: Response): Promise<SessionsError> {
   const retryAfter = secondsOf(headers.get("retry-after"));
   // Our functions always send an id. What comes without is the platform's, with codes of its own.
   if (requestId === null || typeof body.code !== "string") {
+    const said = [body.code, body.message].filter((text) => typeof text === "string").join(", ");
     return new SessionsError({
       code: status === 401 ? "unauthorized" : "unexpected_answer",
-      message: `Cannot use the answer: the platform said ${body.message ?? status}`,
+      message: `Cannot use the answer: the platform said ${said || status}`,
       status,
       retryAfter,
     });

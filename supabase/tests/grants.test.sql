@@ -44,6 +44,7 @@ select bag_eq(
     ('acontext_sessions.deletion_queue', 'service_role', 'delete, insert, select, update'),
     ('acontext_sessions.deletion_log', 'service_role', 'insert, select'),
     ('acontext_sessions.erased_users', 'service_role', 'select'),
+    ('acontext_sessions.set_aside', 'service_role', 'delete, insert, select, update'),
     ('acontext_sessions.provisioning_leases', 'service_role', 'delete, insert, select, update'),
     ('acontext_sessions.uncertain_sessions', 'service_role', 'delete, insert, select, update'),
     ('acontext_sessions.message_keys', 'service_role', 'delete, insert, select, update'),
@@ -85,14 +86,18 @@ select name from unnest(array[
   'acontext_sessions.capped_count', 'acontext_sessions.seconds_since', 'acontext_sessions.platform_facts',
   'acontext_sessions.last_call', 'acontext_sessions.run_view', 'acontext_sessions.session_counts',
   'acontext_sessions.queue_facts', 'acontext_sessions.run_facts', 'acontext_sessions.seconds_until',
-  'acontext_sessions.store_worker_secrets'
+  'acontext_sessions.store_worker_secrets',
+  'public.acontext_list_set_aside', 'acontext_sessions.put_aside', 'acontext_sessions.clear_set_aside',
+  'acontext_sessions.passes_by_itself', 'acontext_sessions.restamp_rows', 'acontext_sessions.expiry_scope',
+  'acontext_sessions.heavy_owner_from', 'acontext_sessions.heavy_owners', 'acontext_sessions.count_held_back',
+  'acontext_sessions.failed_in_a_row'
 ]) as f (name);
 
 -- Triggers, and what only cron jobs and functions with the owner's rights call.
 create temporary view called_by_owner as
 select name from unnest(array[
   'acontext_sessions.log_settings_change', 'acontext_sessions.stamp_session',
-  'acontext_sessions.guard_session_change', 'acontext_sessions.follow_session_status',
+  'acontext_sessions.guard_session_change', 'acontext_sessions.metadata_fault', 'acontext_sessions.follow_session_status',
   'acontext_sessions.guard_session_delete', 'acontext_sessions.guard_queue_change',
   'acontext_sessions.refuse_truncate', 'acontext_sessions.set_moved_at', 'acontext_sessions.usable_project_url', 'acontext_sessions.prepare_deletion',
   'acontext_sessions.usable_secret_key', 'acontext_sessions.worker_secrets', 'acontext_sessions.call_worker',
@@ -100,6 +105,7 @@ select name from unnest(array[
   'acontext_sessions.schedule_jobs', 'acontext_sessions.find_erased_users', 'acontext_sessions.note_erased_users',
   'acontext_sessions.waits_in_pg_net', 'acontext_sessions.call_problem', 'acontext_sessions.vault_facts',
   'acontext_sessions.net_facts', 'acontext_sessions.cron_facts', 'acontext_sessions.cron_values',
+  'acontext_sessions.schedule_fault', 'acontext_sessions.mend_times', 'acontext_sessions.purge_unsettled_keys',
   'acontext_sessions.schedule_fault', 'acontext_sessions.bound_changes_at_once', 'acontext_sessions.purge_rates',
   'acontext_sessions.plain_interval'
 ]) as f (name);

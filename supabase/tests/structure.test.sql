@@ -36,14 +36,17 @@ select columns_are('acontext_sessions', 'message_keys', array[
 select columns_are('acontext_sessions', 'uncertain_sessions', array['session_id', 'since']);
 select columns_are('acontext_sessions', 'reconcile_state', array[
   'only_row', 'phase', 'page_cursor', 'pass_started_at', 'pass_finished_at', 'reconciled_until', 'pass_seen', 'pass_unknown',
-  'run_id', 'run_until', 'watched_since', 'moved_at'
+  'run_id', 'run_until', 'watched_since', 'moved_at', 'pass_grace', 'pass_skipped', 'last_skipped'
+]);
+select columns_are('acontext_sessions', 'set_aside', array[
+  'session_id', 'step', 'problem', 'attempts', 'since', 'next_attempt_at'
 ]);
 select columns_are('acontext_sessions', 'restamp_state', array['only_row', 'after_id', 'moved_at']);
 select columns_are('acontext_sessions', 'settings_log', array['log_id', 'changed_at', 'changed_by', 'old', 'new']);
 select columns_are('acontext_sessions', 'runs', array[
   'id', 'task', 'trigger', 'status', 'expires_sessions', 'force', 'expiry_allowed', 'requested_at', 'started_at',
   'finished_at', 'request_id', 'total', 'deleted', 'failed', 'deferred', 'expired', 'stale', 'errors', 'stop_reason',
-  'slots', 'probe_ms'
+  'slots', 'probe_ms', 'expiry_scope'
 ]);
 select columns_are('acontext_sessions', 'calls', array['run_id', 'request_id', 'answers_oid', 'called_at', 'taken_at']);
 select is(
@@ -109,9 +112,12 @@ select bag_eq(
     'session_mappings_pkey', 'id_is_not_nil', 'acontext_session_id_is_not_shared',
     'acontext_disk_id_is_not_shared', 'active_session_has_both_remote_ids', 'session_has_owner_unless_deleting',
     'title_is_short', 'metadata_is_object', 'metadata_is_small', 'ttl_in_range', 'message_count_not_negative',
-    'pinned_never_expires'
+    'pinned_never_expires', 'times_in_range'
   ],
   'session_mappings has its constraints'
+);
+select is_empty(
+  'select conname from pg_constraint where not convalidated', 'no constraint waits for rows of before to be checked'
 );
 select bag_eq(
   $$select conname::text from pg_constraint where conrelid = 'acontext_sessions.deletion_queue'::regclass and contype <> 'n'$$,
@@ -123,7 +129,7 @@ select bag_eq(
 );
 select bag_eq(
   $$select conname::text from pg_constraint where conrelid = 'acontext_sessions.runs'::regclass and contype <> 'n'$$,
-  array['runs_pkey', 'finished_run_has_reason', 'errors_is_array'],
+  array['runs_pkey', 'finished_run_has_reason', 'errors_is_array', 'run_expiry_scope_is_known'],
   'runs has its constraints'
 );
 select bag_eq(

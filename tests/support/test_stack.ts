@@ -26,6 +26,8 @@ export interface TestStackOptions {
   instances?: Record<string, number>;
   /** `default`: what one user may have and do is bounded as in a new project. Default: `off`. */
   userLimits?: "off" | "default";
+  /** Settings of the PostgreSQL server, and the memory of its processes. */
+  server?: { settings?: Record<string, string>; memoryKiB?: number };
 }
 
 export interface TestStack extends Stack {
@@ -40,6 +42,7 @@ const ENV = {
   ACONTEXT_DELETE_TIMEOUT_MS: "2000",
   WORKER_LIFETIME_MS: "60000",
   CLEANUP_TIME_BUDGET_MS: "30000",
+  BODY_TIMEOUT_MS: "6000",
 };
 
 const keyFile = z.object({ signingKey: z.looseObject({ kty: z.string(), kid: z.string() }) });
@@ -102,5 +105,6 @@ async function describe(
     acontext: { baseUrl, apiKey, controlUrl },
     signingKey,
     postgres,
+    logsDir: join(dataDir, "logs"),
   };
 }

@@ -178,7 +178,8 @@ Deno.test("delete() whose first answer was lost is not mistaken for one that fou
 Deno.test("the platform's own answers are told from ours", async () => {
   const gateway = (status: number) =>
     Response.json({ code: "BOOT_ERROR", message: "m" }, { status });
-  await scripted([gateway(503), gateway(504), answer(200, { totalTokens: 1 })], async (world) => {
+  const answers = [gateway(503), gateway(504), gateway(546), answer(200, { totalTokens: 1 })];
+  await scripted(answers, async (world) => {
     assertEquals(await world.through(world.chat.messages.tokens(id)), 1);
   });
   const cases = [[401, "unauthorized"], [400, "unexpected_answer"]] as const;
@@ -187,11 +188,25 @@ Deno.test("the platform's own answers are told from ours", async () => {
       const call = chat.messages.tokens(id);
       const error = await assertRejects(() => through(call), SessionsError);
       assertEquals([error.code, error.status], [code, status]);
+      assertEquals(error.message, "Cannot use the answer: the platform said BOOT_ERROR, m");
     });
   }
   const page = new Response("<h1>Bad gateway</h1>", { status: 502 });
   await scripted([page, answer(200, { totalTokens: 1 })], async ({ chat, through }) => {
     assertEquals(await through(chat.messages.tokens(id)), 1);
+  });
+});
+
+Deno.test("what would fail again is not sent again", async () => {
+  await scripted([failure("database_refused")], async ({ chat, sent, through }) => {
+    const call = chat.messages.store(id, { role: "user", content: "x" });
+    const error = await assertRejects(() => through(call), SessionsError);
+    assertEquals([error.code, error.retryAfter, sent.length], ["database_refused", null, 1]);
+  });
+  const overflow = answer(500, { code: "54001", message: "stack depth limit exceeded" });
+  await scripted([overflow], async ({ chat, sent, through }) => {
+    const error = await assertRejects(() => through(chat.sessions.list()), SessionsError);
+    assertEquals([error.code, error.retryAfter, sent.length], ["database_refused", null, 1]);
   });
 });
 

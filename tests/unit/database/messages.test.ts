@@ -116,6 +116,6 @@ Deno.test("every outcome of the database is known, and no other", async () => {
       () => store.useSession(KEY, { touch: true, writes: false }),
       AppError,
     );
-    assertEquals(error.code, "database_unavailable");
+    assertEquals(error.code, "database_refused");
   }
 });

@@ -270,12 +270,17 @@ export class FakeStore implements SessionStore, CleanupStore, StoreState {
   }
 
   previewSweep({ limit, force }: { limit: number; force: boolean }): Promise<Preview> {
-    return this.#call("previewSweep", (now) => ({
-      queued: Math.min(limit, dueEntries(this, now).length),
-      expired: Math.min(limit, expiredSessions(this, now).length),
-      stale: Math.min(limit, staleSessions(this, now).length),
-      tooManyExpiring: !expiryAllowed(this, { now, force }),
-    }));
+    return this.#call("previewSweep", (now) => {
+      const expired = Math.min(limit, expiredSessions(this, now).length);
+      const allowed = expiryAllowed(this, { now, force });
+      return {
+        queued: Math.min(limit, dueEntries(this, now).length),
+        expiring: allowed ? expired : 0,
+        heldBack: allowed ? 0 : expired,
+        stale: Math.min(limit, staleSessions(this, now).length),
+        tooManyExpiring: !allowed,
+      };
+    });
   }
 
   queueDue({ runId, limit }: { runId: string; limit: number }): Promise<QueuedDue> {

@@ -46,7 +46,7 @@ const beginMessageSchema = z.discriminatedUnion("outcome", [
 
 const settledSchema = z.object({ active: z.boolean() });
 
-/** @throws {AppError} From each method: `database_unavailable`, as `createStore`. */
+/** @throws {AppError} From each method: `database_unavailable`, or `database_refused` when repeating it is of no use. */
 export function createMessageStore(client: DatabaseClient): MessageStore {
   const { call, ask } = databaseFunctions(client);
   return {

@@ -4,15 +4,24 @@
  * @module
  */
 import * as z from "zod";
+import type { JsonObject } from "../core/ports.ts";
 import { SESSION_STATUSES } from "../core/sessions/ports.ts";
 
 const count = z.number().int().nonnegative();
+
+/**
+ * Not copied, and not looked through: a copy lacks a member called `__proto__`, and rows from before the table had the
+ * limits of contract/json_limits.ts may be nested deeper than a schema can follow.
+ */
+const metadata = z.custom<JsonObject>((value) =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+);
 
 const sessionSchema = z.object({
   id: z.string(),
   status: z.enum(SESSION_STATUSES),
   title: z.string().nullable(),
-  metadata: z.record(z.string(), z.json()),
+  metadata,
   pinned: z.boolean(),
   ttl: z.number().nullable(),
   messageCount: count,
@@ -106,7 +115,8 @@ export const startRunSchema = z.discriminatedUnion("outcome", [
 
 export const previewSchema = z.object({
   queued: count,
-  expired: count,
+  expiring: count,
+  heldBack: count,
   stale: count,
   tooManyExpiring: z.boolean(),
 });

@@ -140,6 +140,10 @@ ALTER TABLE "public"."session_mappings"
 ALTER TABLE "public"."session_mappings"
   ADD COLUMN "last_activity_at" timestamp WITH time zone NOT NULL DEFAULT acontext_sessions.clock();
 
+ALTER TABLE "public"."session_mappings"
+  ADD CONSTRAINT "times_in_range" CHECK (((LEAST(created_at, updated_at, last_activity_at, last_write_at, expires_at) >= '2000-01-01 00:00:00+00'::timestamp
+    with time zone) AND (COALESCE(expires_at, last_activity_at) < '10000-01-01 00:00:00+00'::timestamp with time zone)));
+
 CREATE INDEX session_mappings_list ON public.session_mappings USING btree (user_id, pinned DESC, last_activity_at DESC, id DESC)
   WHERE (status = 'active'::public.acontext_session_status);
 
@@ -152,7 +156,7 @@ COMMENT ON COLUMN "public"."session_mappings"."last_write_at" IS 'When something
 
 COMMENT ON COLUMN "public"."session_mappings"."message_count_is_exact" IS 'False for sessions that functions of version 0.1.0 have counted for: message_count may include messages that were not stored.';
 
-COMMENT ON COLUMN "public"."session_mappings"."ttl" IS 'Own lifetime since the last activity; null: the project''s session_ttl.';
+COMMENT ON COLUMN "public"."session_mappings"."ttl" IS 'Own lifetime since the last activity, in whole seconds; null: the project''s session_ttl.';
 
 COMMENT ON COLUMN "public"."session_mappings"."user_id" IS 'The owner, in auth.users. No foreign key: it would change all rows of a user in the deletion of the user. Triggers on auth.users note who is deleted, and runs take the owner from the rows, step by step.';
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { AppError } from "../errors.ts";
+import { AppError } from "../errors.ts";
 import type { Clock, Log, Randomness, RemoteOutcome } from "../ports.ts";
 import type { SessionKey } from "../sessions/ports.ts";
 import { notedWrites } from "../sessions/during_write.ts";
@@ -58,7 +58,14 @@ export async function openDisk(
   return {
     sessionId: key.sessionId,
     log,
-    list: (path) => must(files.list(diskId, path)),
+    async list(path) {
+      const listed = await files.list(diskId, path);
+      // Acontext has no pages here, and the next answer is no smaller.
+      if (listed.kind === "unavailable" && listed.detail === "too_large") {
+        throw new AppError("directory_too_large");
+      }
+      return await must(Promise.resolve(listed));
+    },
     link: (place, expires) => mustUnlessAbsent(files.link(diskId, place, expires)),
     tryOpen: ({ url }) => files.open(url),
     put: (upload) => must(writes.during(() => files.put(diskId, upload))),

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { AppError } from "../errors.ts";
+import { AppError, describeError } from "../errors.ts";
 import { newLease } from "../lease.ts";
 import type { Clock, Randomness } from "../ports.ts";
 import type { SessionKey } from "../sessions/ports.ts";
@@ -170,8 +170,8 @@ class Attempt {
     try {
       const claim = this.#claim;
       return (await sessions.settleMessage({ sessionId, result, claim, message })).active;
-    } catch {
-      log.warn("settle_message_failed", { sessionId, result });
+    } catch (error) {
+      log.warn("settle_message_failed", { sessionId, result, ...describeError(error) });
       return true;
     }
   }

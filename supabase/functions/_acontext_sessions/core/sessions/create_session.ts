@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { AppError } from "../errors.ts";
+import { AppError, describeError } from "../errors.ts";
 import { newLease } from "../lease.ts";
 import type { Clock, JsonObject, Lease, Log, Randomness } from "../ports.ts";
 import type { RemoteResources } from "../resources.ts";
@@ -145,8 +145,8 @@ async function giveUp(
       acontextSessionIds: made.sessionIds,
       acontextDiskIds: made.diskIds,
     });
-  } catch {
-    log.warn("release_failed", { sessionId: key.sessionId });
+  } catch (error) {
+    log.warn("release_failed", { sessionId: key.sessionId, ...describeError(error) });
   }
 }
 

@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { describeError } from "../errors.ts";
 import type { Clock, Log } from "../ports.ts";
 import type { SessionKey, UseStore } from "./ports.ts";
 import { unusable } from "./use_session.ts";
@@ -73,8 +74,8 @@ export function notedWrites(
     notedAt = clock.now();
     try {
       await sessions.noteWrite(key.sessionId);
-    } catch {
-      log.warn("note_write_failed", { sessionId: key.sessionId });
+    } catch (error) {
+      log.warn("note_write_failed", { sessionId: key.sessionId, ...describeError(error) });
     }
   }
 }

@@ -116,7 +116,8 @@ export type UseOutcome =
   | Unusable;
 
 /**
- * One method for each database function. Throws `AppError` `database_unavailable` when the database cannot be asked.
+ * One method for each database function. Throws `AppError` `database_unavailable` when the database cannot be asked,
+ * `database_refused` when it refuses for good.
  */
 export interface SessionStore extends Pick<DeletionStore, "settleDeletions"> {
   beginSession(session: NewSession, lease: Lease): Promise<BeginOutcome>;
