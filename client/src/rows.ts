@@ -48,21 +48,48 @@ export function toSession(row: Row): Session {
 }
 
 const DAY = 86_400;
-/** As `extract(epoch from …)` counts. */
-const UNITS: Record<string, number> = { year: 365.25 * DAY, mon: 30 * DAY, day: DAY };
+/** As `extract(epoch from …)` counts. New lifetimes have neither years nor months. */
+const UNITS: Record<string, number> = {
+  y: 365.25 * DAY,
+  mon: 30 * DAY,
+  d: DAY,
+  h: 3600,
+  min: 60,
+  s: 1,
+};
 
-/** Whole seconds of an interval as Postgres prints it: `1 year 2 mons 3 days 04:05:06`. */
+/**
+ * Whole seconds of an interval, in each `intervalstyle` that a project may have: `25:00:00`, `1 day 01:00:00`,
+ * `@ 1 day 1 hour`, `1 1:00:00` and `PT25H`.
+ */
 export function toSeconds(interval: string): number {
-  let seconds = 0;
-  for (const [, count, unit = ""] of interval.matchAll(/([+-]?\d+) (year|mon|day)/g)) {
-    seconds += Number(count) * (UNITS[unit] ?? 0);
-  }
-  const time = /([+-]?)(\d+):(\d\d):(\d\d)/.exec(interval);
+  return Math.floor(interval.startsWith("P") ? ofIso(interval) : ofWords(interval));
+}
+
+function ofIso(interval: string): number {
+  const [date = "", time = ""] = interval.slice(1).split("T");
+  return sum(date.matchAll(/(-?[\d.]+)([YMD])/g), { Y: 365.25 * DAY, M: 30 * DAY, D: DAY }) +
+    sum(time.matchAll(/(-?[\d.]+)([HMS])/g), { H: 3600, M: 60, S: 1 });
+}
+
+function ofWords(interval: string): number {
+  const words = /([+-]?[\d.]+) (y|mon|d|h|min|s)[a-z]*/g;
+  let seconds = sum(interval.matchAll(words), UNITS);
+  // In the style of the standard, a lone number before the time counts days.
+  const [, days] = /(?:^| )([+-]?\d+) [+-]?\d+:/.exec(interval) ?? [];
+  seconds += Number(days ?? 0) * DAY;
+  const time = /([+-]?)(\d+):(\d\d):(\d\d(?:\.\d+)?)/.exec(interval);
   if (time) {
     const [, sign, hours, minutes, rest] = time;
     const size = Number(hours) * 3600 + Number(minutes) * 60 + Number(rest);
     seconds += sign === "-" ? -size : size;
   }
+  return interval.endsWith(" ago") ? -seconds : seconds;
+}
+
+function sum(found: Iterable<RegExpExecArray>, units: Record<string, number>): number {
+  let seconds = 0;
+  for (const [, count, unit = ""] of found) seconds += Number(count) * (units[unit] ?? 0);
   return seconds;
 }
 

@@ -25,7 +25,7 @@ export type CreateSessionBody = {
   /** Chosen by the caller; a repeated call with it never makes a second session */
   id?: string | undefined;
   title?: string | null | undefined;
-  /** At most 8192 bytes as Postgres prints it */
+  /** At most 8192 bytes as Postgres prints it, at most 32 levels deep */
   metadata?: JsonObject | undefined;
   /** Own lifetime in seconds after the last activity; null: the project's */
   ttl?: number | null | undefined;
@@ -436,6 +436,7 @@ export type ErrorCode =
   | "idempotency_mismatch"
   | "message_rejected"
   | "database_refused"
+  | "rate_limited"
   | "internal"
   | "misconfigured"
   | "acontext_inconsistent"

@@ -97,6 +97,7 @@ export const OPERATIONS: Operation[] = [
       "session_busy",
       "id_taken",
       "quota_exceeded",
+      "rate_limited",
       "acontext_rejected",
       "acontext_unavailable",
       ...DATABASE,
@@ -115,7 +116,7 @@ export const OPERATIONS: Operation[] = [
         schema: answers.deleteAnswer,
       },
     },
-    errors: [...USER, "invalid_id", "session_not_found", ...DATABASE],
+    errors: [...USER, "invalid_id", "session_not_found", "rate_limited", ...DATABASE],
   })),
   {
     method: "POST",
@@ -187,6 +188,7 @@ export const OPERATIONS: Operation[] = [
       ...BODY,
       "invalid_multipart",
       "session_full",
+      "rate_limited",
       "idempotency_busy",
       "idempotency_mismatch",
       "message_rejected",
@@ -255,6 +257,7 @@ export const OPERATIONS: Operation[] = [
     },
     errors: [
       ...FILE,
+      "rate_limited",
       "invalid_multipart",
       "request_timeout",
       "body_too_large",
@@ -270,6 +273,6 @@ export const OPERATIONS: Operation[] = [
     auth: "user",
     query: fileQuery,
     answers: { 200: { description: "It is no longer there", schema: answers.fileDeletion } },
-    errors: [...FILE],
+    errors: [...FILE, "rate_limited"],
   },
 ];

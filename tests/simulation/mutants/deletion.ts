@@ -10,7 +10,7 @@ const RESTORE = "public.acontext_restore_session(uuid,uuid)";
 const GUARD = "acontext_sessions.guard_session_change()";
 const FIRST_ATTEMPT = "acontext_sessions.first_attempt_at(uuid,acontext_sessions.deletion_reason)";
 const QUEUE_DUE = "public.acontext_queue_due_sessions(uuid,integer)";
-const QUEUE_EXPIRED = "acontext_sessions.queue_expired(integer)";
+const QUEUE_EXPIRED = "acontext_sessions.queue_expired(integer,text)";
 
 export const deletionMutants: Mutant[] = [
   {

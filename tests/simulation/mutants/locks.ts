@@ -5,7 +5,7 @@ import type { Mutant } from "./mutant.ts";
 const BEGIN = "public.acontext_begin_session(uuid,uuid,uuid,integer,jsonb,boolean,text,bigint)";
 const CLAIM = "public.acontext_claim_deletions(uuid,integer,integer,integer)";
 const REQUEST = "public.acontext_request_session_deletion(uuid,uuid,uuid,integer,integer)";
-const QUEUE_EXPIRED = "acontext_sessions.queue_expired(integer)";
+const QUEUE_EXPIRED = "acontext_sessions.queue_expired(integer,text)";
 
 export const lockMutants: Mutant[] = [
   {

@@ -6,7 +6,7 @@ const ORPHANS = "acontext_sessions.queue_orphans(uuid,uuid[],uuid[],uuid)";
 const UNKNOWN_SESSIONS = "public.acontext_find_unknown_sessions(jsonb)";
 const UNKNOWN_DISKS = "public.acontext_find_unknown_disks(jsonb)";
 const SAVE =
-  "public.acontext_save_reconcile_progress(uuid,acontext_sessions.reconcile_phase,jsonb,jsonb,uuid[],boolean,text,integer,integer)";
+  "public.acontext_save_reconcile_progress(uuid,acontext_sessions.reconcile_phase,jsonb,jsonb,uuid[],boolean,text,integer,integer,integer)";
 
 /** Of the second layers. */
 const LEFT_ALONE =

@@ -93,6 +93,36 @@ Deno.test("a call waits as long as Retry-After asks", () =>
     assert(second >= 7_000 && second < 7_500, String(second));
   }));
 
+Deno.test("what a user does too often is done after the wait, however it is said", async () => {
+  const inSevenSeconds = new Date(Date.now() + 7_000).toUTCString();
+  const body = { message: "slow down" };
+  for (
+    const reply of [
+      failure("rate_limited", 7),
+      Response.json(body, { status: 429, headers: { "retry-after": "7" } }),
+      Response.json(body, { status: 429, headers: { "retry-after": inSevenSeconds } }),
+    ]
+  ) {
+    await scripted([reply, answer(200, stored)], async ({ chat, times, through }) => {
+      assertEquals(await through(chat.messages.store(id, hello)), stored);
+      const [, second = 0] = times;
+      assert(second >= 6_000 && second < 7_500, String(second));
+    });
+  }
+});
+
+Deno.test("who goes on too often is told so after so many repeats", () =>
+  scripted(
+    [1, 2, 3].map((seconds) => failure("rate_limited", seconds)),
+    async ({ chat, sent, through }) => {
+      const call = chat.sessions.delete(id);
+      const error = await assertRejects(() => through(call), SessionsError);
+      assertEquals([error.code, error.status, error.retryAfter], ["rate_limited", 429, 3]);
+      assertEquals(sent.length, 3);
+    },
+    { retries: 2 },
+  ));
+
 Deno.test("a call that would have to wait too long fails at once, with the wait", () =>
   scripted([failure("message_uncertain", 60)], async ({ chat, sent, through }) => {
     const call = chat.messages.store(id, hello, { idempotencyKey: "k" });

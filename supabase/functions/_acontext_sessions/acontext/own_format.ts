@@ -163,7 +163,8 @@ const anthropicBlock = z.union([
     type: z.literal("tool_use"),
     id: filled,
     name: filled,
-    input: z.record(z.string(), z.json()),
+    // Not `z.record`, which copies what it reads and drops a member called `__proto__`.
+    input: z.custom<JsonObject>(isObject),
     cache_control,
   }).transform(({ id, name, input, cache_control }) =>
     withMeta({ type: "tool-call" }, {
@@ -256,6 +257,6 @@ function goJson(value: Json): string {
   );
 }
 
-function isObject(value: Json | undefined): value is JsonObject {
+function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -143,6 +143,12 @@ export const ERRORS = {
     message: "Cannot answer: the database refused what the function asked for",
     hint: "Report the request id: sent again, the same request is refused again",
   },
+  rate_limited: {
+    status: 429,
+    message: "Cannot do this now: the user has done it too often within a minute",
+    hint: "Send the same request again after the time that Retry-After says",
+    retryAfterSeconds: 1,
+  },
   internal: { status: 500, message: "Cannot answer: something unexpected went wrong" },
   misconfigured: { status: 500, message: "Cannot answer: the function is not configured" },
   acontext_inconsistent: {
@@ -184,7 +190,7 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
-/** One field of a request that is wrong. Never carries the value. */
+/** One field of a request that is wrong, or a setting that refuses it. Never carries the field's value. */
 export interface ErrorDetail {
   path: string;
   message: string;

@@ -39,10 +39,10 @@ export interface OpenDisk {
 export async function openDisk(
   deps: FileDeps,
   key: SessionKey,
-  purpose: { action: string; writes: boolean },
+  { action, writes: writesFiles }: { action: string; writes: boolean },
 ): Promise<OpenDisk> {
   const writes = notedWrites(deps, key);
-  const session = await useSession(deps, key, { touch: true, needs: "disk", ...purpose });
+  const session = await useSession(deps, key, { touch: true, writesFiles, needs: "disk", action });
   const { files, log } = deps;
   const { acontextDiskId: diskId, must, errorFor } = session;
 

@@ -4,7 +4,7 @@
  * @module
  */
 import type { FileContent, Json, JsonObject, Lease, RemoteOutcome } from "../ports.ts";
-import type { RemoteIds, SessionKey, Unusable, UseStore } from "../sessions/ports.ts";
+import type { RateLimited, RemoteIds, SessionKey, Unusable, UseStore } from "../sessions/ports.ts";
 
 export const FORMATS = ["openai", "acontext", "anthropic", "gemini"] as const;
 export type Format = typeof FORMATS[number];
@@ -28,6 +28,7 @@ export type BeginMessageOutcome =
   | { outcome: "busy"; retryAfterMs: number }
   | { outcome: "mismatch" }
   | { outcome: "full"; limit: number }
+  | RateLimited
   | Unusable;
 
 /** An idempotency key and what it was sent with, both as SHA-256 in hexadecimal. */

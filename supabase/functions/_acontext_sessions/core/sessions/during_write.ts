@@ -26,7 +26,11 @@ export interface Writes {
 
 /** The writes of one caller to a session; to be made before the call that notes the first one. */
 export function notedWrites(
-  { sessions, clock, log }: { sessions: UseStore; clock: Clock; log: Log },
+  { sessions, clock, log }: {
+    sessions: Pick<UseStore, "useSession" | "noteWrite">;
+    clock: Clock;
+    log: Log;
+  },
   key: SessionKey,
 ): Writes {
   let notedAt = clock.now();
