@@ -26,6 +26,8 @@ export interface TestStackOptions {
   instances?: Record<string, number>;
   /** `default`: what one user may have and do is bounded as in a new project. Default: `off`. */
   userLimits?: "off" | "default";
+  /** Settings of the PostgreSQL server, and the memory of its processes. */
+  server?: { settings?: Record<string, string>; memoryKiB?: number };
 }
 
 export interface TestStack extends Stack {
@@ -103,5 +105,6 @@ async function describe(
     acontext: { baseUrl, apiKey, controlUrl },
     signingKey,
     postgres,
+    logsDir: join(dataDir, "logs"),
   };
 }

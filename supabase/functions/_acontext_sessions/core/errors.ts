@@ -138,16 +138,16 @@ export const ERRORS = {
     status: 422,
     message: "Cannot store the message: Acontext does not accept it in this session",
   },
-  database_refused: {
-    status: 500,
-    message: "Cannot answer: the database refused what the function asked for",
-    hint: "Report the request id: sent again, the same request is refused again",
-  },
   rate_limited: {
     status: 429,
     message: "Cannot do this now: the user has done it too often within a minute",
     hint: "Send the same request again after the time that Retry-After says",
     retryAfterSeconds: 1,
+  },
+  database_refused: {
+    status: 500,
+    message: "Cannot answer: the database refused what the function asked for",
+    hint: "Report the request id: sent again, the same request is refused again",
   },
   internal: { status: 500, message: "Cannot answer: something unexpected went wrong" },
   misconfigured: { status: 500, message: "Cannot answer: the function is not configured" },
