@@ -254,7 +254,8 @@ export const deletionMutants: Mutant[] = [
     mechanism: "failures back off",
     sql: [{
       function: "acontext_sessions.retry_delay(integer)",
-      find: "least(interval '30 seconds' * power(2, least(p_attempts, 20)), interval '6 hours')",
+      find:
+        "least(interval '30 seconds' * power(2, least(greatest(p_attempts, 0), 20)), interval '6 hours')",
       replace: "interval '0'",
     }],
   },

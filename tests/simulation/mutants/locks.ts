@@ -57,8 +57,8 @@ export const lockMutants: Mutant[] = [
     mechanism: "a sweep locks the session that it finds expired (skip locked)",
     sql: [{
       function: QUEUE_EXPIRED,
-      find: "order by s.expires_at, s.id\n    limit p_limit\n    for update skip locked",
-      replace: "order by s.expires_at, s.id\n    limit p_limit",
+      find: "order by s.expires_at, s.id\n      limit p_limit\n      for update skip locked",
+      replace: "order by s.expires_at, s.id\n      limit p_limit",
     }],
   },
   {
