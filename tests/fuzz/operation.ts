@@ -118,22 +118,29 @@ export function createOperation(
 
     /**
      * Somebody's session that is overdue goes, and nobody has to force it: whatever others have written, and although one user
-     * has let most sessions that there are end at once.
+     * has let most sessions that there are end at once, by lifetimes of their own or by the project's.
      */
     async expiresOthers(): Promise<string[]> {
       const { newUser } = createUsers(info);
-      const count = await database.rowCount() + HOARD;
-      const hoarder = await createInBulk({ database, remote, newUser }, { count, daysAgo: 1 });
-      await sql`update public.session_mappings set ttl = interval '1 hour' where user_id = ${hoarder.id}`;
-      const victim = await newUser();
-      const { id } = sessionOf(await create(victim));
-      await sql`
-        update public.session_mappings set last_activity_at = acontext_sessions.clock() - interval '40 days'
-        where id = ${id}`;
-      const problems = judged("sweep, dry", await cleanup({ dryRun: true }), ["dry_run"]);
-      problems.push(...await sweepAll());
-      if (await database.statusOf(id) !== null) {
-        problems.push(`the overdue session of another user, ${id}, stays`);
+      const problems: string[] = [];
+      for (const ttl of ["1 hour", null]) {
+        const count = await database.rowCount() + HOARD;
+        const hoarder = await createInBulk({ database, remote, newUser }, { count, daysAgo: 40 });
+        await sql`update public.session_mappings set ttl = ${ttl} where user_id = ${hoarder.id}`;
+        const { id } = sessionOf(await create(await newUser()));
+        await sql`
+          update public.session_mappings set last_activity_at = acontext_sessions.clock() - interval '40 days'
+          where id = ${id}`;
+        const held = ["too_many_expiring"];
+        const seen = await cleanup({ dryRun: true });
+        problems.push(...judged("sweep, dry", seen, ttl === null ? held : ["dry_run"]));
+        const swept = await database.later("1 minute", () => cleanup());
+        problems.push(...judged("sweep", swept, ttl === null ? held : SWEPT));
+        if (await database.statusOf(id) !== null) {
+          problems.push(`the overdue session of another user, ${id}, stays`);
+        }
+        // What one user has too much of is looked at before it goes.
+        problems.push(...await database.later("1 minute", () => sweeps({ force: ttl === null })));
       }
       return problems;
     },
