@@ -55,7 +55,9 @@ export function watchBackends({ adminDatabaseUrl }: StackInfo): { stop(): Promis
       const known = before.get(pid);
       const since = known === undefined ? ms : known.started === started ? known.ms : known.last;
       before.set(pid, { started, ms: since, last: ms });
-      if (ms - since > usage.slowest.ms) usage.slowest = { ms: ms - since, query };
+      if (ms - since > usage.slowest.ms) {
+        usage.slowest = { ms: ms - since, query: query.replaceAll(/\s+/g, " ") };
+      }
     }
   }
 

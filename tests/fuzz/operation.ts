@@ -2,24 +2,17 @@
 
 import { z } from "zod";
 import type { Database } from "../integration/support/database.ts";
-import {
-  type Answer,
-  type CleanupBody,
-  createCalls,
-  sessionOf,
-} from "../integration/support/functions.ts";
+import { createCalls, sessionOf } from "../integration/support/functions.ts";
 import { createInBulk } from "../integration/support/bulk.ts";
 import { findLeaks, ours, type Remote } from "../integration/support/remote.ts";
 import { createUsers } from "../integration/support/users.ts";
-import { eventually } from "../support/eventually.ts";
 import type { StackInfo } from "../support/stack_info.ts";
+import { createRuns, SWEPT } from "./runs.ts";
 
 const healthSchema = z.looseObject({
   status: z.string(),
   reasons: z.array(z.looseObject({ code: z.string(), severity: z.string() })),
 });
-const reportSchema = z.looseObject({ stopReason: z.string(), remaining: z.int().optional() });
-
 /** As a new project has them. */
 const DEFAULTS = {
   session_ttl: "30 days",
@@ -33,9 +26,6 @@ const DEFAULTS = {
   disable_task_tracking: false,
 };
 
-/** How a sweep may end that has not done all. */
-const SWEPT = ["empty", "limit", "time_budget", "busy"];
-const MOST_SWEEPS = 20;
 /** With this many more than all others have, more than the limit on mass expiry lets go. */
 const HOARD = 110;
 
@@ -45,47 +35,7 @@ export function createOperation(
 ) {
   const { sql } = database;
   const { call, cleanup, create } = createCalls(info);
-
-  /** All rows of a table, as text. */
-  async function rowsOf(table: string): Promise<string[]> {
-    const rows = await sql<{ text: string }[]>`select t::text as text from ${sql(table)} as t`;
-    return rows.map(({ text }) => text.slice(0, 500));
-  }
-
-  /** Ends what runs called each other for, and stops the schedule again. */
-  async function quiet(): Promise<void> {
-    await database.silenceJobs();
-    await eventually("no run is under way", async () => {
-      const [found] = await sql`select 1 from acontext_sessions.runs where status <> 'finished'`;
-      return found === undefined;
-    }, 60_000);
-  }
-
-  async function configure(
-    changes: Record<string, string | number | boolean | null>,
-  ): Promise<void> {
-    await database.configure(changes);
-    await database.silenceJobs();
-  }
-
-  function judged(what: string, { status, body }: Answer, stops: string[]): string[] {
-    const { data } = reportSchema.safeParse(body);
-    if (status === 200 && data !== undefined && stops.includes(data.stopReason)) return [];
-    return [`${what}: ${status} ${JSON.stringify(body)}`];
-  }
-
-  /** Sweeps until nothing is due; each has to end well. */
-  async function sweeps(body: CleanupBody = {}): Promise<string[]> {
-    for (let sweep = 1; sweep <= MOST_SWEEPS; sweep++) {
-      await database.makeDue();
-      const answer = await cleanup(body);
-      const problems = judged("sweep", answer, SWEPT);
-      if (problems.length > 0) return problems;
-      if (reportSchema.parse(answer.body).remaining === 0) return [];
-    }
-    const left = await rowsOf("acontext_sessions.deletion_queue");
-    return left.map((text) => `left after ${MOST_SWEEPS} sweeps: ${text}`);
-  }
+  const { rowsOf, quiet, configure, judged, sweeps } = createRuns(info, database);
 
   /** As a minute from now: what was written just now is not deleted yet. */
   const sweepAll = () => database.later("1 minute", () => sweeps());
@@ -118,22 +68,29 @@ export function createOperation(
 
     /**
      * Somebody's session that is overdue goes, and nobody has to force it: whatever others have written, and although one user
-     * has let most sessions that there are end at once.
+     * has let most sessions that there are end at once, by lifetimes of their own or by the project's.
      */
     async expiresOthers(): Promise<string[]> {
       const { newUser } = createUsers(info);
-      const count = await database.rowCount() + HOARD;
-      const hoarder = await createInBulk({ database, remote, newUser }, { count, daysAgo: 1 });
-      await sql`update public.session_mappings set ttl = interval '1 hour' where user_id = ${hoarder.id}`;
-      const victim = await newUser();
-      const { id } = sessionOf(await create(victim));
-      await sql`
-        update public.session_mappings set last_activity_at = acontext_sessions.clock() - interval '40 days'
-        where id = ${id}`;
-      const problems = judged("sweep, dry", await cleanup({ dryRun: true }), ["dry_run"]);
-      problems.push(...await sweepAll());
-      if (await database.statusOf(id) !== null) {
-        problems.push(`the overdue session of another user, ${id}, stays`);
+      const problems: string[] = [];
+      for (const ttl of ["1 hour", null]) {
+        const count = await database.rowCount() + HOARD;
+        const hoarder = await createInBulk({ database, remote, newUser }, { count, daysAgo: 40 });
+        await sql`update public.session_mappings set ttl = ${ttl} where user_id = ${hoarder.id}`;
+        const { id } = sessionOf(await create(await newUser()));
+        await sql`
+          update public.session_mappings set last_activity_at = acontext_sessions.clock() - interval '40 days'
+          where id = ${id}`;
+        const held = ["too_many_expiring"];
+        const seen = await cleanup({ dryRun: true });
+        problems.push(...judged("sweep, dry", seen, ttl === null ? held : ["dry_run"]));
+        const swept = await database.later("1 minute", () => cleanup());
+        problems.push(...judged("sweep", swept, ttl === null ? held : SWEPT));
+        if (await database.statusOf(id) !== null) {
+          problems.push(`the overdue session of another user, ${id}, stays`);
+        }
+        // What one user has too much of is looked at before it goes.
+        problems.push(...await database.later("1 minute", () => sweeps({ force: ttl === null })));
       }
       return problems;
     },
