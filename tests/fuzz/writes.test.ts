@@ -47,6 +47,7 @@ function at(names: Names[] = [], index: number): Names {
 Deno.test(`after ${COUNT} writes of all roles everything works, and nobody has changed what is another's`, async () => {
   console.log(`FUZZ_SEED=${SEED}`);
   const met = new Map<string, number>();
+  const sent = new Map<string, number>();
   const problems = await problemsAfter(async (stage, found) => {
     const { cast, database, operation, send, all } = stage;
     const functions = await readFunctions(database.sql);
@@ -62,6 +63,7 @@ Deno.test(`after ${COUNT} writes of all roles everything works, and nobody has c
         const { status, problem } = await send(act, at(names.get(act.role), number));
         const kind = `${act.path.split("/")[1]} ${status}`;
         met.set(kind, (met.get(kind) ?? 0) + 1);
+        sent.set(act.role, (sent.get(act.role) ?? 0) + 1);
         if (problem !== null) {
           found("answer", [`${problem}\n  ${JSON.stringify(act).slice(0, 600)}`]);
         }
@@ -76,6 +78,7 @@ Deno.test(`after ${COUNT} writes of all roles everything works, and nobody has c
       }
     }
   });
+  console.log(`Writes: ${listed(sent)}`);
   console.log(`Answers: ${listed(met)}`);
   assertEquals(problems, [], `${problems.length} problems, FUZZ_SEED=${SEED}`);
   assert(
