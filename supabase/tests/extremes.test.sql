@@ -64,6 +64,8 @@ values
   (tests.run(92), 'reconcile', 'schedule', 'requested', acontext_sessions.clock() - interval '1 hour', null, 0);
 insert into acontext_sessions.runs (id, task, trigger, status, requested_at, finished_at, stop_reason, probe_ms)
 values (tests.run(93), 'sweep', 'schedule', 'finished', acontext_sessions.clock(), acontext_sessions.clock(), 'empty', 10);
+insert into acontext_sessions.user_rates (user_id, action, spent_until)
+values (tests.run(94), 'creation', acontext_sessions.clock()) on conflict do nothing;
 insert into acontext_sessions.calls (run_id, request_id, answers_oid) values (tests.run(92), 1, 0);
 
 create function tests.values_of(p_type text) returns text[] immutable language sql
@@ -107,6 +109,7 @@ as $$
 declare
   v_faults text[] := '{}';
   v_answer jsonb;
+  v_rows integer;
   v_claimed uuid[];
 begin
   planted := false;
@@ -114,7 +117,8 @@ begin
     perform set_config('tests.planting', 'on', true);
     begin
       execute p_statement;
-      planted := true;
+      get diagnostics v_rows = row_count;
+      planted := v_rows > 0;
     exception when others then
       null;
     end;
@@ -240,7 +244,7 @@ begin
   fault := nullif(array_to_string(v_faults, '; '), '');
 end $$;
 
-select is((tests.round('select 1')).fault, null, 'a round goes well when nothing is planted');
+select is((tests.round('do $x$ begin end $x$')).fault, null, 'a round goes well when nothing is planted');
 create temporary table outcomes as
 select p.name, r.planted, r.fault from poisons as p cross join lateral tests.round(p.statement) as r;
 select is(o.fault, null, o.name) from outcomes as o where o.planted and o.fault is not null;

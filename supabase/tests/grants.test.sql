@@ -106,7 +106,7 @@ select name from unnest(array[
   'acontext_sessions.waits_in_pg_net', 'acontext_sessions.call_problem', 'acontext_sessions.vault_facts',
   'acontext_sessions.net_facts', 'acontext_sessions.cron_facts', 'acontext_sessions.cron_values',
   'acontext_sessions.schedule_fault', 'acontext_sessions.mend_times', 'acontext_sessions.purge_unsettled_keys',
-  'acontext_sessions.schedule_fault', 'acontext_sessions.bound_changes_at_once', 'acontext_sessions.purge_rates',
+  'acontext_sessions.bound_changes_at_once', 'acontext_sessions.purge_rates',
   'acontext_sessions.plain_interval'
 ]) as f (name);
 

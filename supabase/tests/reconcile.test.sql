@@ -276,6 +276,25 @@ select is(
   public.acontext_session_health(1) #> '{reconcile,skipped}', '0'::jsonb, 'health no longer tells it'
 );
 
+-- What cannot be queued keeps nothing else from it
+create function tests.refuse_one() returns trigger language plpgsql
+as $$ begin raise exception 'not this one'; end $$;
+create trigger refuse_one before insert on acontext_sessions.deletion_queue
+  for each row when (new.origin_id = '5e550000-0000-4000-8000-000000000301') execute function tests.refuse_one();
+select public.acontext_start_reconcile(tests.run(190), 60);
+select is(
+  public.acontext_save_reconcile_progress(
+    tests.run(190), 'labels',
+    (select jsonb_agg(jsonb_build_object('id', tests.session(n), 'originId', tests.session(n), 'createdAt', '2020-01-01T00:00:00Z'))
+     from generate_series(300, 302) as n),
+    '[]', '{}', false, null, 3, 3
+  ),
+  '{"outcome": "saved", "queued": 2}'::jsonb, 'what cannot be queued keeps no other from it'
+);
+select is((select pass_skipped from acontext_sessions.reconcile_state), 1, 'and counts as skipped');
+select public.acontext_finish_reconcile(tests.run(190), '{"stopReason": "limit"}');
+drop trigger refuse_one on acontext_sessions.deletion_queue;
+
 -- A run from a time that has not come
 update acontext_sessions.reconcile_state
 set run_id = tests.run(999), run_until = acontext_sessions.clock() + interval '10 years' where only_row;

@@ -20,6 +20,7 @@ declare
   v_now timestamptz := acontext_sessions.clock();
   v_grace interval;
   v_queued integer := 0;
+  v_skipped integer := coalesce(p_skipped, 0);
   v_item record;
 begin
   perform 1 from acontext_sessions.reconcile_state as t where t.run_id = p_run_id for update;
@@ -47,8 +48,17 @@ begin
     group by i."originId"
     order by i."originId"
   loop
-    v_queued := v_queued
-      + acontext_sessions.queue_orphans(v_item.origin_id, v_item.session_ids, v_item.disk_ids, null);
+    begin
+      v_queued := v_queued
+        + acontext_sessions.queue_orphans(v_item.origin_id, v_item.session_ids, v_item.disk_ids, null);
+    exception when others then
+      if acontext_sessions.passes_by_itself(sqlstate) then
+        raise;
+      end if;
+      -- The next pass meets it again. The others are queued.
+      raise warning 'acontext_sessions: orphan_failed: session %: % (%)', v_item.origin_id, sqlerrm, sqlstate;
+      v_skipped := v_skipped + 1;
+    end;
   end loop;
 
   select greatest(t.pass_grace, s.orphan_grace) into v_grace
@@ -63,9 +73,9 @@ begin
     page_cursor = p_cursor,
     pass_seen = least(2147483647, t.pass_seen::bigint + p_seen)::integer,
     pass_unknown = least(2147483647, t.pass_unknown::bigint + p_unknown)::integer,
-    pass_skipped = least(2147483647, t.pass_skipped::bigint + p_skipped)::integer,
+    pass_skipped = least(2147483647, t.pass_skipped::bigint + v_skipped)::integer,
     last_skipped = case
-      when p_finished then least(2147483647, t.pass_skipped::bigint + p_skipped)::integer
+      when p_finished then least(2147483647, t.pass_skipped::bigint + v_skipped)::integer
       else t.last_skipped
     end,
     pass_grace = v_grace,
@@ -73,7 +83,7 @@ begin
     -- A request may land up to a grace period late, and what it made has to be past the grace period to be found.
     reconciled_until = case
       -- What was skipped may be what such a session left behind.
-      when p_finished and t.pass_skipped + p_skipped = 0
+      when p_finished and t.pass_skipped::bigint + v_skipped = 0
         then greatest(least(t.pass_started_at, v_now), '2000-01-01 00:00:00+00') - 2 * v_grace
       else t.reconciled_until
     end
