@@ -60,7 +60,7 @@ select columns_are('acontext_sessions', 'settings', array[
   'disable_task_tracking', 'max_sessions_per_anonymous_user', 'max_creations_per_minute', 'max_deletions_per_minute',
   'max_stores_per_minute', 'max_file_writes_per_minute'
 ]);
-select columns_are('acontext_sessions', 'user_rates', array['user_id', 'action', 'spent_until']);
+select columns_are('acontext_sessions', 'user_rates', array['user_id', 'action', 'spent_until', 'taken_at']);
 select is(
   (select c.relpersistence::text from pg_class as c where c.oid = 'acontext_sessions.user_rates'::regclass), 'u',
   'how fast users go on is not worth a write to the log'
