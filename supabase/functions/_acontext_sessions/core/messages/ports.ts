@@ -4,6 +4,7 @@
  * @module
  */
 import type { FileContent, Json, JsonObject, Lease, RemoteOutcome } from "../ports.ts";
+import type { OmissionReason } from "./formats/content.ts";
 import type { RemoteIds, SessionKey, Unusable, UseStore } from "../sessions/ports.ts";
 
 export const FORMATS = ["openai", "acontext", "anthropic", "gemini"] as const;
@@ -81,15 +82,21 @@ export interface PageQuery {
 }
 
 export interface LoadedMessage {
-  /**
-   * Null when the format cannot show every message of the page, so that a place in it does not say which message it is.
-   */
+  /** Several have the same id when the format needs several for one that is stored. */
   id: string | null;
   /** What was stored with it. */
   meta: JsonObject;
   message: Json;
   /** Files that were sent with it, in the order of its parts. Absent when there are none. */
   attachments?: Attachment[] | undefined;
+}
+
+/** Something that the format of an answer cannot say. */
+export interface Omitted {
+  messageId: string;
+  /** In the message as it was stored, `content.0.citations` for example; empty: the message. */
+  path: string;
+  reason: OmissionReason;
 }
 
 export interface Attachment {
@@ -106,7 +113,7 @@ export interface Attachment {
 
 export interface MessagePage {
   messages: LoadedMessage[];
-  /** Of the session's messages on this page, after editing; a format may show them as fewer. */
+  /** Of the session's messages on this page, after editing; a format may show them as fewer or more. */
   ids: string[];
   /** Up to where strategies have edited; null when there is nothing. */
   editedAt: string | null;
@@ -116,6 +123,8 @@ export interface MessagePage {
   tokens: number;
   /** Links to the attachments, by the SHA-256 of their content. */
   publicUrls: Record<string, { url: string; expiresAt: string }>;
+  /** What the format cannot say of these messages. Absent when that is nothing. */
+  omitted?: Omitted[] | undefined;
 }
 
 /** What a page says of the list around it. */
