@@ -96,6 +96,18 @@ export function urlSource(url: string, mimeType?: string): Source {
     : { kind: "base64", data, mimeType: mime || mimeType };
 }
 
+/** One without content is as good as one that cannot be read. */
+export function readable(source: Source): Source {
+  const found = source.kind === "base64"
+    ? source.data
+    : source.kind === "text"
+    ? source.text
+    : source.kind === "url"
+    ? source.url
+    : "";
+  return found === "" ? { kind: "id", id: undefined } : source;
+}
+
 /** A text in place of a file that a format cannot take. */
 export function mention({ media, source, filename }: MediaItem): string {
   const what = { image: "Image", audio: "Audio", video: "Video", file: "File" }[media];

@@ -10,6 +10,7 @@ import {
   type MediaItem,
   mention,
   type Omission,
+  readable,
   type TextItem,
   type Written,
 } from "./content.ts";
@@ -84,7 +85,8 @@ function mediaOrMention(item: MediaItem, omitted: Omission[]): JsonObject {
 }
 
 /** Null where Anthropic takes no such file. */
-function mediaBlock({ media, source, filename }: MediaItem): JsonObject | null {
+function mediaBlock({ media, filename, ...item }: MediaItem): JsonObject | null {
+  const source = readable(item.source);
   const isPdf = source.kind !== "id" && (source.mimeType ?? "application/pdf") === "application/pdf";
   if (media === "image") {
     if (source.kind === "url" && /^https?:/.test(source.url)) {

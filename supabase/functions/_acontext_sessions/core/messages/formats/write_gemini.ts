@@ -10,6 +10,7 @@ import {
   type MediaItem,
   mention,
   type Omission,
+  readable,
   textToBase64,
   type Written,
 } from "./content.ts";
@@ -109,7 +110,8 @@ function toResponse(texts: string[], isError: boolean): JsonObject {
 }
 
 /** Null where there is nothing to read. */
-function mediaPart({ source, filename }: MediaItem): JsonObject | null {
+function mediaPart({ filename, ...item }: MediaItem): JsonObject | null {
+  const source = readable(item.source);
   switch (source.kind) {
     case "base64":
       return source.mimeType === undefined

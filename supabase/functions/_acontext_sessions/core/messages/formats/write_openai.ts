@@ -10,6 +10,7 @@ import {
   type MediaItem,
   mention,
   type Omission,
+  readable,
   textToBase64,
   type Written,
 } from "./content.ts";
@@ -121,7 +122,8 @@ function textOrList(content: JsonObject[]): Json {
 }
 
 /** Null where OpenAI takes no such file. */
-function mediaPart({ media, source, filename, detail }: MediaItem): JsonObject | null {
+function mediaPart({ media, filename, detail, ...item }: MediaItem): JsonObject | null {
+  const source = readable(item.source);
   const url = source.kind === "url"
     ? source.url
     : source.kind === "base64" && source.mimeType !== undefined
