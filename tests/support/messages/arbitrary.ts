@@ -30,7 +30,7 @@ export const text: fc.Arbitrary<string> = fc.oneof(
   fc.string({ minLength: 1, maxLength: 12 }),
   fc.string({ unit: "binary", minLength: 1, maxLength: 8 }),
   fc.constantFrom("Done", "{}", "[]", "null", '{"output":"x"}', "<&>\u2028", "__proto__", " ", "é😀"),
-).map((found) => found.replaceAll("\0", "\uFFFD").toWellFormed());
+).map(storableText);
 
 export const anyText: fc.Arbitrary<string> = fc.oneof(
   { arbitrary: text, weight: 9 },
@@ -58,11 +58,22 @@ export const jsonObject: fc.Arbitrary<Record<string, unknown>> = fc.oneof(
   ),
 );
 
-/** As it is after a way over the network, without what Postgres cannot hold. */
 function clean<T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T> {
-  return arbitrary.map((value) =>
-    JSON.parse(JSON.stringify(value).replaceAll("\\u0000", "?").replace(/\\ud[89a-f]../gi, "?"))
+  return arbitrary.map((value) => JSON.parse(JSON.stringify(storable(value))));
+}
+
+/** Without what Postgres cannot hold. */
+function storable(value: unknown): unknown {
+  if (typeof value === "string") return storableText(value);
+  if (Array.isArray(value)) return value.map(storable);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, found]) => [storableText(name), storable(found)]),
   );
+}
+
+function storableText(found: string): string {
+  return found.replaceAll("\0", "\uFFFD").toWellFormed();
 }
 
 export function orNull<T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | null> {
