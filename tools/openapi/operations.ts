@@ -187,6 +187,7 @@ export const OPERATIONS: Operation[] = [
       "session_full",
       "idempotency_busy",
       "idempotency_mismatch",
+      "message_not_kept",
       "message_rejected",
       "message_uncertain",
     ],

@@ -1,7 +1,13 @@
 /** The server's own format. @module */
 
 import { z } from "zod";
-import { type IncomingMessage, type IncomingPart, MessageError, objectSchema, read } from "./normalized.ts";
+import {
+  type IncomingMessage,
+  type IncomingPart,
+  MessageError,
+  objectSchema,
+  read,
+} from "./normalized.ts";
 
 const TYPES = new Set([
   "text",

@@ -29,7 +29,17 @@ export function kinds<T extends { type: string }>(
 export const text: fc.Arbitrary<string> = fc.oneof(
   fc.string({ minLength: 1, maxLength: 12 }),
   fc.string({ unit: "binary", minLength: 1, maxLength: 8 }),
-  fc.constantFrom("Done", "{}", "[]", "null", '{"output":"x"}', "<&>\u2028", "__proto__", " ", "é😀"),
+  fc.constantFrom(
+    "Done",
+    "{}",
+    "[]",
+    "null",
+    '{"output":"x"}',
+    "<&>\u2028",
+    "__proto__",
+    " ",
+    "é😀",
+  ),
 ).map(storableText);
 
 export const anyText: fc.Arbitrary<string> = fc.oneof(

@@ -6,7 +6,7 @@
 import * as z from "zod";
 import { isId } from "../core/ids.ts";
 import { USER_META } from "../core/messages/formats/own.ts";
-import { type Shown, showMessages } from "../core/messages/formats/show.ts";
+import { showMessages, type Shown } from "../core/messages/formats/show.ts";
 import {
   type Format,
   type LoadedMessage,

@@ -14,7 +14,10 @@ export function describeIssues(error: z.ZodError): ErrorDetail[] {
 }
 
 /** The same problem at each of these places. */
-export function describePaths(paths: readonly (readonly (string | number)[])[], message: string): ErrorDetail[] {
+export function describePaths(
+  paths: readonly (readonly (string | number)[])[],
+  message: string,
+): ErrorDetail[] {
   return paths.slice(0, MAX_DETAILS).map((path) => detail(path.map(String), message));
 }
 

@@ -5,10 +5,10 @@
  */
 import type { FileContent, Json, JsonObject, Lease, RemoteOutcome } from "../ports.ts";
 import type { OmissionReason } from "./formats/content.ts";
+import { type Format, FORMATS } from "./formats/names.ts";
 import type { RemoteIds, SessionKey, Unusable, UseStore } from "../sessions/ports.ts";
 
-export const FORMATS = ["openai", "acontext", "anthropic", "gemini"] as const;
-export type Format = typeof FORMATS[number];
+export { type Format, FORMATS };
 
 /** A message that Acontext has. */
 export interface StoredMessage {

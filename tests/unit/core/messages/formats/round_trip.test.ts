@@ -10,7 +10,10 @@ import { uniqueBlob } from "../../../../../supabase/functions/_acontext_sessions
 import { storeMessageBody } from "../../../../../supabase/functions/_acontext_sessions/contract/messages.ts";
 import { messageFormats } from "../../../../../supabase/functions/_acontext_sessions/contract/formats.ts";
 import { notKept } from "../../../../../supabase/functions/_acontext_sessions/core/messages/formats/own.ts";
-import { type Shown, showMessages } from "../../../../../supabase/functions/_acontext_sessions/core/messages/formats/show.ts";
+import {
+  showMessages,
+  type Shown,
+} from "../../../../../supabase/functions/_acontext_sessions/core/messages/formats/show.ts";
 import {
   type Format,
   FORMATS,

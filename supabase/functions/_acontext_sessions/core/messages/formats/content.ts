@@ -14,7 +14,7 @@ export type Source =
   | { kind: "text"; text: string; mimeType: string | undefined }
   | { kind: "url"; url: string; mimeType: string | undefined }
   /** At a provider, which alone can read it. */
-  | { kind: "id"; id: string | undefined };
+  | { kind: "id"; id: string | undefined; by?: string };
 
 export interface MediaItem {
   kind: "media";
@@ -98,13 +98,12 @@ export function urlSource(url: string, mimeType?: string): Source {
 
 /** One without content is as good as one that cannot be read. */
 export function readable(source: Source): Source {
+  if (source.kind === "id") return source;
   const found = source.kind === "base64"
     ? source.data
     : source.kind === "text"
     ? source.text
-    : source.kind === "url"
-    ? source.url
-    : "";
+    : source.url;
   return found === "" ? { kind: "id", id: undefined } : source;
 }
 

@@ -5,18 +5,10 @@
  */
 import type { Json, JsonObject } from "../../ports.ts";
 import { MARK } from "../../resources.ts";
-import type { Format } from "../ports.ts";
+import type { Format } from "./names.ts";
 import { anthropicPieces } from "./anthropic_parts.ts";
 import { geminiPieces } from "./gemini_parts.ts";
-import {
-  compact,
-  differences,
-  isObject,
-  listAt,
-  objectAt,
-  type Path,
-  textAt,
-} from "./json.ts";
+import { compact, differences, isObject, listAt, objectAt, type Path, textAt } from "./json.ts";
 import { openaiPieces } from "./openai_parts.ts";
 import {
   assemble,
@@ -121,4 +113,3 @@ function withoutFileField(part: Json): Json {
 export function noteOf(message: JsonObject, name: string): string | undefined {
   return textAt(objectAt(message, "meta") ?? {}, name);
 }
-

@@ -19,7 +19,10 @@ export class Pairing {
 
   /** @param messageId For ids that are the same in every load. */
   pair(content: Content, messageId: string): Content {
-    return { ...content, items: content.items.map((item, index) => this.#with(item, index, messageId)) };
+    return {
+      ...content,
+      items: content.items.map((item, index) => this.#with(item, index, messageId)),
+    };
   }
 
   #with(item: Item, index: number, messageId: string): Item {

@@ -10,7 +10,7 @@
  */
 import type { Json, JsonObject } from "../../ports.ts";
 import { MARK } from "../../resources.ts";
-import type { Format } from "../ports.ts";
+import type { Format } from "./names.ts";
 import {
   compact,
   fingerprint,
@@ -45,7 +45,13 @@ export type Hole =
   /** A text: a member of the part's meta, from this character on. */
   | { as: "meta"; at: Path; key: string; from?: number }
   /** A result: a text, or texts of these lengths at these places, as long as they are those of the fingerprint. */
-  | { as: "result"; at: Path; texts?: { at: Path; length: number }[]; print?: string; absent?: true }
+  | {
+    as: "result";
+    at: Path;
+    texts?: { at: Path; length: number }[];
+    print?: string;
+    absent?: true;
+  }
   /** A result that is a JSON object, in the part as JSON text. */
   | { as: "response"; at: Path; absent?: true };
 

@@ -75,7 +75,9 @@ function partItems(
       const kept = member(meta, "arguments");
       const args = typeof kept === "string" ? kept : goJson(kept ?? {});
       const name = textAt(meta, "name") ?? "";
-      const input = meta["type"] === "custom" ? textAt(parseObject(args) ?? {}, "input") : undefined;
+      const input = meta["type"] === "custom"
+        ? textAt(parseObject(args) ?? {}, "input")
+        : undefined;
       if (input !== undefined) return [{ kind: "call", at, id, name, args: input, custom: true }];
       // As Gemini's calls without arguments are stored.
       return [{ kind: "call", at, id, name, args: args === "null" ? "{}" : args, custom: false }];
@@ -120,5 +122,6 @@ function sourceOf(
   }
   const text = textAt(part, "text");
   if (text) return { kind: "text", text, mimeType };
-  return { kind: "id", id: filledAt(meta, "file_id") };
+  // In the notes of Acontext's own, the name that OpenAI has for it.
+  return { kind: "id", id: filledAt(meta, "file_id"), by: "openai" };
 }

@@ -47,14 +47,16 @@ function partItems(part: Json, { at, lost }: { at: Path; lost: Path[] }): Item[]
     ]),
     ...(data === undefined ? [] : [dataItem(data, at)]),
     ...(file === undefined ? [] : [fileItem(file, at)]),
-    ...(call === undefined ? [] : [{
-      kind: "call",
-      at,
-      id: filledAt(call, "id"),
-      name: textAt(call, "name") ?? "",
-      args: goJson(objectAt(call, "args") ?? {}),
-      custom: false,
-    } as const]),
+    ...(call === undefined ? [] : [
+      {
+        kind: "call",
+        at,
+        id: filledAt(call, "id"),
+        name: textAt(call, "name") ?? "",
+        args: goJson(objectAt(call, "args") ?? {}),
+        custom: false,
+      } as const,
+    ]),
     ...(response === undefined ? [] : [resultItem(response, at)]),
   ];
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Json, JsonObject } from "../../ports.ts";
-import type { Format } from "../ports.ts";
+import type { Format } from "./names.ts";
 import type { Content, Omission, Written } from "./content.ts";
 import { isObject, listAt, type Path, valueAt } from "./json.ts";
 import { acontextFromOwn } from "./own.ts";

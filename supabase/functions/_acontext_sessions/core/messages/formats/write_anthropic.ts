@@ -87,7 +87,8 @@ function mediaOrMention(item: MediaItem, omitted: Omission[]): JsonObject {
 /** Null where Anthropic takes no such file. */
 function mediaBlock({ media, filename, ...item }: MediaItem): JsonObject | null {
   const source = readable(item.source);
-  const isPdf = source.kind !== "id" && (source.mimeType ?? "application/pdf") === "application/pdf";
+  const isPdf = source.kind !== "id" &&
+    (source.mimeType ?? "application/pdf") === "application/pdf";
   if (media === "image") {
     if (source.kind === "url" && /^https?:/.test(source.url)) {
       return { type: "image", source: { type: "url", url: source.url } };

@@ -142,6 +142,9 @@ function mediaPart({ media, filename, detail, ...item }: MediaItem): JsonObject 
     const file_data = `data:text/plain;base64,${textToBase64(source.text)}`;
     return { type: "file", file: { file_data, filename: filename ?? "document.txt" } };
   }
+  if (source.kind === "id" && source.by === "openai" && source.id !== undefined) {
+    return { type: "file", file: compact({ file_id: source.id, filename }) };
+  }
   if (source.kind !== "base64" || url === "") return null;
   return { type: "file", file: { file_data: url, filename: filename ?? "document.pdf" } };
 }
