@@ -417,7 +417,7 @@ contractTest(
         const [ours] = showMessages([{ id, message }], { format, urls: {} });
         const { tokens: _tokens, ...wanted } = { tokens: 0, ...(theirs[format] ?? {}) };
         const visible = Object.keys(wanted).length === 0 ? [] : [wanted];
-      if (!equal(ours?.messages, visible)) different.push(`${kind.name}, ${format}`);
+        if (!equal(ours?.messages, visible)) different.push(`${kind.name}, ${format}`);
       }
     }
     assertEquals(different, BETTER);

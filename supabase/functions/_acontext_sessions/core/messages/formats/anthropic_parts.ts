@@ -130,15 +130,23 @@ function mediaPiece(
   };
 }
 
+/** Those of the search results in it, too. */
+function textsOf(block: JsonObject, at: Path): { at: Path; text: string }[] {
+  return listAt(block, "content").flatMap((item, index) => {
+    const path = [...at, "content", index];
+    if (!isObject(item)) return [];
+    if (item["type"] === "search_result") return textsOf(item, path);
+    return item["type"] === "text" && typeof item["text"] === "string"
+      ? [{ at: [...path, "text"], text: item["text"] }]
+      : [];
+  });
+}
+
 function resultPiece(
   block: JsonObject,
   { at, cache_control }: { at: Path; cache_control: JsonObject | undefined },
 ): Piece {
-  const texts = listAt(block, "content").flatMap((item, index) =>
-    isObject(item) && item["type"] === "text" && typeof item["text"] === "string"
-      ? [{ at: [...at, "content", index, "text"], text: item["text"] }]
-      : []
-  );
+  const texts = textsOf(block, at);
   const { text, hole } = resultHole(member(block, "content"), { at: [...at, "content"], texts });
   const meta = compact({
     tool_call_id: textAt(block, "tool_use_id") ?? "",

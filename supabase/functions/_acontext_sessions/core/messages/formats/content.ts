@@ -12,7 +12,8 @@ export type Media = "image" | "audio" | "video" | "file";
 export type Source =
   | { kind: "base64"; data: string; mimeType: string | undefined }
   | { kind: "text"; text: string; mimeType: string | undefined }
-  | { kind: "url"; url: string; mimeType: string | undefined }
+  /** `expires`: a link that is another one in every load. */
+  | { kind: "url"; url: string; mimeType: string | undefined; expires?: boolean }
   /** At a provider, which alone can read it. */
   | { kind: "id"; id: string | undefined; by?: string };
 
@@ -111,7 +112,8 @@ export function readable(source: Source): Source {
 export function mention({ media, source, filename }: MediaItem): string {
   const what = { image: "Image", audio: "Audio", video: "Video", file: "File" }[media];
   const type = source.kind === "id" ? undefined : source.mimeType;
-  const where = source.kind === "url" && !source.url.startsWith("data:") ? source.url : undefined;
+  const isLink = source.kind === "url" && !source.expires && !source.url.startsWith("data:");
+  const where = isLink ? source.url : undefined;
   const words = [filename, type, where].filter((word) => word !== undefined && word !== "");
   return `[${what}${words.length > 0 ? `: ${words.join(", ")}` : ""}]`;
 }

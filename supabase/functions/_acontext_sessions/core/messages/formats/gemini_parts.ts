@@ -17,7 +17,8 @@ import {
   type Path,
   textAt,
 } from "./json.ts";
-import { type Hole, jsonPiece, opaquePiece, type Piece, type Pieces, textPiece } from "./parts.ts";
+import { mediaOf } from "./content.ts";
+import { jsonPiece, opaquePiece, type Piece, type Pieces, textPiece } from "./parts.ts";
 
 export function geminiPieces(message: JsonObject): Pieces {
   return {
@@ -56,14 +57,21 @@ function saidPiece(part: JsonObject, { text, at }: { text: string; at: Path }): 
   return textPiece(text, { at, type: "thinking", meta });
 }
 
-/** Everything inline is an image to Acontext; a data URL is where it looks for its bytes. */
+/** An image as a data URL, where Acontext looks for its bytes; anything else as what it is. */
 function dataPiece(data: JsonObject, at: Path): Piece {
-  const prefix = `data:${textAt(data, "mimeType") ?? ""};base64,`;
-  const bytes = textAt(data, "data");
-  const hole: Hole = { as: "meta", at: [...at, "data"], key: "url", from: prefix.length };
+  const mimeType = textAt(data, "mimeType") ?? "";
+  const bytes = textAt(data, "data") ?? "";
+  const type = mediaOf(mimeType);
+  if (type === "image") {
+    const prefix = `data:${mimeType};base64,`;
+    return {
+      part: { type, meta: { url: `${prefix}${bytes}`, detail: "" } },
+      hole: { as: "meta", at: [...at, "data"], key: "url", from: prefix.length },
+    };
+  }
   return {
-    part: { type: "image", meta: { url: `${prefix}${bytes ?? ""}`, detail: "" } },
-    ...(bytes === undefined ? {} : { hole }),
+    part: { type, meta: { type: "base64", media_type: mimeType, data: bytes } },
+    hole: { as: "meta", at: [...at, "data"], key: "data" },
   };
 }
 

@@ -105,7 +105,7 @@ function sourceOf(
   if (asset !== undefined) {
     const hash = textAt(asset, "sha256") ?? "";
     const url = Object.hasOwn(urls, hash) ? urls[hash]?.url : undefined;
-    return { kind: "url", url: url ?? "", mimeType: filledAt(asset, "mime") };
+    return { kind: "url", url: url ?? "", mimeType: filledAt(asset, "mime"), expires: true };
   }
   const format = filledAt(meta, "format");
   const mimeType = filledAt(meta, "media_type") ??

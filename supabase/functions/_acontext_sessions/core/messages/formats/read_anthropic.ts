@@ -13,6 +13,7 @@ const KNOWN: Record<string, string[]> = {
   text: ["text"],
   image: ["source"],
   document: ["source", "title"],
+  search_result: ["content", "title"],
   tool_use: ["id", "name", "input"],
   tool_result: ["tool_use_id", "content", "is_error"],
   thinking: ["thinking", "signature"],
@@ -55,6 +56,14 @@ function blockItems(block: Json, { at, lost }: { at: Path; lost: Path[] }): Item
     case "image":
     case "document":
       return [mediaItem(block, { at, type })];
+    case "search_result": {
+      const source = {
+        kind: "text",
+        text: plainText(block) ?? "",
+        mimeType: "text/plain",
+      } as const;
+      return [{ kind: "media", at, media: "file", source, filename: filledAt(block, "title") }];
+    }
     case "tool_use": {
       const args = goJson(member(block, "input") ?? null);
       const [id, name] = [filledAt(block, "id"), textAt(block, "name") ?? ""];

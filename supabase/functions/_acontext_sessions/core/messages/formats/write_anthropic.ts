@@ -44,7 +44,11 @@ function block(item: Item, omitted: Omission[]): JsonObject[] {
       if (item.signature !== undefined && OWN.includes(item.by) && item.text !== "") {
         return [{ type: "thinking", thinking: item.text, signature: item.signature }];
       }
-      omitted.push({ at: item.at, reason: "provider_bound" });
+      // One without a signature is refused.
+      omitted.push({
+        at: item.at,
+        reason: item.signature === undefined ? "no_equivalent" : "provider_bound",
+      });
       return [];
     case "redacted":
       return [{ type: "redacted_thinking", data: item.data }];

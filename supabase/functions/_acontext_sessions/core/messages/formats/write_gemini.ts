@@ -16,6 +16,9 @@ import {
 } from "./content.ts";
 import { compact, parseObject } from "./json.ts";
 
+/** Gemini wants a name, and of a result without its call nobody knows one. */
+const UNKNOWN = "unknown";
+
 export function writeGemini({ role, name, items }: Content): Written {
   const omitted: Omission[] = [];
   const parts = items.flatMap((item) => toPart(item, omitted));
@@ -54,10 +57,7 @@ function toPart(item: Item, omitted: Omission[]): JsonObject[] {
       return [{ functionCall: compact({ id: item.id, name: item.name, args: filledOnly(args) }) }];
     }
     case "result":
-      if (item.name !== undefined) return [resultPart(item, omitted)];
-      // Gemini wants to know what was called.
-      omitted.push({ at: item.at, reason: "no_equivalent" });
-      return [];
+      return [resultPart(item, omitted)];
     case "redacted":
     case "other": {
       const reason = item.kind === "redacted" ? "provider_bound" : "no_equivalent";
@@ -73,9 +73,10 @@ function filledOnly(object: JsonObject | undefined): JsonObject | undefined {
 }
 
 function resultPart(
-  { id, name, content, isError }: Extract<Item, { kind: "result" }>,
+  { at, id, name, content, isError }: Extract<Item, { kind: "result" }>,
   omitted: Omission[],
 ): JsonObject {
+  if (name === undefined) omitted.push({ at: [...at, "name"], reason: "no_equivalent" });
   const texts: string[] = [];
   const parts: JsonObject[] = [];
   for (const item of content) {
@@ -92,7 +93,7 @@ function resultPart(
   return {
     functionResponse: compact({
       id,
-      name,
+      name: name ?? UNKNOWN,
       response: filledOnly(toResponse(texts, isError)),
       parts: parts.length === 0 ? undefined : parts,
     }),

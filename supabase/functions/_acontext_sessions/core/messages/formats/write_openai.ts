@@ -138,6 +138,7 @@ function mediaPart({ media, filename, detail, ...item }: MediaItem): JsonObject 
       ? null
       : { type: "input_audio", input_audio: { data: source.data, format } };
   }
+  if (media === "video") return null;
   if (source.kind === "text") {
     const file_data = `data:text/plain;base64,${textToBase64(source.text)}`;
     return { type: "file", file: { file_data, filename: filename ?? "document.txt" } };
