@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert/mod.js";
 import { z } from "zod";
 import { converse, textsOf } from "./support/conversations.ts";
 import { assertRefused } from "./support/functions.ts";
+import { FORMATS } from "../../supabase/functions/_acontext_sessions/core/messages/ports.ts";
 import { sessionRow } from "./support/sessions.ts";
 import { integrationTest } from "./support/world.ts";
 
@@ -342,6 +343,26 @@ integrationTest("what would not come back as it is, is refused by its path", asy
   assertEquals(calls, {});
   assertEquals((await sessionRow(world, session.id)).message_count, 0);
 });
+
+integrationTest(
+  "a message that no load could read is refused, and the largest can be",
+  async (world) => {
+    const { chat } = await converse(world);
+    // Acontext writes six characters for each, and is asked for no tokens.
+    const body = (bytes: string) => ({
+      format: "acontext",
+      message: { role: "user", parts: [{ type: "data", meta: { data_type: "x", bytes } }] },
+    });
+    assertRefused(await chat.store(body("<".repeat(1_250_000))), 413, "body_too_large");
+    const texts = Array.from({ length: 60_000 }, () => ({ type: "text", text: "a" }));
+    const parts = { message: { role: "user", content: texts } };
+    assertRefused(await chat.store(parts), 413, "body_too_large");
+    assertEquals((await chat.store(body("<".repeat(1_200_000)))).status, 201);
+    for (const format of FORMATS) {
+      assertEquals((await chat.get({ format, editStrategies: "[]" })).status, 200, format);
+    }
+  },
+);
 
 integrationTest("a full session takes no more messages and is loaded as before", async (world) => {
   const { session, chat } = await converse(world);

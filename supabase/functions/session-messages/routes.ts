@@ -6,11 +6,12 @@ import {
   loadMessagesQuery,
   MAX_ATTACHMENT_BYTES,
   MAX_BODY_BYTES,
+  MAX_STORED_BYTES,
   type StoreMessageBody,
   storeMessageBody,
 } from "../_acontext_sessions/contract/messages.ts";
 import { AppError } from "../_acontext_sessions/core/errors.ts";
-import { notKept } from "../_acontext_sessions/core/messages/formats/own.ts";
+import { examine } from "../_acontext_sessions/core/messages/formats/own.ts";
 import { hashMessage, hashText } from "../_acontext_sessions/core/messages/hash.ts";
 import type {
   LoadedMessages,
@@ -113,11 +114,18 @@ async function readMessage(call: Call<User>): Promise<NewMessage> {
 
 /** What is stored comes back as it is, or is not stored. */
 function requireKept({ format, message }: StoreMessageBody): void {
-  const paths = notKept(format, message).map((path) => ["message", ...path]);
-  if (paths.length === 0) return;
-  throw new AppError("message_not_kept", {
-    details: describePaths(paths, "would not come back as it is"),
-  });
+  const { lost, bytes } = examine(format, message);
+  if (lost.length > 0) {
+    const paths = lost.map((path) => ["message", ...path]);
+    const details = describePaths(paths, "would not come back as it is");
+    throw new AppError("message_not_kept", { details });
+  }
+  if (bytes > MAX_STORED_BYTES) {
+    throw new AppError("body_too_large", {
+      message: `Cannot store the message: Acontext would write it with more than ` +
+        `${MAX_STORED_BYTES} bytes, and no load could read it`,
+    });
+  }
 }
 
 /** Acontext would ignore a file that no part names. */

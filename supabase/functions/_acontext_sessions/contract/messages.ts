@@ -19,6 +19,9 @@ export const MAX_ATTACHMENT_BYTES = 16 * 1024 * 1024;
 /** Of a body without attachments: the message, its `meta` and what surrounds them. */
 export const MAX_BODY_BYTES = MAX_MESSAGE_BYTES + 128 * 1024;
 
+/** Of one message in an answer of Acontext's. We read 8 MiB of one, and other members of it come on top. */
+export const MAX_STORED_BYTES = 7 * 1024 * 1024;
+
 /** Acontext takes 64 KiB, our own mark included. */
 const MAX_META_BYTES = 60 * 1024;
 const MAX_CURSOR_CHARACTERS = 1024;

@@ -43,21 +43,30 @@ export function compact(members: Record<string, Json | undefined>): JsonObject {
   return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
 }
 
-/** A copy with another value at a path that exists. */
-export function replaceAt(value: Json, path: Path, leaf: Json): Json {
-  const [step, ...rest] = path;
-  if (step === undefined) return leaf;
-  if (Array.isArray(value)) {
-    return value.map((item, index) => index === step ? replaceAt(item, rest, leaf) : item);
+export function copyOf(value: Json): Json {
+  return JSON.parse(JSON.stringify(value));
+}
+
+/** Puts a value where there is one. In place: a message may have tens of thousands of parts. */
+export function replaceAt(root: Json, path: Path, leaf: Json): void {
+  const holder = valueAt(root, path.slice(0, -1));
+  const name = path.at(-1);
+  if (Array.isArray(holder)) {
+    if (typeof name === "number" && name < holder.length) holder[name] = leaf;
+  } else if (isObject(holder) && typeof name === "string" && Object.hasOwn(holder, name)) {
+    holder[name] = leaf;
   }
-  if (!isObject(value)) return value;
-  // From entries, not by assignment: a member may be called __proto__.
-  return Object.fromEntries(
-    Object.entries(value).map(([name, item]) => [
-      name,
-      name === step ? replaceAt(item ?? null, rest, leaf) : item,
-    ]),
-  );
+}
+
+/** As {@link replaceAt}, also where there is none yet. */
+export function placeAt(root: Json, path: Path, leaf: Json): void {
+  const holder = valueAt(root, path.slice(0, -1));
+  const name = path.at(-1);
+  if (isObject(holder) && typeof name === "string" && name !== "__proto__") {
+    holder[name] = leaf;
+  } else {
+    replaceAt(root, path, leaf);
+  }
 }
 
 export function valueAt(value: Json | undefined, path: Path): Json | undefined {

@@ -45,8 +45,23 @@ export function toOwn(format: Format, message: JsonObject): OwnMessage {
 
 /** The places in a message that would not come back as they are; empty for one that is kept whole. */
 export function notKept(format: Format, message: JsonObject): Path[] {
+  return examine(format, message).lost;
+}
+
+/** What would become of a message: what is lost of it, and its length as Acontext writes it in an answer. */
+export function examine(format: Format, message: JsonObject): { lost: Path[]; bytes: number } {
+  const json = JSON.stringify(toOwn(format, message));
   // As it goes over the network.
-  const { parts, meta }: OwnMessage = JSON.parse(JSON.stringify(toOwn(format, message)));
+  return { lost: lostIn(format, message, JSON.parse(json)), bytes: bytesOf(json) };
+}
+
+/** In UTF-8, and with what Go escapes for the sake of HTML. */
+function bytesOf(json: string): number {
+  const escaped = json.match(/[<>&\u2028\u2029]/g)?.length ?? 0;
+  return new TextEncoder().encode(json).length + 5 * escaped;
+}
+
+function lostIn(format: Format, message: JsonObject, { parts, meta }: OwnMessage): Path[] {
   if (format !== "acontext") return differences(message, reassemble(parts));
   const { meta: sent, ...rest } = without(message, SERVERS);
   const back = acontextFromOwn({

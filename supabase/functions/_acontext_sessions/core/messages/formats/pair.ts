@@ -6,15 +6,10 @@
  */
 import type { Content, Item } from "./content.ts";
 
-interface Call {
-  id: string;
-  name: string;
-}
-
 /** Gives calls and results the ids and names that they lack. The conversation is in its order. */
 export class Pairing {
-  /** Calls without an id, whose result has not come yet. */
-  readonly #open: Call[] = [];
+  /** The ids of calls that had none and whose result has not come yet, by name. */
+  readonly #open = new Map<string, string[]>();
   readonly #names = new Map<string, string>();
 
   /** @param messageId For ids that are the same in every load. */
@@ -29,7 +24,11 @@ export class Pairing {
     const made = `call_${messageId.replaceAll("-", "").slice(0, 24)}_${index}`;
     if (item.kind === "call") {
       const id = item.id ?? made;
-      if (item.id === undefined) this.#open.push({ id, name: item.name });
+      if (item.id === undefined) {
+        const open = this.#open.get(item.name) ?? [];
+        open.push(id);
+        this.#open.set(item.name, open);
+      }
       this.#names.set(id, item.name);
       return { ...item, id };
     }
@@ -37,8 +36,7 @@ export class Pairing {
     if (item.id !== undefined) {
       return { ...item, name: item.name ?? this.#names.get(item.id) };
     }
-    const place = this.#open.findIndex(({ name }) => item.name === undefined || name === item.name);
-    const [call] = place < 0 ? [] : this.#open.splice(place, 1);
-    return { ...item, id: call?.id ?? made, name: item.name ?? call?.name };
+    const id = this.#open.get(item.name ?? "")?.shift() ?? made;
+    return { ...item, id };
   }
 }

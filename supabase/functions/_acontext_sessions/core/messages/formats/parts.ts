@@ -13,6 +13,7 @@ import { MARK } from "../../resources.ts";
 import type { Format } from "./names.ts";
 import {
   compact,
+  copyOf,
   fingerprint,
   goJson,
   isObject,
@@ -22,9 +23,9 @@ import {
   parseJson,
   parseObject,
   type Path,
+  placeAt,
   replaceAt,
   textAt,
-  valueAt,
 } from "./json.ts";
 
 /** As in Acontext's API. */
@@ -85,7 +86,8 @@ export function assemble(
   { role, pieces, notes }: Pieces,
 ): OwnMessage {
   const all = pieces.length === 0 ? [NOTHING] : pieces;
-  const frame = all.reduce<Json>((left, { hole }) => hole ? emptied(left, hole) : left, message);
+  const frame = copyOf(message);
+  for (const { hole } of all) if (hole !== undefined) empty(frame, hole);
   return {
     role,
     parts: all.map(({ part, hole }, index) =>
@@ -103,12 +105,10 @@ function plain(hole: Hole): JsonObject {
 }
 
 /** What is not stored twice. */
-function emptied(frame: Json, hole: Hole): Json {
-  if ((hole.as === "response" || hole.as === "result") && hole.absent) return frame;
-  if (hole.as !== "result" || hole.texts === undefined) {
-    return valueAt(frame, hole.at) === undefined ? frame : replaceAt(frame, hole.at, null);
-  }
-  return hole.texts.reduce((left, { at }) => replaceAt(left, at, null), frame);
+function empty(frame: Json, hole: Hole): void {
+  if ((hole.as === "response" || hole.as === "result") && hole.absent) return;
+  const places = hole.as === "result" && hole.texts ? hole.texts.map(({ at }) => at) : [hole.at];
+  for (const at of places) replaceAt(frame, at, null);
 }
 
 /** A part with something more kept under our mark. */
@@ -147,13 +147,15 @@ export function frameOf(parts: Json[]): Json {
 
 /** The message as it was stored, or as edited since. Only where {@link storedFormat} knows a format. */
 export function reassemble(parts: Json[]): Json {
-  return parts.reduce<Json>((message, part) => {
+  const message = copyOf(frameOf(parts));
+  for (const part of parts) {
     const hole = objectAt(keptOf(part) ?? {}, "hole");
-    return hole === undefined || !isObject(part) ? message : filled(message, { part, hole });
-  }, frameOf(parts));
+    if (hole !== undefined && isObject(part)) fill(message, { part, hole });
+  }
+  return message;
 }
 
-function filled(frame: Json, { part, hole }: { part: JsonObject; hole: JsonObject }): Json {
+function fill(frame: Json, { part, hole }: { part: JsonObject; hole: JsonObject }): void {
   const at = pathOf(hole["at"]);
   const meta = objectAt(part, "meta") ?? {};
   const text = textAt(part, "text") ?? "";
@@ -166,50 +168,37 @@ function filled(frame: Json, { part, hole }: { part: JsonObject; hole: JsonObjec
       const value = parseJson(textAt(meta, "arguments") ?? "");
       return replaceAt(frame, at, value === undefined ? {} : value);
     }
-    case "input":
-      return replaceAt(
-        frame,
-        at,
-        textAt(parseObject(textAt(meta, "arguments")) ?? {}, "input") ?? "",
-      );
+    case "input": {
+      const input = textAt(parseObject(textAt(meta, "arguments")) ?? {}, "input");
+      return replaceAt(frame, at, input ?? "");
+    }
     case "meta": {
       const from = typeof hole["from"] === "number" ? hole["from"] : 0;
       return replaceAt(frame, at, (textAt(meta, textAt(hole, "key") ?? "") ?? "").slice(from));
     }
     case "result":
-      return filledResult(frame, { text, hole, at });
+      return fillResult(frame, { text, hole, at });
     case "response":
-      if (text === "" && hole["absent"] === true) return frame;
-      return placed(frame, at, parseObject(text) ?? { output: text });
-    default:
-      return frame;
+      if (text === "" && hole["absent"] === true) return;
+      return placeAt(frame, at, parseObject(text) ?? { output: text });
   }
 }
 
-function filledResult(
+function fillResult(
   frame: Json,
   { text, hole, at }: { text: string; hole: JsonObject; at: Path },
-): Json {
+): void {
   // Nothing was there, and nothing was put there.
-  if (text === "" && hole["absent"] === true) return frame;
-  if (!Array.isArray(hole["texts"])) return placed(frame, at, text);
-  if (fingerprint(text) !== hole["print"]) return placed(frame, at, text);
+  if (text === "" && hole["absent"] === true) return;
+  if (!Array.isArray(hole["texts"]) || fingerprint(text) !== hole["print"]) {
+    return placeAt(frame, at, text);
+  }
   let from = 0;
-  return listAt(hole, "texts").filter(isObject).reduce((left, { at, length }) => {
+  for (const { at, length } of listAt(hole, "texts").filter(isObject)) {
     const end = from + Number(length);
-    const piece = text.slice(from, end);
+    replaceAt(frame, pathOf(at), text.slice(from, end));
     from = end;
-    return replaceAt(left, pathOf(at), piece);
-  }, frame);
-}
-
-/** As `replaceAt`, for a member that may not be there. */
-function placed(frame: Json, at: Path, leaf: Json): Json {
-  const holder = valueAt(frame, at.slice(0, -1));
-  const name = at.at(-1);
-  if (!isObject(holder) || typeof name !== "string") return replaceAt(frame, at, leaf);
-  const members = [...Object.entries(holder).filter(([key]) => key !== name), [name, leaf]];
-  return replaceAt(frame, at.slice(0, -1), Object.fromEntries(members));
+  }
 }
 
 function pathOf(value: Json | undefined): Path {
