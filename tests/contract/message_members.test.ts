@@ -384,6 +384,8 @@ contractTest(
 /** Where Acontext's conversions lose or bend something, and ours do not. */
 const BETTER = [
   "openai: empty arguments, openai",
+  "openai: a result in parts, gemini",
+  "openai: an empty result, gemini",
   "openai: media, anthropic",
   "openai: media, gemini",
   "openai: a refusal among the parts, openai",
@@ -391,6 +393,7 @@ const BETTER = [
   "anthropic: thinking and a tool call, openai",
   "anthropic: thinking and a tool call, gemini",
   "anthropic: results, openai",
+  "anthropic: results, gemini",
   "anthropic: documents, openai",
   "anthropic: documents, gemini",
   "gemini: thoughts, openai",
