@@ -41,10 +41,11 @@ const LAYERS: Readonly<Record<string, Layer>> = {
     folders: [CORE, "acontext", "database", "runtime"],
     packages: ["@supabase/server/core"],
   },
+  "wiring_messages": { folders: [CORE, "acontext", "runtime", "wiring"], packages: [] },
 };
 /** What each function may import besides its own folder. */
 const FUNCTION: Layer = {
-  folders: [CORE, "contract", "http", "runtime", "wiring"],
+  folders: [CORE, "contract", "http", "runtime", "wiring", "wiring_messages"],
   packages: ["zod"],
 };
 
