@@ -58,6 +58,8 @@ export interface StackOptions {
   acontext?: { baseUrl: string; apiKey: string };
   /** Read `supabase/functions/.env`. Default: with the default ports only, so that tests do not depend on it. */
   envFile?: boolean;
+  /** Of the PostgreSQL server: further settings, and the most private memory of each of its processes. */
+  server?: { settings?: Record<string, string>; memoryKiB?: number };
   /** Survive a crash of the machine. Default: with the default ports only. */
   durable?: boolean;
   /**
@@ -207,6 +209,7 @@ async function start(
     port: ports.postgres,
     superuserPassword: keys.passwords.supabase_admin,
     durable,
+    ...options.server,
     log,
   });
   shutdown.add("postgres", () => server.stop());

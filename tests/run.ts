@@ -34,7 +34,7 @@ const suites: Record<string, () => Promise<Counts | string>> = {
   stack: () => runDenoTests(["tests/stack"]),
   /** Every answer is compared with openapi.json. */
   integration: runIntegration,
-  /** Bad and borderline requests to every route. */
+  /** Bad and borderline requests to every route, and writes of all roles. */
   fuzz: () => withTestStack(fuzzStack, ({ file }) => runDenoTests([fuzzTests], { file })),
   /** The client as a package: in an app, in Node, in Deno and in a browser. */
   client: () => withTestStack({}, ({ file }) => runDenoTests([clientTests], { file })),

@@ -44,7 +44,7 @@ export async function makeResources({ remote }: World, count: number): Promise<R
 export function thisProject(stack: TestStack): Contender {
   return {
     key: "ours",
-    prepare: (world, count) => createInBulk(world, { count, daysAgo: DAYS_AGO }),
+    prepare: async (world, count) => void await createInBulk(world, { count, daysAgo: DAYS_AGO }),
     async drain(world, count) {
       const pid = workerOf(stack);
       const cpuBefore = cpuMs(pid);

@@ -54,17 +54,26 @@ async function readError(response: Response): Promise<SessionsError> {
   const { status, headers } = response;
   const body: Partial<ErrorBody> = await response.json().catch(() => null) ?? {};
   const requestId = headers.get("x-request-id");
-  const seconds = Number(headers.get("retry-after") ?? NaN);
-  const retryAfter = Number.isFinite(seconds) ? seconds : null;
+  const retryAfter = secondsOf(headers.get("retry-after"));
   // Our functions always send an id. What comes without is the platform's, with codes of its own.
   if (requestId === null || typeof body.code !== "string") {
+    const said = [body.code, body.message].filter((text) => typeof text === "string").join(", ");
     return new SessionsError({
       code: status === 401 ? "unauthorized" : "unexpected_answer",
-      message: `Cannot use the answer: the platform said ${body.message ?? status}`,
+      message: `Cannot use the answer: the platform said ${said || status}`,
       status,
       retryAfter,
     });
   }
   const { code, message = code, details = null, hint = null } = body;
   return new SessionsError({ code, message, status, requestId, retryAfter, details, hint });
+}
+
+/** `Retry-After`: seconds, or a date as proxies may send it. */
+function secondsOf(retryAfter: string | null): number | null {
+  if (retryAfter === null) return null;
+  const seconds = /^\d+$/.test(retryAfter)
+    ? Number(retryAfter)
+    : (Date.parse(retryAfter) - Date.now()) / 1000;
+  return Number.isFinite(seconds) ? Math.max(0, Math.ceil(seconds)) : null;
 }

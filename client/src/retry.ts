@@ -13,8 +13,8 @@ export interface CallOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** Answers of proxies and of the platform that are worth another try. */
-const PASSING = [429, 502, 503, 504];
+/** Answers of proxies and of the platform that are worth another try. 546: the worker was ended, and another takes over. */
+const PASSING = [429, 502, 503, 504, 546];
 const FIRST_WAIT_MS = 300;
 
 /** Runs `attempt` until it succeeds, fails for good, or has been repeated often enough. */

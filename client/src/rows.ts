@@ -1,6 +1,7 @@
 /** The table of sessions, through the Data API and under row level security. @module */
 import type { SupabaseClient } from "@supabase/supabase-js";
 import { SessionsError } from "./error.ts";
+import { mayPass } from "./passing.ts";
 import type { Session } from "./wire.ts";
 
 export const COLUMNS = "id,status,title,metadata,pinned,ttl,message_count,acontext_session_id," +
@@ -47,26 +48,54 @@ export function toSession(row: Row): Session {
 }
 
 const DAY = 86_400;
-/** As `extract(epoch from …)` counts. */
-const UNITS: Record<string, number> = { year: 365.25 * DAY, mon: 30 * DAY, day: DAY };
+/** As `extract(epoch from …)` counts. New lifetimes have neither years nor months. */
+const UNITS: Record<string, number> = {
+  y: 365.25 * DAY,
+  mon: 30 * DAY,
+  d: DAY,
+  h: 3600,
+  min: 60,
+  s: 1,
+};
 
-/** Whole seconds of an interval as Postgres prints it: `1 year 2 mons 3 days 04:05:06`. */
+/**
+ * Whole seconds of an interval, in each `intervalstyle` that a project may have: `25:00:00`, `1 day 01:00:00`,
+ * `@ 1 day 1 hour`, `1 1:00:00` and `PT25H`.
+ */
 export function toSeconds(interval: string): number {
-  let seconds = 0;
-  for (const [, count, unit = ""] of interval.matchAll(/([+-]?\d+) (year|mon|day)/g)) {
-    seconds += Number(count) * (UNITS[unit] ?? 0);
-  }
-  const time = /([+-]?)(\d+):(\d\d):(\d\d)/.exec(interval);
+  return Math.floor(interval.startsWith("P") ? ofIso(interval) : ofWords(interval));
+}
+
+function ofIso(interval: string): number {
+  const [date = "", time = ""] = interval.slice(1).split("T");
+  return sum(date.matchAll(/(-?[\d.]+)([YMD])/g), { Y: 365.25 * DAY, M: 30 * DAY, D: DAY }) +
+    sum(time.matchAll(/(-?[\d.]+)([HMS])/g), { H: 3600, M: 60, S: 1 });
+}
+
+function ofWords(interval: string): number {
+  const words = /([+-]?[\d.]+) (y|mon|d|h|min|s)[a-z]*/g;
+  let seconds = sum(interval.matchAll(words), UNITS);
+  // In the style of the standard, a lone number before the time counts days.
+  const [, days] = /(?:^| )([+-]?\d+) [+-]?\d+:/.exec(interval) ?? [];
+  seconds += Number(days ?? 0) * DAY;
+  const time = /([+-]?)(\d+):(\d\d):(\d\d(?:\.\d+)?)/.exec(interval);
   if (time) {
     const [, sign, hours, minutes, rest] = time;
     const size = Number(hours) * 3600 + Number(minutes) * 60 + Number(rest);
     seconds += sign === "-" ? -size : size;
   }
+  return interval.endsWith(" ago") ? -seconds : seconds;
+}
+
+function sum(found: Iterable<RegExpExecArray>, units: Record<string, number>): number {
+  let seconds = 0;
+  for (const [, count, unit = ""] of found) seconds += Number(count) * (units[unit] ?? 0);
   return seconds;
 }
 
 interface TableError {
-  code: string;
+  /** Missing in answers that are not PostgREST's. */
+  code?: string;
   message: string;
 }
 
@@ -75,11 +104,15 @@ export function toError(error: TableError, status: number): SessionsError {
   const fail = (code: SessionsError["code"], message: string) =>
     new SessionsError({ code, message, status, cause: error });
   if (status === 0) return fail("network_error", "Cannot reach the project: no answer came");
+  // PostgREST's own answers have a code. Without one it is the gateway before it.
+  if (status === 401 && error.code === undefined) {
+    return fail("unauthorized", "Cannot use the project: its gateway does not take the API key");
+  }
   if (status === 401) {
     return fail("unauthorized", "Cannot authenticate: nobody is signed in, or the token expired");
   }
   if (status === 403) return fail("forbidden", "Cannot allow this: the user may not do it");
-  if (status >= 500) {
+  if (mayPass({ code: error.code ?? "", status })) {
     return new SessionsError({
       code: "database_unavailable",
       message: "Cannot reach the database: it is unavailable or overloaded",
@@ -87,6 +120,9 @@ export function toError(error: TableError, status: number): SessionsError {
       retryAfter: 1,
       cause: error,
     });
+  }
+  if (status >= 500) {
+    return fail("database_refused", "Cannot use the table: the database refused the request");
   }
   // The database checks what it stores; the name of a constraint begins with its column's.
   const path = /constraint "(title|metadata|ttl)_/.exec(error.message)?.[1];

@@ -25,7 +25,7 @@ export type CreateSessionBody = {
   /** Chosen by the caller; a repeated call with it never makes a second session */
   id?: string | undefined;
   title?: string | null | undefined;
-  /** At most 8192 bytes as Postgres prints it */
+  /** At most 8192 bytes as Postgres prints it, at most 32 levels deep */
   metadata?: JsonObject | undefined;
   /** Own lifetime in seconds after the last activity; null: the project's */
   ttl?: number | null | undefined;
@@ -513,13 +513,17 @@ export type ErrorCode =
   | "session_full"
   | "not_restorable"
   | "file_content_lost"
+  | "request_timeout"
   | "body_too_large"
   | "unsupported_media_type"
   | "file_unstorable"
+  | "directory_too_large"
   | "history_too_large"
   | "idempotency_mismatch"
   | "message_not_kept"
   | "message_rejected"
+  | "rate_limited"
+  | "database_refused"
   | "internal"
   | "misconfigured"
   | "acontext_inconsistent"

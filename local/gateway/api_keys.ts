@@ -20,6 +20,12 @@ export interface Credentials {
 
 const ROLE_TOKEN_SECONDS = 300;
 
+/** What `Authorization` carries: the scheme in any case, then blanks, then a token of RFC 9110's characters. */
+export function bearerOf(request: Request): string | null {
+  const authorization = request.headers.get("authorization") ?? "";
+  return /^Bearer +([\w.~+/-]+=*)$/i.exec(authorization)?.[1] ?? null;
+}
+
 /** The API keys of a project. */
 export function createApiKeys(keys: Keys) {
   const cache = new Map<KeyRole, { token: Promise<string>; expires: number }>();
@@ -33,8 +39,7 @@ export function createApiKeys(keys: Keys) {
   return {
     /** Reads `apikey` (header or query) and `Authorization`. */
     read(request: Request): Credentials {
-      const authorization = request.headers.get("authorization") ?? "";
-      const token = /^Bearer\s+(\S+)\s*$/i.exec(authorization)?.[1] ?? null;
+      const token = bearerOf(request);
       const apikey = request.headers.get("apikey") ??
         new URL(request.url).searchParams.get("apikey");
       // supabase-js repeats the key as bearer token when nobody is signed in.

@@ -4,9 +4,10 @@
  * @module
  */
 
+import { decodeProtectedHeader } from "jose";
 import type { FunctionPool } from "../functions/worker.ts";
 import type { Keys } from "../keys.ts";
-import { createApiKeys } from "./api_keys.ts";
+import { bearerOf, createApiKeys } from "./api_keys.ts";
 import { passOn } from "./proxy.ts";
 
 /** A function behind the gateway. */
@@ -18,6 +19,22 @@ export interface Route {
 /** The platform's limit for the beginning of an answer. */
 const RESPONSE_TIMEOUT_MS = 150_000;
 const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+
+/** What an invalid token is called, by its algorithm. Source: https://supabase.com/docs/guides/functions/error-codes */
+const INVALID_JWT: Partial<Record<string, string>> = {
+  ES256: "UNAUTHORIZED_ASYMMETRIC_JWT",
+  RS256: "UNAUTHORIZED_ASYMMETRIC_JWT",
+  HS256: "UNAUTHORIZED_LEGACY_JWT",
+};
+
+/** Null for what is no JWT. */
+function algorithmOf(token: string | null): string | null {
+  try {
+    return decodeProtectedHeader(token ?? "").alg ?? "none";
+  } catch {
+    return null;
+  }
+}
 
 function refuse(status: number, code: string, message: string): Response {
   return Response.json({ code, message }, {
@@ -46,15 +63,20 @@ export function createFunctionsHandler(options: {
       if (keyRole !== null && keyRole !== "unknown") return null;
       return refuse(401, "UNAUTHORIZED_NO_AUTH_HEADER", "Missing authorization header");
     }
-    const token = /^Bearer\s+(\S+)\s*$/i.exec(header)?.[1];
-    if (token?.split(".").length !== 3) {
+    const token = bearerOf(request);
+    const algorithm = algorithmOf(token);
+    if (token === null || algorithm === null) {
       return refuse(401, "UNAUTHORIZED_INVALID_JWT_FORMAT", "Invalid JWT");
+    }
+    const code = INVALID_JWT[algorithm];
+    if (code === undefined) {
+      return refuse(401, "UNAUTHORIZED_UNSUPPORTED_TOKEN_ALGORITHM", "Unsupported JWT algorithm");
     }
     try {
       await keys.verify(token);
       return null;
     } catch {
-      return refuse(401, "UNAUTHORIZED_INVALID_JWT", "Invalid JWT");
+      return refuse(401, code, "Invalid JWT");
     }
   }
 

@@ -107,6 +107,10 @@ export function startGateway(options: {
   }
 
   async function handle(request: Request): Promise<Response> {
+    // Made of whatever stands in `Host`. Source: https://supabase.com/docs/guides/functions/error-codes
+    if (!URL.canParse(request.url)) {
+      return Response.json({ code: "INVALID_URL", message: "Invalid URL" }, { status: 400 });
+    }
     const { pathname } = new URL(request.url);
     const match = /^\/(rest|auth|functions)\/v1(\/.*)?$/.exec(pathname);
     if (match === null) {

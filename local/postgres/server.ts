@@ -21,6 +21,10 @@ export interface ServerOptions {
   superuserPassword: string;
   /** False for throwaway data: it survives a crash of the server, but not one of the machine. */
   durable: boolean;
+  /** Further settings, which win over ours. */
+  settings?: Record<string, string>;
+  /** The most private memory that each process of the server gets, in KiB; more is "out of memory". Linux keeps to it. */
+  memoryKiB?: number;
   log: (line: string) => void;
 }
 
@@ -122,6 +126,7 @@ export async function startPostgres(options: ServerOptions): Promise<PostgresSer
     log_line_prefix: "%m [%p] %q%u ",
     ...runtime.settings,
     ...(options.durable ? {} : { fsync: "off", full_page_writes: "off" }),
+    ...options.settings,
   };
 
   let child: Child;
@@ -132,11 +137,12 @@ export async function startPostgres(options: ServerOptions): Promise<PostgresSer
     const ready = Promise.withResolvers<void>();
     const tail: string[] = [];
     let wasReady = false;
-    const { command, args } = account.wrap(join(runtime.binDir, "postgres"), [
-      "-D",
-      clusterDir,
-      ...Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]),
-    ]);
+    const program = [join(runtime.binDir, "postgres"), "-D", clusterDir];
+    const chosen = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
+    const [first = "", ...others] = options.memoryKiB === undefined
+      ? program
+      : ["/bin/sh", "-c", `ulimit -d ${options.memoryKiB} && exec "$@"`, "sh", ...program];
+    const { command, args } = account.wrap(first, [...others, ...chosen]);
     const started = child = startChild({
       name: "postgres",
       command,

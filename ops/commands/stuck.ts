@@ -15,20 +15,47 @@ const schema = z.array(z.object({
   acontextDiskId: z.string().nullable(),
 }));
 
-/** Deletions that failed ten times or more; exit code 1 when there are any. */
+const setAsideSchema = z.array(z.object({
+  id: z.string(),
+  step: z.string(),
+  problem: z.string(),
+  attempts: z.int(),
+  since: z.string(),
+  nextAttemptAt: z.string(),
+}));
+
+/** Deletions that failed ten times or more, and what a step cannot process; exit code 1 when there is anything. */
 export const stuck: Command = async ({ api, output, flags }) => {
-  const list = await api.rpc("acontext_list_stuck", { p_limit: flags.limit ?? 50 }, schema);
-  output.result(list, () =>
-    list.length === 0 ? ["Nothing is stuck"] : table(
-      ["id", "reason", "attempts", "last error", "left", "next attempt (GMT)"],
-      list.map((entry) => [
-        entry.id,
-        entry.reason,
-        entry.attempts,
-        entry.lastError,
-        [...(entry.sessionGone ? [] : ["session"]), ...(entry.diskGone ? [] : ["disk"])].join(", "),
-        shortTime(entry.nextAttemptAt),
-      ]),
-    ));
-  return list.length === 0 ? EXIT.ok : EXIT.degraded;
+  const limit = { p_limit: flags.limit ?? 50 };
+  const deletions = await api.rpc("acontext_list_stuck", limit, schema);
+  const setAside = await api.rpc("acontext_list_set_aside", limit, setAsideSchema);
+  const isEmpty = deletions.length + setAside.length === 0;
+  output.result({ deletions, setAside }, () =>
+    isEmpty ? ["Nothing is stuck"] : [
+      ...(deletions.length === 0 ? [] : table(
+        ["id", "reason", "attempts", "last error", "left", "next attempt (GMT)"],
+        deletions.map((entry) => [
+          entry.id,
+          entry.reason,
+          entry.attempts,
+          entry.lastError,
+          [...(entry.sessionGone ? [] : ["session"]), ...(entry.diskGone ? [] : ["disk"])].join(
+            ", ",
+          ),
+          shortTime(entry.nextAttemptAt),
+        ]),
+      )),
+      ...(setAside.length === 0 ? [] : table(
+        ["set aside", "step", "attempts", "SQLSTATE", "since (GMT)", "next attempt (GMT)"],
+        setAside.map((entry) => [
+          entry.id,
+          entry.step,
+          entry.attempts,
+          entry.problem,
+          shortTime(entry.since),
+          shortTime(entry.nextAttemptAt),
+        ]),
+      )),
+    ]);
+  return isEmpty ? EXIT.ok : EXIT.degraded;
 };

@@ -3,18 +3,23 @@ import { type Command, EXIT } from "../command.ts";
 import { HEALTH_REASONS } from "../../supabase/functions/_acontext_sessions/core/health/reasons.ts";
 import { type Run, runToEnd } from "../runs.ts";
 
-const previewSchema = z.object({ total: z.int(), remaining: z.int(), stopReason: z.string() });
+const previewSchema = z.object({
+  total: z.int(),
+  remaining: z.int(),
+  heldBack: z.int(),
+  stopReason: z.string(),
+});
 
 /** Deletes what is due, run after run until nothing is left, or says what would be done. */
 export const sweep: Command = async (context) => {
   const { api, output, flags: { dryRun, force } } = context;
   if (dryRun) {
     const preview = await api.invoke("cleanup-sessions", previewSchema, { dryRun, force });
-    const { total, stopReason } = preview;
+    const { total, heldBack } = preview;
     output.result(preview, () => [
       `${total} would be deleted`,
-      ...(stopReason === "too_many_expiring"
-        ? ["The expiry limit holds back what expired: see --force"]
+      ...(heldBack > 0
+        ? [`${heldBack} expired, and the expiry limit holds them back: see --force`]
         : []),
     ]);
     return EXIT.ok;

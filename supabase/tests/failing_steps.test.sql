@@ -17,6 +17,13 @@ begin
   update public.session_mappings set title = 'poison' where id = tests.session(p_number);
 end $$;
 
+-- What is set aside, as `step:SQLSTATE:attempts`.
+create function tests.aside(p_number integer) returns text language sql
+as $$
+  select string_agg(concat_ws(':', a.step, a.problem, a.attempts), ' ' order by a.step)
+  from acontext_sessions.set_aside as a where a.session_id = tests.session(p_number)
+$$;
+
 create function tests.queue_due(p_run integer) returns jsonb language sql
 as $$ select public.acontext_queue_due_sessions(tests.run(p_run), 100) $$;
 grant execute on all functions in schema tests to service_role;
@@ -34,19 +41,37 @@ select tests.start_run(1);
 set local role service_role;
 select is(
   tests.queue_due(1),
-  '{"expired": 0, "stale": 1, "tooManyExpiring": false, "more": false, "problems": ["restamp_failed: P0001"]}'::jsonb,
-  'a restamp that fails is told, asks for no further step, and what is stale is queued all the same'
+  '{"expired": 0, "stale": 1, "tooManyExpiring": false, "more": false}'::jsonb,
+  'a session that cannot be restamped keeps nothing from going on'
 );
 reset role;
-select is(tests.queued(6), 'stale/none/none', 'it is in the queue');
-select isnt(
-  (select after_id from acontext_sessions.restamp_state), null, 'the restamp is not taken for done'
+select is(tests.queued(6), 'stale/none/none', 'what is stale is in the queue');
+select is((select after_id from acontext_sessions.restamp_state), null, 'the restamp goes on to its end');
+select is(
+  (select array_agg(extract(day from s.expires_at - s.last_activity_at)::integer order by s.id)
+   from public.session_mappings as s where s.status = 'active'),
+  array[7, 7, 7, 30], 'all others have the new expiry'
 );
+select is(tests.aside(5), 'restamp:P0001:1', 'the one is set aside');
 set local role service_role;
 select set_eq(
   'select tests.claim()', array[tests.session(1), tests.session(6)], 'what is in the queue can be worked on'
 );
 reset role;
+select tests.pass('1 minute');
+select is(acontext_sessions.restamp_sessions(100), true, 'it is tried again');
+select is(tests.aside(5), 'restamp:P0001:2', 'after a minute');
+alter table public.session_mappings disable trigger refuse_poison;
+select acontext_sessions.restamp_sessions(100);
+select is(tests.aside(5), 'restamp:P0001:2', 'and then after two');
+select tests.pass('2 minutes');
+select acontext_sessions.restamp_sessions(100);
+alter table public.session_mappings enable trigger refuse_poison;
+select is(
+  array[tests.aside(5), (select extract(day from s.expires_at - s.last_activity_at)::text
+    from public.session_mappings as s where s.id = tests.session(5))],
+  array[null, '7'], 'once it can change it is stamped, and no longer set aside'
+);
 select is(
   (public.acontext_configure_cleanup('{"session_ttl": "8 days"}') ->> 'session_ttl')::interval, interval '8 days',
   'session_ttl can be changed although a session cannot follow'
@@ -65,13 +90,16 @@ select tests.start_run(2, p_force => true);
 set local role service_role;
 select is(
   tests.queue_due(2),
-  '{"expired": 2, "stale": 1, "tooManyExpiring": false, "more": false, "problems": ["expiry_failed: P0001"]}'::jsonb,
-  'a session that cannot expire is told, and keeps no other from it'
+  '{"expired": 2, "stale": 1, "tooManyExpiring": false, "more": false}'::jsonb,
+  'a session that cannot expire keeps no other from it'
 );
 select is(
-  tests.queue_due(2),
-  '{"expired": 0, "stale": 0, "tooManyExpiring": false, "more": false, "problems": ["expiry_failed: P0001"]}'::jsonb,
-  'nor is it tried for ever'
+  tests.queue_due(2), '{"expired": 0, "stale": 0, "tooManyExpiring": false, "more": false}'::jsonb, 'nor is it tried for ever'
+);
+select is(tests.aside(5), 'expiry:P0001:1 restamp:P0001:2', 'it is set aside');
+select is(
+  array[acontext_sessions.count_due(true, true, 100), acontext_sessions.count_expired(100, 'all')],
+  array[acontext_sessions.count_queued(100), 0], 'and not due: no run is called for it'
 );
 reset role;
 select is(
@@ -91,10 +119,15 @@ select tests.start_run(3, p_force => true);
 set local role service_role;
 select is(
   tests.queue_due(3),
-  '{"expired": 1, "stale": 0, "tooManyExpiring": false, "more": false, "problems": ["stale_failed: P0001"]}'::jsonb,
+  '{"expired": 1, "stale": 0, "tooManyExpiring": false, "more": false}'::jsonb,
   'what is stale and cannot be queued keeps no session from expiring'
 );
 reset role;
+select is(tests.aside(8), 'stale:P0001:1', 'it is set aside');
+select is(tests.aside(5), null, 'what could expire now is not any more');
+select is(acontext_sessions.count_stale(100), 0, 'the retry job calls no run for it');
+select tests.pass('1 minute');
+select is(acontext_sessions.count_stale(100), 1, 'before its next attempt');
 select is(
   (public.acontext_session_health(1) #>> '{runs,queueProblem}'), null, 'a run that has not ended says nothing yet'
 );
@@ -213,7 +246,7 @@ select results_eq(
     select s.step ->> 'expired', s.step ->> 'more'
     from (select public.acontext_queue_due_sessions(tests.run(6), 3) as step from generate_series(1, 4)) as s
   $$,
-  $$values ('2', 'true'), ('2', 'true'), ('1', 'false'), ('0', 'false')$$, 'steps go on past it'
+  $$values ('2', 'true'), ('3', 'true'), ('0', 'false'), ('0', 'false')$$, 'steps go on past it'
 );
 reset role;
 
@@ -231,7 +264,7 @@ select tests.pass('31 days');
 set local role service_role;
 select is(
   tests.queue_due(6) - array['stale', 'more', 'tooManyExpiring'],
-  '{"expired": 0, "problems": ["stale_failed: P0001", "expiry_failed: 55P03"]}'::jsonb,
+  '{"expired": 0, "problems": ["expiry_failed: 55P03"]}'::jsonb,
   'it is told, and left for the next run'
 );
 reset role;
@@ -247,20 +280,29 @@ update public.session_mappings set title = 'silent' where id = tests.session(62)
 update public.session_mappings set title = null where title = 'held';
 select tests.pass('31 days');
 set local role service_role;
-select is(
-  tests.queue_due(6) -> 'problems' ->> 1, 'expiry_failed: P0001', 'is told, too'
-);
+select is(tests.queue_due(6) -> 'expired', '10'::jsonb, 'keeps no other from expiring');
 reset role;
 select is(
   array[tests.queued(61), tests.queued(62), tests.queued(63)], array['expired/own/own', null, 'expired/own/own'],
   'what stays in use is not queued'
 );
+select is(tests.aside(62), 'expiry:P0001:1', 'but set aside');
 select tests.make_active(64, tests.bob());
 delete from auth.users where id = tests.bob();
 select is(tests.queued(64), 'user_deleted/own/own', 'the same when its user is deleted: the others are queued');
 select is(tests.queued(62), null, 'and it is not');
-select throws_ok('select acontext_sessions.queue_erased(10)', 'P0001', null, 'and a step that can do nothing else tells');
+select is(tests.aside(62), 'erased:P0001:1 expiry:P0001:1', 'but set aside here, too');
+select is(
+  array[acontext_sessions.queue_erased(10), acontext_sessions.count_erased(10)], array[0, 0], 'until its next attempt'
+);
 drop trigger keep_silently on public.session_mappings;
+select is(acontext_sessions.clear_set_aside(false), 0, 'while it has to be done');
+select is(acontext_sessions.queue_erased(10), 0, 'it waits for it');
+select acontext_sessions.clear_set_aside(true);
+select is(
+  array[acontext_sessions.queue_erased(10)::text, tests.queued(62), tests.aside(62)], array['1', 'user_deleted/own/own', null],
+  'or until somebody starts a run, when nothing stands in the way any more'
+);
 
 -- Calling the next worker
 create or replace function acontext_sessions.call_worker(

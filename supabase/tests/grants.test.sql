@@ -44,9 +44,11 @@ select bag_eq(
     ('acontext_sessions.deletion_queue', 'service_role', 'delete, insert, select, update'),
     ('acontext_sessions.deletion_log', 'service_role', 'insert, select'),
     ('acontext_sessions.erased_users', 'service_role', 'select'),
+    ('acontext_sessions.set_aside', 'service_role', 'delete, insert, select, update'),
     ('acontext_sessions.provisioning_leases', 'service_role', 'delete, insert, select, update'),
     ('acontext_sessions.uncertain_sessions', 'service_role', 'delete, insert, select, update'),
     ('acontext_sessions.message_keys', 'service_role', 'delete, insert, select, update'),
+    ('acontext_sessions.user_rates', 'service_role', 'delete, insert, select, update'),
     ('acontext_sessions.restamp_state', 'service_role', 'select, update'),
     ('acontext_sessions.reconcile_state', 'service_role', 'select, update'),
     ('acontext_sessions.calls', 'service_role', 'select, update'),
@@ -61,7 +63,7 @@ select name from unnest(array[
   'public.acontext_request_session_deletion', 'public.acontext_restore_session', 'public.acontext_claim_deletions',
   'public.acontext_claim_long_deletion',
   'public.acontext_settle_deletions', 'public.acontext_use_session', 'public.acontext_note_write',
-  'public.acontext_begin_message',
+  'public.acontext_begin_message', 'public.acontext_begin_file_write',
   'public.acontext_settle_message', 'public.acontext_start_sweep', 'public.acontext_queue_due_sessions',
   'public.acontext_preview_sweep', 'public.acontext_finish_sweep', 'public.acontext_start_reconcile',
   'public.acontext_find_unknown_sessions', 'public.acontext_find_unknown_disks',
@@ -76,6 +78,7 @@ select name from unnest(array[
   'acontext_sessions.deletion_view', 'acontext_sessions.first_attempt_at', 'acontext_sessions.lock_remote_ids',
   'acontext_sessions.queue_orphans', 'acontext_sessions.queue_stale', 'acontext_sessions.queue_expired', 'acontext_sessions.queue_sessions', 'acontext_sessions.queue_erased',
   'acontext_sessions.count_erased', 'acontext_sessions.user_refusal', 'acontext_sessions.lock_user',
+  'acontext_sessions.quota_excess', 'acontext_sessions.take_rate',
   'acontext_sessions.retry_delay', 'acontext_sessions.restamp_sessions', 'acontext_sessions.expiry_allowed',
   'acontext_sessions.count_queued', 'acontext_sessions.count_expired', 'acontext_sessions.count_stale',
   'acontext_sessions.count_due', 'acontext_sessions.dispatch_sweep', 'acontext_sessions.dispatch_reconcile',
@@ -83,14 +86,18 @@ select name from unnest(array[
   'acontext_sessions.capped_count', 'acontext_sessions.seconds_since', 'acontext_sessions.platform_facts',
   'acontext_sessions.last_call', 'acontext_sessions.run_view', 'acontext_sessions.session_counts',
   'acontext_sessions.queue_facts', 'acontext_sessions.run_facts', 'acontext_sessions.seconds_until',
-  'acontext_sessions.store_worker_secrets'
+  'acontext_sessions.store_worker_secrets',
+  'public.acontext_list_set_aside', 'acontext_sessions.put_aside', 'acontext_sessions.clear_set_aside',
+  'acontext_sessions.passes_by_itself', 'acontext_sessions.restamp_rows', 'acontext_sessions.expiry_scope',
+  'acontext_sessions.heavy_owner_from', 'acontext_sessions.heavy_owners', 'acontext_sessions.count_held_back',
+  'acontext_sessions.failed_in_a_row'
 ]) as f (name);
 
 -- Triggers, and what only cron jobs and functions with the owner's rights call.
 create temporary view called_by_owner as
 select name from unnest(array[
   'acontext_sessions.log_settings_change', 'acontext_sessions.stamp_session',
-  'acontext_sessions.guard_session_change', 'acontext_sessions.follow_session_status',
+  'acontext_sessions.guard_session_change', 'acontext_sessions.metadata_fault', 'acontext_sessions.follow_session_status',
   'acontext_sessions.guard_session_delete', 'acontext_sessions.guard_queue_change',
   'acontext_sessions.refuse_truncate', 'acontext_sessions.set_moved_at', 'acontext_sessions.usable_project_url', 'acontext_sessions.prepare_deletion',
   'acontext_sessions.usable_secret_key', 'acontext_sessions.worker_secrets', 'acontext_sessions.call_worker',
@@ -98,12 +105,14 @@ select name from unnest(array[
   'acontext_sessions.schedule_jobs', 'acontext_sessions.find_erased_users', 'acontext_sessions.note_erased_users',
   'acontext_sessions.waits_in_pg_net', 'acontext_sessions.call_problem', 'acontext_sessions.vault_facts',
   'acontext_sessions.net_facts', 'acontext_sessions.cron_facts', 'acontext_sessions.cron_values',
-  'acontext_sessions.schedule_fault'
+  'acontext_sessions.schedule_fault', 'acontext_sessions.mend_times', 'acontext_sessions.purge_unsettled_keys',
+  'acontext_sessions.schedule_fault', 'acontext_sessions.bound_changes_at_once', 'acontext_sessions.purge_rates',
+  'acontext_sessions.plain_interval'
 ]) as f (name);
 
 -- What the policies call with the rights of users, who cannot call it by name: its schema is closed to them.
 create temporary view called_by_policies as
-select 'acontext_sessions.caller_may_see_sessions' as name;
+select name from unnest(array['acontext_sessions.caller_may_see_sessions', 'acontext_sessions.is_no_estimate']) as f (name);
 
 select bag_eq(
   $$select name, grantee, privileges from grants where kind = 'function'$$,

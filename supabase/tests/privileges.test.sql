@@ -47,7 +47,8 @@ select bag_eq(
     'acontext_sessions.call_worker(acontext_sessions.run_task,acontext_sessions.run_trigger,boolean,boolean)', 'acontext_sessions.platform_facts()',
     'acontext_sessions.last_call()', 'acontext_sessions.user_refusal(uuid)', 'acontext_sessions.lock_user(uuid)',
     'acontext_sessions.caller_may_see_sessions()', 'acontext_sessions.queue_erased(integer)', 'acontext_sessions.find_erased_users(boolean)',
-    'acontext_sessions.note_erased_users()', 'acontext_sessions.store_worker_secrets(text,text)'
+    'acontext_sessions.note_erased_users()', 'acontext_sessions.store_worker_secrets(text,text)',
+    'acontext_sessions.quota_excess(uuid,boolean)'
   ],
   'the functions that run with the owner''s rights are the known ones'
 );

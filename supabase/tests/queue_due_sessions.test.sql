@@ -200,11 +200,11 @@ select tests.begin(13);
 select tests.pass(interval '10 minutes');
 create temporary table before as select s.* from public.session_mappings as s;
 select is(
-  public.acontext_preview_sweep(2, false) - 'queued', '{"expired": 2, "stale": 1, "tooManyExpiring": false}'::jsonb,
+  public.acontext_preview_sweep(2, false) - 'queued', '{"expired": 2, "expiring": 2, "heldBack": 0, "stale": 1, "tooManyExpiring": false}'::jsonb,
   'a preview counts up to its limit'
 );
 select is(
-  public.acontext_preview_sweep(100, false) - 'queued', '{"expired": 3, "stale": 1, "tooManyExpiring": false}'::jsonb,
+  public.acontext_preview_sweep(100, false) - 'queued', '{"expired": 3, "expiring": 3, "heldBack": 0, "stale": 1, "tooManyExpiring": false}'::jsonb,
   'a preview counts what is due'
 );
 select is(

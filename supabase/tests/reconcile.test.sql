@@ -221,6 +221,69 @@ select is(
 );
 reset role;
 
+-- What a pass is certain of
+select public.acontext_save_reconcile_progress(tests.run(5), 'sessions', '[]', '[]', '{}', true);
+select public.acontext_finish_reconcile(tests.run(5), '{"stopReason": "complete"}');
+-- A pass of two runs: how long before its beginning all that was gone by then has been found; what follows changes between them.
+create function tests.certain(p_run integer, p_between text, p_skipped integer default 0, p_also integer default 0)
+returns interval language plpgsql
+as $$
+declare
+  v_began timestamptz;
+begin
+  perform tests.pass('1 day');
+  v_began := acontext_sessions.clock();
+  update acontext_sessions.reconcile_state set reconciled_until = null where only_row;
+  perform public.acontext_start_reconcile(tests.run(p_run), 60);
+  perform public.acontext_save_reconcile_progress(
+    tests.run(p_run), 'labels', '[]', '[]', '{}', false, 'next', 1, 0, p_skipped
+  );
+  perform public.acontext_finish_reconcile(tests.run(p_run), '{"stopReason": "limit"}');
+  perform tests.pass('1 hour');
+  execute p_between;
+  perform public.acontext_start_reconcile(tests.run(p_run + 1), 60);
+  perform public.acontext_save_reconcile_progress(tests.run(p_run + 1), 'sessions', '[]', '[]', '{}', true, null, 1, 0, p_also);
+  perform public.acontext_finish_reconcile(tests.run(p_run + 1), '{"stopReason": "complete"}');
+  return (select v_began - t.reconciled_until from acontext_sessions.reconcile_state as t);
+end $$;
+select is(tests.certain(101, 'select 1'), interval '2 hours', 'a pass is certain of what was gone two grace periods before it');
+update acontext_sessions.settings set orphan_grace = interval '3 days';
+select is(
+  tests.certain(111, $$update acontext_sessions.settings set orphan_grace = interval '10 minutes'$$), interval '6 days',
+  'a grace period that is lowered meanwhile makes it no more certain'
+);
+select is(
+  tests.certain(121, $$update acontext_sessions.settings set orphan_grace = interval '3 days'$$), interval '6 days',
+  'one that is raised makes it less'
+);
+select is(
+  tests.certain(131, $$
+    update acontext_sessions.settings set orphan_grace = interval '5 days';
+    select public.acontext_start_reconcile(tests.run(135), 60);
+    select public.acontext_finish_reconcile(tests.run(135), '{"stopReason": "outage"}');
+    update acontext_sessions.settings set orphan_grace = interval '1 hour'$$),
+  interval '10 days', 'the longest that any of its runs has used counts'
+);
+select is(tests.certain(141, 'select 1'), interval '2 hours', 'for that pass, and not for the next');
+select is(tests.certain(151, 'select 1', 1), null, 'a pass that skipped something is certain of nothing');
+select is(
+  (select (pass_skipped, last_skipped, pass_finished_at = acontext_sessions.clock())::text from acontext_sessions.reconcile_state),
+  '(1,1,t)', 'and ends all the same'
+);
+select is(tests.certain(161, 'select 1', 0, 2), null, 'whenever it did');
+select is(tests.certain(171, 'select 1'), interval '2 hours', 'the next begins anew');
+select is(
+  public.acontext_session_health(1) #> '{reconcile,skipped}', '0'::jsonb, 'health no longer tells it'
+);
+
+-- A run from a time that has not come
+update acontext_sessions.reconcile_state
+set run_id = tests.run(999), run_until = acontext_sessions.clock() + interval '10 years' where only_row;
+select is(
+  public.acontext_start_reconcile(tests.run(181), 60) ->> 'outcome', 'started', 'a clock that was set back holds up no walk'
+);
+select public.acontext_finish_reconcile(tests.run(181), '{"stopReason": "outage"}');
+
 -- Chaining
 select vault.create_secret('http://127.0.0.1:1', 'acontext_sessions_project_url') where not exists (
   select 1 from vault.secrets where name = 'acontext_sessions_project_url'

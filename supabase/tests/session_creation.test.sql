@@ -297,13 +297,14 @@ select tests.make_active(n, tests.bob()) from generate_series(31, 32) as n;
 update acontext_sessions.settings set max_sessions_per_user = 2;
 set local role service_role;
 select is(
-  tests.begin(33, tests.bob()), '{"outcome": "quota_exceeded", "limit": 2}'::jsonb,
+  tests.begin(33, tests.bob()),
+  '{"outcome": "quota_exceeded", "limit": 2, "setting": "max_sessions_per_user", "counted": "sessions"}'::jsonb,
   'at the limit nothing is begun'
 );
 select is(tests.status(33), null, 'and no row is left');
 select is(tests.begin(32, tests.bob()) ->> 'outcome', 'existing', 'an existing session is still answered');
 select tests.request_deletion(32, tests.bob());
-select is(tests.begin(33, tests.bob()) ->> 'outcome', 'started', 'a deleted session does not count');
+select is(tests.begin(33, tests.bob()) ->> 'outcome', 'started', 'a deleted session does not count as one');
 select is(tests.begin(34, tests.bob()) ->> 'outcome', 'quota_exceeded', 'a session that is being made does');
 reset role;
 

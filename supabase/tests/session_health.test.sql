@@ -31,15 +31,15 @@ select is(
   'the service role may ask; a new project has no session'
 );
 select is(
-  tests.health('queue') - array['entries', 'due', 'expired', 'stuck', 'missingOwners'],
+  tests.health('queue') - array['entries', 'due', 'expired', 'stuck', 'missingOwners', 'setAside'],
   '{"dueForSeconds": null, "expiredForSeconds": null, "erasedForSeconds": null, "oldestSeconds": null,
-    "repeatedDeletes": 0}'::jsonb,
+    "setAsideForSeconds": null, "repeatedDeletes": 0}'::jsonb,
   'and no backlog'
 );
 select is(
   tests.health('runs'),
-  '{"recent": [], "lastSuccessSeconds": null, "lastFinished": null, "lastExpiry": null, "lastReconcile": null,
-    "queueProblem": null, "lastCall": null}'::jsonb,
+  '{"recent": [], "lastSuccessSeconds": null, "lastFinished": null, "lastExpiry": null, "lastExpiryScope": null,
+    "lastReconcile": null, "failedInARow": {"sweep": 0, "reconcile": 0}, "queueProblem": null, "lastCall": null}'::jsonb,
   'and no run'
 );
 select is(tests.health('pauses'), '{"cleanup": 93600, "retry": 3900, "reconcile": 691200}'::jsonb, 'pauses of the schedules');
@@ -59,7 +59,7 @@ select tests.pass(interval '10 minutes');
 update acontext_sessions.deletion_queue set attempts = 10, next_attempt_at = acontext_sessions.clock() + interval '1 hour'
 where id = tests.session(1);
 select is(
-  tests.health('queue') - array['entries', 'expired', 'missingOwners'],
+  tests.health('queue') - array['entries', 'expired', 'missingOwners', 'setAside', 'setAsideForSeconds'],
   '{"due": {"count": 1, "estimated": false}, "stuck": {"count": 1, "estimated": false}, "dueForSeconds": 600,
     "expiredForSeconds": null, "erasedForSeconds": null, "oldestSeconds": 600, "repeatedDeletes": 0}'::jsonb,
   'the backlog tells what is due, stuck and how old'
@@ -97,13 +97,32 @@ select tests.run_ended(5, 'not_configured');
 select tests.run_ended(6, 'busy', 'reconcile', false);
 select is(
   tests.health('runs') - 'recent',
-  '{"lastSuccessSeconds": 240, "lastFinished": "too_many_unknown", "lastExpiry": "too_many_expiring",
-    "lastReconcile": "too_many_unknown", "queueProblem": null, "lastCall": null}'::jsonb,
+  '{"lastSuccessSeconds": 240, "lastFinished": "too_many_unknown", "lastExpiry": "too_many_expiring", "lastExpiryScope": null,
+    "lastReconcile": "too_many_unknown", "failedInARow": {"sweep": 0, "reconcile": 0}, "queueProblem": null, "lastCall": null}'::jsonb,
   'the last run of each kind is told; those that did not run do not count'
 );
 select is(jsonb_array_length(tests.health('runs', 'recent')), 6, 'recent runs are listed');
 select is(jsonb_array_length(public.acontext_session_health(2) #> '{runs,recent}'), 2, 'as many as asked for');
 select is(public.acontext_session_health(-1) #> '{runs,recent}', '[]'::jsonb, 'none for less than none');
+
+-- Runs that fail one after the other
+savepoint failing;
+select tests.run_ended(21, 'error');
+select tests.pass(interval '1 minute');
+select tests.run_ended(22, 'error', 'reconcile', false);
+select tests.pass(interval '1 minute');
+select tests.run_ended(23, 'busy');
+select tests.run_ended(24, 'error');
+select is(
+  tests.health('runs', 'failedInARow'), '{"sweep": 2, "reconcile": 1}'::jsonb,
+  'runs that failed are counted by task; those that did not run do not count'
+);
+select tests.pass(interval '1 minute');
+select tests.run_ended(25, 'limit');
+select is(
+  tests.health('runs', 'failedInARow'), '{"sweep": 0, "reconcile": 1}'::jsonb, 'until one of the task does not fail'
+);
+rollback to savepoint failing;
 
 -- The last call
 create function tests.accepted(p_number integer) returns text language sql

@@ -109,6 +109,23 @@ select lives_ok(
     "provisioning_timeout": "3 minutes", "touch_granularity": "0", "log_retention": "10 years"}')$$,
   'the ends of the ranges are accepted'
 );
+select results_eq(
+  format($$select public.acontext_configure_cleanup(jsonb_build_object('session_ttl', %L::text)) ->> 'session_ttl'$$, l.given),
+  array[l.kept], l.given || ' lasts ' || l.kept || ', whatever the calendar says'
+)
+from (values
+  ('-1000 years 363650 days', '3650 days'), ('292000 years -105116350 days', '3650 days'), ('1 month', '30 days'),
+  ('10 years', '3600 days'), ('-1 month 31 days 01:00:00', '1 day 01:00:00'), ('2 days -01:00:00', '1 day 23:00:00'),
+  ('36:00:00', '36:00:00'), ('90 days', '90 days')
+) as l (given, kept);
+select is_empty(
+  $$select n.key, n.value from jsonb_each_text(public.acontext_configure_cleanup(
+      '{"session_ttl": "1 month", "provisioning_timeout": "-1 month 30 days 1 hour", "deletion_grace": "1 month",
+        "orphan_grace": "-1 month 30 days 1 hour", "touch_granularity": "-1 month 30 days 1 hour", "log_retention": "1 month"}'
+    )) as n
+    where n.value ~ 'mon|-' and n.key <> 'updated_at'$$,
+  'no setting keeps months or opposite signs'
+);
 
 -- A change of the lifetime
 select public.acontext_configure_cleanup('{"session_ttl": "7 days"}');

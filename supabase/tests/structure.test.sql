@@ -36,14 +36,17 @@ select columns_are('acontext_sessions', 'message_keys', array[
 select columns_are('acontext_sessions', 'uncertain_sessions', array['session_id', 'since']);
 select columns_are('acontext_sessions', 'reconcile_state', array[
   'only_row', 'phase', 'page_cursor', 'pass_started_at', 'pass_finished_at', 'reconciled_until', 'pass_seen', 'pass_unknown',
-  'run_id', 'run_until', 'watched_since', 'moved_at'
+  'run_id', 'run_until', 'watched_since', 'moved_at', 'pass_grace', 'pass_skipped', 'last_skipped'
+]);
+select columns_are('acontext_sessions', 'set_aside', array[
+  'session_id', 'step', 'problem', 'attempts', 'since', 'next_attempt_at'
 ]);
 select columns_are('acontext_sessions', 'restamp_state', array['only_row', 'after_id', 'moved_at']);
 select columns_are('acontext_sessions', 'settings_log', array['log_id', 'changed_at', 'changed_by', 'old', 'new']);
 select columns_are('acontext_sessions', 'runs', array[
   'id', 'task', 'trigger', 'status', 'expires_sessions', 'force', 'expiry_allowed', 'requested_at', 'started_at',
   'finished_at', 'request_id', 'total', 'deleted', 'failed', 'deferred', 'expired', 'stale', 'errors', 'stop_reason',
-  'slots', 'probe_ms'
+  'slots', 'probe_ms', 'expiry_scope'
 ]);
 select columns_are('acontext_sessions', 'calls', array['run_id', 'request_id', 'answers_oid', 'called_at', 'taken_at']);
 select is(
@@ -54,8 +57,14 @@ select columns_are('acontext_sessions', 'settings', array[
   'only_row', 'cleanup_enabled', 'cleanup_schedule', 'retry_schedule', 'reconcile_schedule', 'session_ttl',
   'provisioning_timeout', 'deletion_grace', 'orphan_grace', 'touch_granularity', 'max_sessions_per_user', 'max_workers', 'max_per_run', 'concurrency',
   'max_expiry_fraction', 'max_expiry_minimum', 'log_retention', 'updated_at', 'max_remote_deletes', 'max_messages_per_session', 'refuse_banned_users',
-  'disable_task_tracking'
+  'disable_task_tracking', 'max_sessions_per_anonymous_user', 'max_creations_per_minute', 'max_deletions_per_minute',
+  'max_stores_per_minute', 'max_file_writes_per_minute'
 ]);
+select columns_are('acontext_sessions', 'user_rates', array['user_id', 'action', 'spent_until']);
+select is(
+  (select c.relpersistence::text from pg_class as c where c.oid = 'acontext_sessions.user_rates'::regclass), 'u',
+  'how fast users go on is not worth a write to the log'
+);
 
 select col_type_is('public', 'session_mappings', c.name, c.type, c.name || ' is ' || c.type)
 from (values
@@ -73,15 +82,19 @@ select bag_eq(
 );
 
 -- The settings of design and documentation.
+create temporary table fresh_settings (like acontext_sessions.settings including defaults);
+insert into fresh_settings default values;
 select results_eq(
-  'select to_jsonb(s) - array[''only_row'', ''updated_at''] from acontext_sessions.settings as s',
+  'select to_jsonb(s) - array[''only_row'', ''updated_at''] from fresh_settings as s',
   $$values ('{
     "cleanup_enabled": true, "cleanup_schedule": "0 0 * * *", "retry_schedule": "* * * * *",
     "reconcile_schedule": "0 4 * * 0", "session_ttl": "30 days", "provisioning_timeout": "00:10:00",
     "deletion_grace": "00:00:00", "orphan_grace": "01:00:00",
-    "touch_granularity": "00:01:00", "max_sessions_per_user": null, "max_workers": 4, "max_per_run": 2000,
+    "touch_granularity": "00:01:00", "max_sessions_per_user": 1000, "max_workers": 4, "max_per_run": 2000,
     "concurrency": 7, "max_remote_deletes": 32, "max_messages_per_session": null, "refuse_banned_users": true, "disable_task_tracking": false,
-    "max_expiry_fraction": 0.5, "max_expiry_minimum": 100, "log_retention": "90 days"
+    "max_expiry_fraction": 0.5, "max_expiry_minimum": 100, "log_retention": "90 days",
+    "max_sessions_per_anonymous_user": 50, "max_creations_per_minute": 30, "max_deletions_per_minute": 120,
+    "max_stores_per_minute": 600, "max_file_writes_per_minute": 120
   }'::jsonb)$$,
   'the settings have their documented defaults'
 );
@@ -99,9 +112,12 @@ select bag_eq(
     'session_mappings_pkey', 'id_is_not_nil', 'acontext_session_id_is_not_shared',
     'acontext_disk_id_is_not_shared', 'active_session_has_both_remote_ids', 'session_has_owner_unless_deleting',
     'title_is_short', 'metadata_is_object', 'metadata_is_small', 'ttl_in_range', 'message_count_not_negative',
-    'pinned_never_expires'
+    'pinned_never_expires', 'times_in_range'
   ],
   'session_mappings has its constraints'
+);
+select is_empty(
+  'select conname from pg_constraint where not convalidated', 'no constraint waits for rows of before to be checked'
 );
 select bag_eq(
   $$select conname::text from pg_constraint where conrelid = 'acontext_sessions.deletion_queue'::regclass and contype <> 'n'$$,
@@ -113,7 +129,7 @@ select bag_eq(
 );
 select bag_eq(
   $$select conname::text from pg_constraint where conrelid = 'acontext_sessions.runs'::regclass and contype <> 'n'$$,
-  array['runs_pkey', 'finished_run_has_reason', 'errors_is_array'],
+  array['runs_pkey', 'finished_run_has_reason', 'errors_is_array', 'run_expiry_scope_is_known'],
   'runs has its constraints'
 );
 select bag_eq(
@@ -123,7 +139,9 @@ select bag_eq(
     'deletion_grace_in_range', 'orphan_grace_in_range', 'touch_granularity_in_range', 'max_sessions_per_user_positive',
     'max_workers_in_range', 'max_per_run_in_range', 'concurrency_in_range', 'max_expiry_fraction_in_range',
     'max_expiry_minimum_in_range', 'log_retention_in_range', 'max_remote_deletes_in_range',
-    'max_messages_per_session_positive', 'deletes_of_workers_within_limit'
+    'max_messages_per_session_positive', 'deletes_of_workers_within_limit', 'max_sessions_per_anonymous_user_positive',
+    'max_creations_per_minute_in_range', 'max_deletions_per_minute_in_range', 'max_stores_per_minute_in_range',
+    'max_file_writes_per_minute_in_range'
   ],
   'settings has its constraints'
 );
@@ -198,7 +216,7 @@ select bag_eq(
       and tgrelid in ('public.session_mappings'::regclass, 'acontext_sessions.deletion_queue'::regclass) and tgenabled = 'O'$$,
   array[
     'session_mappings guard_session_change', 'session_mappings follow_session_status',
-    'session_mappings guard_session_delete', 'session_mappings refuse_truncate', 'session_mappings stamp_session',
+    'session_mappings guard_session_delete', 'session_mappings refuse_truncate', 'session_mappings bound_changes_at_once', 'session_mappings stamp_session',
     'acontext_sessions.deletion_queue guard_queue_change', 'acontext_sessions.deletion_queue prepare_deletion', 'acontext_sessions.deletion_queue refuse_truncate'
   ],
   'every guard is in place and enabled'

@@ -178,8 +178,8 @@ integrationTest("a deleted session comes back within the grace period", async (w
 
 integrationTest("the quota counts sessions that are restored", async (world) => {
   const user = await world.newUser();
-  await world.database.configure({ deletion_grace: "1 hour", max_sessions_per_user: 1 });
-  const { id } = await world.created(user);
+  await world.database.configure({ deletion_grace: "1 hour", max_sessions_per_user: 2 });
+  const [{ id }] = [await world.created(user), await world.created(user)];
   await world.remove(user, id);
   await world.created(user);
   assertRefused(await world.restore(user, id), 409, "quota_exceeded");

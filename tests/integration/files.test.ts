@@ -384,3 +384,42 @@ integrationTest("each route asks Acontext as little as can be", async (world) =>
   assertEquals(await trips(() => chat.removeFile(place)), { [LIST]: 1 });
   assertEquals(await trips(() => chat.getUrl(place)), { [GET]: 1, [LIST]: 1 });
 });
+
+/** Stores files behind the back of the functions, so large in a list that nine of them fill it. */
+async function overfill({ info }: World, diskId: string): Promise<void> {
+  const { baseUrl, apiKey } = info.acontext;
+  for (let index = 0; index < 9; index++) {
+    const form = new FormData();
+    form.set("file_path", "/full/");
+    form.set("meta", JSON.stringify({ filler: "x".repeat(1024 * 1024) }));
+    form.set("file", new File(["content"], `${index}.txt`));
+    const response = await fetch(`${baseUrl}/disk/${diskId}/artifact`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${apiKey}` },
+      body: form,
+    });
+    await response.body?.cancel();
+    assertEquals(response.status, 201);
+  }
+}
+
+integrationTest(
+  "a directory too large to be listed says so, and goes with its session",
+  async (world) => {
+    const { user, session, chat } = await converse(world);
+    await overfill(world, session.acontextDiskId);
+    const missing = { path: "/full/", filename: "missing.txt" };
+    assertRefused(await chat.getFiles({ path: "/full/" }), 422, "directory_too_large");
+    assertRefused(await chat.getUrl(missing), 422, "directory_too_large");
+    const query = new URLSearchParams(missing);
+    const read = await world.call("session-files", `/${session.id}/content?${query}`, {
+      headers: world.bearer(user),
+    });
+    assertRefused(read, 422, "directory_too_large");
+    const there = await chat.download({ path: "/full/", filename: "0.txt" });
+    assertEquals([there.status, await there.text()], [200, "content"]);
+    await world.remove(user, session.id);
+    await world.sweptWhenDue();
+    assertEquals(await world.database.statusOf(session.id), null);
+  },
+);

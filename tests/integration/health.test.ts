@@ -194,19 +194,46 @@ const FAULTS: Record<keyof typeof HEALTH_REASONS, Fault> = {
     },
     heal: (world) => world.swept(),
   },
+  runs_failing: {
+    async provoke({ database: { sql } }) {
+      for (let n = 0; n < 2; n++) {
+        const runId = crypto.randomUUID();
+        await sql`select public.acontext_start_sweep(${runId}, false)`;
+        await sql`select public.acontext_finish_sweep(${runId}, '{"stopReason": "error"}')`;
+      }
+    },
+    heal: (world) => world.swept(),
+  },
   cleanup_overdue: { provoke: longExpired, heal: (world) => world.swept() },
   queueing_failed: {
     async provoke(world) {
       await expiredSessions(world, 1);
       const asked = await world.created(await world.newUser());
+      // What is locked for too long, as the database says it.
       await world.database.sql.unsafe(`
         create function public.app_refuses() returns trigger language plpgsql
-        as $$ begin raise exception 'not these'; end $$;
+        as $$ begin raise lock_not_available; end $$;
         create trigger app_refuses before update on public.session_mappings
           for each row when (old.expires_at < now()) execute function public.app_refuses();
         delete from public.session_mappings where id = '${asked.id}'`);
       const swept = await world.swept();
       assertEquals([swept.stopReason, swept.deleted], ["queueing_failed", 1]);
+    },
+    async heal(world) {
+      await world.database.sql.unsafe(`drop function public.app_refuses() cascade`);
+      assertEquals((await world.swept()).deleted, 1);
+    },
+  },
+  sessions_set_aside: {
+    async provoke(world) {
+      const [poison] = await expiredSessions(world, 2);
+      await world.database.sql.unsafe(`
+        create function public.app_refuses() returns trigger language plpgsql
+        as $$ begin raise exception 'not this one'; end $$;
+        create trigger app_refuses before update on public.session_mappings
+          for each row when (old.id = '${poison?.id}') execute function public.app_refuses()`);
+      const swept = await world.swept();
+      assertEquals([swept.stopReason, swept.deleted], ["empty", 1]);
     },
     async heal(world) {
       await world.database.sql.unsafe(`drop function public.app_refuses() cascade`);
@@ -271,6 +298,16 @@ const FAULTS: Record<keyof typeof HEALTH_REASONS, Fault> = {
       await world.database.makeDue();
       assertEquals((await world.swept()).deleted, 11);
     },
+  },
+  reconcile_skipped: {
+    async provoke({ database: { sql } }) {
+      const runId = crypto.randomUUID();
+      await sql`select public.acontext_start_reconcile(${runId}, 60)`;
+      await sql`
+        select public.acontext_save_reconcile_progress(${runId}, 'sessions', '[]', '[]', '{}', true, p_skipped => 1)`;
+      await sql`select public.acontext_finish_reconcile(${runId}, '{"stopReason": "complete"}')`;
+    },
+    heal: (world) => world.reconciled(),
   },
   unproven_resources: {
     provoke: ({ database: { sql } }) =>

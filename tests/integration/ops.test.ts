@@ -147,6 +147,25 @@ integrationTest("ops stuck and ops retry bring a stuck deletion to its end", asy
   assertMatch(gone.stdout, /^No deletion has this id/);
 });
 
+integrationTest(
+  "ops stuck shows what is set aside, and ops sweep tries it again",
+  async (world) => {
+    const [poison] = await expiredSessions(world, 1);
+    await world.database.sql.unsafe(`
+    create function public.app_refuses() returns trigger language plpgsql
+    as $$ begin raise exception 'not this one'; end $$;
+    create trigger app_refuses before update on public.session_mappings
+      for each row execute function public.app_refuses()`);
+    assertEquals((await ops(world, "sweep")).stdout, "0 deleted, 0 failed, ended with empty");
+    const { code, stdout } = await ops(world, "stuck");
+    assertEquals(code, 1);
+    assertMatch(stdout, new RegExp(`${poison?.id} +expiry +1 +P0001`));
+    await world.database.sql.unsafe(`drop function public.app_refuses() cascade`);
+    assertEquals((await ops(world, "sweep")).stdout, "1 deleted, 0 failed, ended with empty");
+    assertEquals((await ops(world, "stuck")).stdout, "Nothing is stuck");
+  },
+);
+
 integrationTest("ops reconcile shows and queues what no session knows", async (world) => {
   const id = await orphanSession(world);
   await world.remote.control.age(7_200);

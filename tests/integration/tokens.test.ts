@@ -43,6 +43,11 @@ const BAD_TOKENS: {
     token: ({ tokens }, user) => tokens.signed(user, { iat: now() - 7_200, exp: now() - 3_600 }),
   },
   {
+    name: "a token that never expires",
+    status: 401,
+    token: ({ tokens }, user) => tokens.signed(user, { exp: undefined }),
+  },
+  {
     name: "a token that is not valid yet",
     status: 401,
     token: ({ tokens }, user) => tokens.signed(user, { nbf: now() + 3_600 }),
@@ -120,6 +125,20 @@ integrationTest(
     assertEquals((await world.create({ ...user, token })).status, 201);
   },
 );
+
+integrationTest("the scheme's case does not matter, nor do blanks after it", async (world) => {
+  const user = await world.newUser();
+  for (const scheme of ["bearer", "BEARER", "Bearer  "]) {
+    const headers = { authorization: `${scheme} ${user.token}` };
+    const answer = await world.call("create-session", "", { method: "POST", headers });
+    assertEquals(answer.status, 201, scheme);
+    const rows = await fetch(`${world.info.apiUrl}/rest/v1/session_mappings?select=id`, {
+      headers: { ...headers, apikey: world.info.publishableKey },
+    });
+    assertEquals(rows.status, 200, scheme);
+    await rows.body?.cancel();
+  }
+});
 
 integrationTest("a token in another place than the header is not seen", async (world) => {
   const user = await world.newUser();

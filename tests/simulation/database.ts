@@ -6,6 +6,7 @@
  */
 
 import postgres from "postgres";
+import { LIFT_USER_LIMITS } from "../support/user_limits.ts";
 import { type RawSnapshot, type Snapshot, SNAPSHOT_SQL, toSnapshot } from "./snapshot.ts";
 
 /** How a transaction ended: with the function's answer, or with the SQLSTATE of an error. */
@@ -56,7 +57,8 @@ const FORGET = `
   delete from net.http_request_queue;
   insert into acontext_sessions.reconcile_state default values;
   insert into acontext_sessions.restamp_state default values;
-  insert into acontext_sessions.settings default values;`;
+  insert into acontext_sessions.settings default values;
+  ${LIFT_USER_LIMITS}`;
 
 const ARGUMENTS = `
   select p.proname as name, p.proargnames as names,

@@ -41,12 +41,21 @@ stackTest("gateway honours verify_jwt", async () => {
   const key = { authorization: `Bearer ${shared.stack.publishableKey}` };
   assertEquals(await status(path, key), [401, "UNAUTHORIZED_INVALID_JWT_FORMAT"]);
   const expired = { authorization: `Bearer ${await userToken({ exp: now() - 1 })}` };
-  assertEquals(await status(path, expired), [401, "UNAUTHORIZED_INVALID_JWT"]);
+  assertEquals(await status(path, expired), [401, "UNAUTHORIZED_ASYMMETRIC_JWT"]);
   const [head, body] = (await userToken()).split(".");
   const forged = { authorization: `Bearer ${head}.${body}.${"A".repeat(86)}` };
-  assertEquals(await status(path, forged), [401, "UNAUTHORIZED_INVALID_JWT"]);
+  assertEquals(await status(path, forged), [401, "UNAUTHORIZED_ASYMMETRIC_JWT"]);
+  for (
+    const [alg, code] of [["HS256", "LEGACY_JWT"], ["none", "UNSUPPORTED_TOKEN_ALGORITHM"]]
+  ) {
+    const header = btoa(JSON.stringify({ alg })).replaceAll("=", "");
+    const token = { authorization: `Bearer ${header}.${body}.x` };
+    assertEquals(await status(path, token), [401, `UNAUTHORIZED_${code}`]);
+  }
   const good = { authorization: `Bearer ${await userToken()}` };
   assertEquals(await status(path, good), [200, "/private/a/b"]);
+  const lower = { authorization: `bearer  ${await userToken()}` };
+  assertEquals(await status(path, lower), [200, "/private/a/b"]);
   // An API key alone passes, and with it whoever has the publishable one: the function has to look itself.
   const { publishableKey, secretKey } = shared.stack;
   assertEquals(await status(path, { apikey: publishableKey }), [200, "/private/a/b"]);

@@ -20,6 +20,8 @@ const schema = z.object({
   /** The private key that signs access tokens, as a JWK with `kid`. */
   signingKey: z.looseObject({ kty: z.string(), kid: z.string() }),
   postgres: z.enum(["embedded", "debian"]),
+  /** Has `postgres.log` and the logs of the other parts. */
+  logsDir: z.string(),
 });
 
 export type StackInfo = z.infer<typeof schema>;

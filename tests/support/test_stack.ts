@@ -5,11 +5,13 @@
  */
 
 import { join } from "@std/path/mod.js";
+import postgres from "postgres";
 import { z } from "zod";
 import { type Stack, startStack } from "../../local/stack.ts";
 import { buildFunctions } from "../../tools/bundle/project.ts";
 import { cleanedUp } from "./cleaned_up.ts";
 import type { StackInfo } from "./stack_info.ts";
+import { liftUserLimits } from "./user_limits.ts";
 
 export interface TestStackOptions {
   /** `debian`: PostgreSQL 15 with the real pg_cron. */
@@ -22,6 +24,10 @@ export interface TestStackOptions {
   env?: Record<string, string>;
   /** Processes per function. */
   instances?: Record<string, number>;
+  /** `default`: what one user may have and do is bounded as in a new project. Default: `off`. */
+  userLimits?: "off" | "default";
+  /** Settings of the PostgreSQL server, and the memory of its processes. */
+  server?: { settings?: Record<string, string>; memoryKiB?: number };
 }
 
 export interface TestStack extends Stack {
@@ -36,6 +42,7 @@ const ENV = {
   ACONTEXT_DELETE_TIMEOUT_MS: "2000",
   WORKER_LIFETIME_MS: "60000",
   CLEANUP_TIME_BUDGET_MS: "30000",
+  BODY_TIMEOUT_MS: "6000",
 };
 
 const keyFile = z.object({ signingKey: z.looseObject({ kty: z.string(), kid: z.string() }) });
@@ -45,7 +52,8 @@ export async function withTestStack<T>(
   options: TestStackOptions,
   use: (stack: TestStack) => Promise<T>,
 ): Promise<T> {
-  const { postgres = "embedded", functions = "sources", env = {}, ...rest } = options;
+  const { functions = "sources", env = {}, userLimits = "off", ...rest } = options;
+  const kind = options.postgres ?? "embedded";
   const dataDir = await Deno.makeTempDir({ prefix: "acontext-sessions-test-" });
   let stack: Stack | undefined;
   return await cleanedUp(async () => {
@@ -55,11 +63,11 @@ export async function withTestStack<T>(
       dataDir,
       ...(functions === "bundles" ? { functionsDir } : {}),
       ports: "free",
-      postgres,
       env: { ...ENV, ...env },
       ...rest,
     });
-    const info = await describe(stack, { dataDir, postgres });
+    if (userLimits === "off") await liftLimits(stack.databaseUrl);
+    const info = await describe(stack, { dataDir, postgres: kind });
     const file = join(dataDir, "test-stack.json");
     await Deno.writeTextFile(file, JSON.stringify(info), { mode: 0o600 });
     return await use({ ...stack, info, file });
@@ -68,6 +76,15 @@ export async function withTestStack<T>(
     if (Deno.env.get("TEST_KEEP_DATA") === "1") console.error(`Data and logs: ${dataDir}`);
     else await Deno.remove(dataDir, { recursive: true });
   });
+}
+
+async function liftLimits(databaseUrl: string): Promise<void> {
+  const sql = postgres(databaseUrl, { max: 1, onnotice: () => {} });
+  try {
+    await liftUserLimits(sql);
+  } finally {
+    await sql.end({ timeout: 1 });
+  }
 }
 
 async function describe(
@@ -88,5 +105,6 @@ async function describe(
     acontext: { baseUrl, apiKey, controlUrl },
     signingKey,
     postgres,
+    logsDir: join(dataDir, "logs"),
   };
 }

@@ -44,6 +44,25 @@ Deno.test("metadata may be as large as the table allows", async () => {
   ]);
 });
 
+Deno.test("metadata may be as deep as the table allows", async () => {
+  const most = await inSql(/\$\.\*\*\{(\d+)\} \?/g);
+  const metadata = (levels: number) =>
+    JSON.parse(`${'{"a":'.repeat(levels)}1${"}".repeat(levels)}`);
+  assertEquals([most, most + 1].map((levels) => accepts({ metadata: metadata(levels) })), [
+    true,
+    false,
+  ]);
+});
+
+Deno.test("metadata may hold every number that JavaScript has, as the table allows", async () => {
+  const largest = await inSql(/abs\(n\.value::numeric\) > ([\d.e]+)/g);
+  assertEquals(largest, Number.MAX_VALUE);
+  const decimals = await inSql(/scale\(n\.value::numeric\) > (\d+)/g);
+  assertEquals(String(Number.MIN_VALUE), `5e-${decimals}`);
+  const numbers = [largest, -largest, Number.MIN_VALUE, 2.2250738585072014e-308];
+  assertEquals(accepts({ metadata: { numbers } }), true);
+});
+
 Deno.test("a lifetime may be as short and as long as the table allows", async () => {
   const least = 60 * await inSql(/\bttl between interval '(\d+) minute'/g);
   const most = 86_400 *

@@ -57,6 +57,7 @@ interface Trip {
 }
 
 const USE = ["useSession"];
+const WRITE = ["beginFileWrite"];
 const message = {
   method: "POST",
   headers: { "content-type": "application/json" },
@@ -114,21 +115,21 @@ const TRIPS: Trip[] = [
     name: "store a new file",
     request: { files: true, method: "POST", body: form("x") },
     status: 201,
-    database: USE,
+    database: WRITE,
     acontext: 2,
   },
   {
     name: "replace a file",
     request: { files: true, method: "POST", body: form("xy") },
     status: 200,
-    database: USE,
+    database: WRITE,
     acontext: 4,
   },
   {
     name: "replace a file by one of its size",
     request: { files: true, method: "POST", body: form("yx") },
     status: 200,
-    database: USE,
+    database: WRITE,
     acontext: 5,
   },
   { name: "list files", request: { files: true }, status: 200, database: USE, acontext: 1 },
@@ -150,14 +151,14 @@ const TRIPS: Trip[] = [
     name: "delete a file",
     request: { files: true, path: A, method: "DELETE" },
     status: 200,
-    database: USE,
+    database: WRITE,
     acontext: 2,
   },
   {
     name: "delete a file that is not there",
     request: { files: true, path: A, method: "DELETE" },
     status: 200,
-    database: USE,
+    database: WRITE,
     acontext: 1,
   },
   {

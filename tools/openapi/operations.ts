@@ -48,11 +48,13 @@ export interface Operation {
 }
 
 const USER = ["unauthorized", "forbidden"] as const;
+const DATABASE = ["database_unavailable", "database_refused"] as const;
 /** Of what no user does whose account is deleted or banned. */
 const ACCOUNT = ["user_deleted", "user_banned"] as const;
 const BODY = [
   "invalid_request",
   "invalid_json",
+  "request_timeout",
   "body_too_large",
   "unsupported_media_type",
 ] as const;
@@ -65,7 +67,7 @@ const USE = [
   "session_not_ready",
   "session_deleting",
   "session_expired",
-  "database_unavailable",
+  ...DATABASE,
   "acontext_unavailable",
   "acontext_rejected",
   "acontext_inconsistent",
@@ -95,9 +97,10 @@ export const OPERATIONS: Operation[] = [
       "session_busy",
       "id_taken",
       "quota_exceeded",
+      "rate_limited",
       "acontext_rejected",
       "acontext_unavailable",
-      "database_unavailable",
+      ...DATABASE,
     ],
   },
   ...(["DELETE", "POST"] as const).map((method): Operation => ({
@@ -113,7 +116,7 @@ export const OPERATIONS: Operation[] = [
         schema: answers.deleteAnswer,
       },
     },
-    errors: [...USER, "invalid_id", "session_not_found", "database_unavailable"],
+    errors: [...USER, "invalid_id", "session_not_found", "rate_limited", ...DATABASE],
   })),
   {
     method: "POST",
@@ -129,7 +132,7 @@ export const OPERATIONS: Operation[] = [
       "session_not_found",
       "not_restorable",
       "quota_exceeded",
-      "database_unavailable",
+      ...DATABASE,
     ],
   },
   {
@@ -146,7 +149,7 @@ export const OPERATIONS: Operation[] = [
       },
       202: { description: "Works in the background", schema: answers.acceptedAnswer },
     },
-    errors: ["unauthorized", "forbidden", ...BODY, "invalid_id", "database_unavailable"],
+    errors: ["unauthorized", "forbidden", ...BODY, "invalid_id", ...DATABASE],
   },
   {
     method: "GET",
@@ -162,7 +165,7 @@ export const OPERATIONS: Operation[] = [
         text: true,
       },
     },
-    errors: ["unauthorized", "invalid_request", "database_unavailable"],
+    errors: ["unauthorized", "invalid_request", ...DATABASE],
   },
   {
     method: "POST",
@@ -185,6 +188,7 @@ export const OPERATIONS: Operation[] = [
       ...BODY,
       "invalid_multipart",
       "session_full",
+      "rate_limited",
       "idempotency_busy",
       "idempotency_mismatch",
       "message_not_kept",
@@ -219,7 +223,7 @@ export const OPERATIONS: Operation[] = [
     auth: "user",
     query: listFilesQuery,
     answers: { 200: { description: "Files and directories", schema: answers.directory } },
-    errors: [...FILE],
+    errors: [...FILE, "directory_too_large"],
   },
   {
     method: "GET",
@@ -229,7 +233,7 @@ export const OPERATIONS: Operation[] = [
     auth: "user",
     query: linkFileQuery,
     answers: { 200: { description: "The link", schema: answers.fileLink } },
-    errors: [...FILE, "file_not_found"],
+    errors: [...FILE, "file_not_found", "directory_too_large"],
   },
   {
     method: "GET",
@@ -239,7 +243,7 @@ export const OPERATIONS: Operation[] = [
     auth: "user",
     query: fileQuery,
     answers: { 200: { description: "The content, under its own type", schema: "binary" } },
-    errors: [...FILE, "file_not_found", "file_content_lost"],
+    errors: [...FILE, "file_not_found", "file_content_lost", "directory_too_large"],
   },
   {
     method: "POST",
@@ -254,7 +258,9 @@ export const OPERATIONS: Operation[] = [
     },
     errors: [
       ...FILE,
+      "rate_limited",
       "invalid_multipart",
+      "request_timeout",
       "body_too_large",
       "unsupported_media_type",
       "file_unstorable",
@@ -268,6 +274,6 @@ export const OPERATIONS: Operation[] = [
     auth: "user",
     query: fileQuery,
     answers: { 200: { description: "It is no longer there", schema: answers.fileDeletion } },
-    errors: [...FILE],
+    errors: [...FILE, "rate_limited"],
   },
 ];

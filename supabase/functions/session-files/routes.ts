@@ -48,7 +48,7 @@ export function routes({ list, link, download, upload, remove }: Actions): Route
     async "GET /:id/content"(call) {
       const place = call.query(fileQuery);
       const { stream, contentType } = await download({ key: keyOf(call), place });
-      const binary = call.header("accept", accept) === "application/octet-stream";
+      const binary = isBinary(call.header("accept", accept));
       const headers = {
         "content-type": binary ? "application/octet-stream" : contentType,
         "x-file-type": contentType,
@@ -100,6 +100,11 @@ async function readUpload(call: Call<User>): Promise<{ path: string; content: Fi
   const filename = fields.filename ??
     readValue(file.filename, { schema: filenameSchema, path: "filename" });
   return { path: fields.path, content: { ...file, filename } };
+}
+
+/** As media types are written: in any case, and with parameters. */
+function isBinary(accept: string | null): boolean {
+  return accept?.split(";")[0]?.trim().toLowerCase() === "application/octet-stream";
 }
 
 /** Offered for saving, under its name in every client (RFC 6266). */

@@ -1,15 +1,16 @@
 /** Very many sessions at once, which would take minutes one by one. @module */
 
 import { NAMESPACE } from "./remote.ts";
+import type { TestUser } from "./users.ts";
 import type { World } from "./world.ts";
 
 const STEP = 5_000;
 
-/** Active sessions of one user, each with its two resources in Acontext, last used `daysAgo`. */
+/** Active sessions of one new user, each with its two resources in Acontext, last used `daysAgo`. Answers the user. */
 export async function createInBulk(
-  { database: { sql }, remote, newUser }: World,
+  { database: { sql }, remote, newUser }: Pick<World, "database" | "remote" | "newUser">,
   { count, daysAgo }: { count: number; daysAgo: number },
-): Promise<void> {
+): Promise<TestUser> {
   const user = await newUser();
   for (let done = 0; done < count; done += STEP) {
     const sessions = Array.from({ length: Math.min(STEP, count - done) }, () => ({
@@ -32,4 +33,5 @@ export async function createInBulk(
         where s.id = i.id`;
     });
   }
+  return user;
 }

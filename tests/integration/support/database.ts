@@ -2,6 +2,7 @@
 
 import postgres from "postgres";
 import type { StackInfo } from "../../support/stack_info.ts";
+import { liftUserLimits } from "../../support/user_limits.ts";
 
 export interface QueueEntry {
   id: string;
@@ -176,6 +177,7 @@ export async function resetDatabase(
         await tx`delete from net._http_response`;
         await tx`delete from acontext_sessions.settings`;
         await tx`insert into acontext_sessions.settings default values`;
+        await liftUserLimits(tx);
         await tx`
         update acontext_sessions.reconcile_state
         set phase = 'sessions', page_cursor = null, run_id = null, run_until = null,

@@ -51,6 +51,7 @@ const reportSchema = z.strictObject({
   failed: z.int(),
   deferred: z.int(),
   remaining: z.int(),
+  heldBack: z.int().optional(),
   errors: z.array(z.strictObject({ id: z.uuid(), error: z.string() })),
   stopReason: z.string(),
 });
@@ -61,6 +62,7 @@ const reconcileReportSchema = z.strictObject({
   unknown: z.int(),
   queued: z.int(),
   labelsRemoved: z.int(),
+  skipped: z.int(),
   stopReason: z.string(),
   errors: z.array(z.strictObject({ id: z.uuid(), error: z.string() })),
   found: z.array(z.strictObject({

@@ -1,6 +1,6 @@
 /** Access tokens of every kind, good and bad. @module */
 
-import { decodeJwt, generateKeyPair, importJWK, type JWTPayload, SignJWT } from "jose";
+import { decodeJwt, generateKeyPair, importJWK, SignJWT } from "jose";
 import type { StackInfo } from "../../support/stack_info.ts";
 import type { TestUser } from "./users.ts";
 
@@ -9,7 +9,7 @@ export function createTokens({ signingKey }: StackInfo) {
 
   return {
     /** Signed by the project: the claims of the user's own token with these changes. */
-    async signed(user: TestUser, changes: JWTPayload = {}): Promise<string> {
+    async signed(user: TestUser, changes: Record<string, unknown> = {}): Promise<string> {
       return await new SignJWT({ ...decodeJwt(user.token), ...changes })
         .setProtectedHeader({ alg: "ES256", typ: "JWT", kid })
         .sign(await importJWK(signingKey, "ES256"));

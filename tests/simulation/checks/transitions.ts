@@ -13,8 +13,8 @@ export class Transitions implements Check {
   readonly #touched = new Set<string>();
   /** Sessions that were gone for good. */
   readonly #gone = new Map<string, number>();
-  /** Runs for which the expiry limit had to hold. */
-  readonly #tripped = new Map<string, boolean>();
+  /** What the expiry limit had to let each run expire, as others may have ended before or after it counted. */
+  readonly #scopes = new Map<string, Scope[]>();
 
   constructor(readonly world: World) {}
 
@@ -29,7 +29,7 @@ export class Transitions implements Check {
 
   transaction(transaction: Transaction, before: Snapshot, after: Snapshot): void {
     // Then a run checks the expiry limit again.
-    if (before.settings.sessionTtl !== after.settings.sessionTtl) this.#tripped.clear();
+    if (before.settings.sessionTtl !== after.settings.sessionTtl) this.#scopes.clear();
     this.#watchExpiryLimit(transaction, before, after);
     for (const [id, row] of after.rows) {
       const was = before.rows.get(id);
@@ -56,15 +56,23 @@ export class Transitions implements Check {
     }
   }
 
-  #deleting({ name, args }: Transaction, was: Row, before: Snapshot, after: Snapshot): void {
+  #deleting(
+    { name, args, seen }: Transaction,
+    was: Row,
+    before: Snapshot,
+    after: Snapshot,
+  ): void {
     const entry = after.queue.get(was.id);
     if (entry === undefined) return;
     const asked = this.#isAsked({ name, args }, entry, was, after);
     const due = name === "acontext_queue_due_sessions" &&
       (entry.reason === "expired" ? isExpired(was, before, after) : isStale(was, before, after));
     if (!asked && !due) this.#wrong(`${name} deletes ${was.id} (${entry.reason}) without a reason`);
-    if (entry.reason === "expired" && this.#tripped.get(String(args["p_run_id"]))) {
-      this.#wrong(`${name} expires ${was.id} although most sessions would expire at once`);
+    const scopes = this.#scopes.get(String(args["p_run_id"])) ?? [];
+    const held = (scope: Scope) =>
+      [seen, before].every((there) => isHeld(was, { scope, there, after }));
+    if (entry.reason === "expired" && scopes.length > 0 && scopes.every(held)) {
+      this.#wrong(`${name} expires ${was.id}, which the expiry limit holds back (${scopes[0]})`);
     }
   }
 
@@ -87,11 +95,12 @@ export class Transitions implements Check {
   #watchExpiryLimit(transaction: Transaction, before: Snapshot, after: Snapshot): void {
     const { name, args, result, seen } = transaction;
     const runId = String(args["p_run_id"]);
-    if (name !== "acontext_queue_due_sessions" || this.#tripped.has(runId)) return;
+    if (name !== "acontext_queue_due_sessions" || this.#scopes.has(runId)) return;
     if (!hasAsked(result.data)) return;
-    // Others may have ended while this one was under way: it may have counted theirs, or not.
-    const mustTrip = mostExpire(seen, after) && mostExpire(before, after);
-    this.#tripped.set(runId, mustTrip && !this.world.forcedRuns.has(runId));
+    this.#scopes.set(
+      runId,
+      this.world.forcedRuns.has(runId) ? ["all"] : [scopeOf(seen, after), scopeOf(before, after)],
+    );
   }
 
   #wrong(detail: string): void {
@@ -105,11 +114,55 @@ function hasAsked(answer: unknown): boolean {
     "expired" in answer && !(answer.more === true && answer.expired === 0);
 }
 
-function mostExpire(there: Snapshot, after: Snapshot): boolean {
-  const active = [...there.rows.values()].filter(({ status }) => status === "active");
-  const due = active.filter((row) => isExpired(row, there, after)).length;
+type Scope = "all" | "light" | "own";
+
+const activeOf = ({ rows }: Snapshot) =>
+  [...rows.values()].filter(({ status }) => status === "active");
+
+/** How many would expire at once for want of use, by owner. What has a lifetime of its own does not count. */
+function dueByOwner(there: Snapshot, after: Snapshot): Map<string, number> {
+  return countByOwner(
+    activeOf(there).filter((row) => row.ttl === null && isExpired(row, there, after)),
+  );
+}
+
+function countByOwner(rows: Row[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const { user } of rows) counts.set(user ?? "", (counts.get(user ?? "") ?? 0) + 1);
+  return counts;
+}
+
+function scopeOf(there: Snapshot, after: Snapshot): Scope {
   const { maxExpiryMinimum, maxExpiryFraction } = after.settings;
-  return due >= maxExpiryMinimum && due > maxExpiryFraction * active.length;
+  const active = activeOf(there);
+  const expired = active.filter((row) => isExpired(row, there, after)).length;
+  const plausible = (due: number, others: number) =>
+    due < maxExpiryMinimum || due <= maxExpiryFraction * (due + others);
+  const due = dueByOwner(there, after);
+  const others = countByOwner(active.filter((row) => !isExpired(row, there, after)));
+  const cap = heavyFrom(after);
+  const sum = (counts: Map<string, number>, most: number) =>
+    [...counts.values()].reduce((total, count) => total + Math.min(count, most), 0);
+  if (
+    plausible(expired, active.length - expired) ||
+    plausible(sum(due, Infinity), sum(others, Infinity))
+  ) {
+    return "all";
+  }
+  const someAreHeavy = [...due.values()].some((count) => count > cap);
+  return someAreHeavy && plausible(sum(due, cap), sum(others, cap)) ? "light" : "own";
+}
+
+function heavyFrom({ settings }: Snapshot): number {
+  return Math.max(1, Math.floor(settings.maxExpiryMinimum / 10));
+}
+
+function isHeld(
+  row: Row,
+  { scope, there, after }: { scope: Scope; there: Snapshot; after: Snapshot },
+): boolean {
+  if (scope === "all" || row.ttl !== null) return false;
+  return scope === "own" || (dueByOwner(there, after).get(row.user ?? "") ?? 0) > heavyFrom(after);
 }
 
 function isExpired(row: Row, before: Snapshot, after: Snapshot): boolean {

@@ -10,7 +10,7 @@ const RESTORE = "public.acontext_restore_session(uuid,uuid)";
 const GUARD = "acontext_sessions.guard_session_change()";
 const FIRST_ATTEMPT = "acontext_sessions.first_attempt_at(uuid,acontext_sessions.deletion_reason)";
 const QUEUE_DUE = "public.acontext_queue_due_sessions(uuid,integer)";
-const QUEUE_EXPIRED = "acontext_sessions.queue_expired(integer)";
+const QUEUE_EXPIRED = "acontext_sessions.queue_expired(integer,text)";
 
 export const deletionMutants: Mutant[] = [
   {
@@ -254,7 +254,8 @@ export const deletionMutants: Mutant[] = [
     mechanism: "failures back off",
     sql: [{
       function: "acontext_sessions.retry_delay(integer)",
-      find: "least(interval '30 seconds' * power(2, least(p_attempts, 20)), interval '6 hours')",
+      find:
+        "least(interval '30 seconds' * power(2, least(greatest(p_attempts, 0), 20)), interval '6 hours')",
       replace: "interval '0'",
     }],
   },

@@ -5,7 +5,7 @@ import type { Mutant } from "./mutant.ts";
 const BEGIN = "public.acontext_begin_session(uuid,uuid,uuid,integer,jsonb,boolean,text,bigint)";
 const CLAIM = "public.acontext_claim_deletions(uuid,integer,integer,integer)";
 const REQUEST = "public.acontext_request_session_deletion(uuid,uuid,uuid,integer,integer)";
-const QUEUE_EXPIRED = "acontext_sessions.queue_expired(integer)";
+const QUEUE_EXPIRED = "acontext_sessions.queue_expired(integer,text)";
 
 export const lockMutants: Mutant[] = [
   {
@@ -57,8 +57,8 @@ export const lockMutants: Mutant[] = [
     mechanism: "a sweep locks the session that it finds expired (skip locked)",
     sql: [{
       function: QUEUE_EXPIRED,
-      find: "order by s.expires_at, s.id\n    limit p_limit\n    for update skip locked",
-      replace: "order by s.expires_at, s.id\n    limit p_limit",
+      find: "order by s.expires_at, s.id\n      limit p_limit\n      for update skip locked",
+      replace: "order by s.expires_at, s.id\n      limit p_limit",
     }],
   },
   {

@@ -6,7 +6,7 @@ const ORPHANS = "acontext_sessions.queue_orphans(uuid,uuid[],uuid[],uuid)";
 const UNKNOWN_SESSIONS = "public.acontext_find_unknown_sessions(jsonb)";
 const UNKNOWN_DISKS = "public.acontext_find_unknown_disks(jsonb)";
 const SAVE =
-  "public.acontext_save_reconcile_progress(uuid,acontext_sessions.reconcile_phase,jsonb,jsonb,uuid[],boolean,text,integer,integer)";
+  "public.acontext_save_reconcile_progress(uuid,acontext_sessions.reconcile_phase,jsonb,jsonb,uuid[],boolean,text,integer,integer,integer)";
 
 /** Of the second layers. */
 const LEFT_ALONE =
@@ -15,8 +15,8 @@ const LEFT_ALONE =
 
 const certainAnyway: CodePatch = {
   file: "core/reconcile/walk.ts",
-  find: "if (left <= 1) this.checked.push(originId);",
-  replace: "if (left >= 0) this.checked.push(originId);",
+  find: 'if (typeof left === "number" && left <= 1) this.checked.push(originId);',
+  replace: 'if (typeof left === "number") this.checked.push(originId);',
 };
 const restoredCertain: SqlPatch = {
   function: "public.acontext_restore_session(uuid,uuid)",
@@ -36,6 +36,22 @@ export const sweepMutants: Mutant[] = [
       function: "acontext_sessions.expiry_allowed(boolean)",
       find: "return v_others >= v_enough;",
       replace: "return true;",
+    }],
+  },
+  {
+    mechanism: "what many owners have that would expire at once is held back",
+    sql: [{
+      function: "acontext_sessions.expiry_scope(boolean)",
+      find: "return 'own';",
+      replace: "return 'all';",
+    }],
+  },
+  {
+    mechanism: "what one owner has many of that would expire at once is held back",
+    sql: [{
+      function: "acontext_sessions.queue_expired(integer,text)",
+      find: "or s.user_id not in (select h from acontext_sessions.heavy_owners() as h)",
+      replace: "or s.user_id is not null",
     }],
   },
   {

@@ -80,9 +80,12 @@ for (const version of ["new", "no-uuid"] as const) {
       const { items } = await all(ours.labelsPage);
       assertEquals(items.map(({ originId }) => originId), [ID, OTHER]);
       const disks = valueOf(await ours.disksOf(ID));
-      assertEquals(disks.map((disk) => [disk.id, disk.originId]), [[id, ID], [second, ID]]);
-      assertEquals(valueOf(await ours.disksOf(OTHER)).map((disk) => disk.id), [third]);
-      assertEquals(await ours.disksOf(crypto.randomUUID()), { kind: "done", value: [] });
+      assertEquals(disks.items.map((disk) => [disk.id, disk.originId]), [[id, ID], [second, ID]]);
+      assertEquals(valueOf(await ours.disksOf(OTHER)).items.map((disk) => disk.id), [third]);
+      assertEquals(await ours.disksOf(crypto.randomUUID()), {
+        kind: "done",
+        value: { items: [], skipped: 0 },
+      });
     }, { version });
   });
 }
@@ -143,7 +146,7 @@ Deno.test("disksOf() reads all pages of one label", async () => {
   await withStandIn(async (standIn) => {
     const ours = connect(standIn);
     for (let disk = 0; disk < 201; disk++) await ours.createDisk(ID);
-    assertEquals(valueOf(await ours.disksOf(ID)).length, 201);
+    assertEquals(valueOf(await ours.disksOf(ID)).items.length, 201);
   });
 });
 

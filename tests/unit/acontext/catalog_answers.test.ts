@@ -64,7 +64,7 @@ Deno.test("sessionsPage() takes no session whose mark is not exactly ours", asyn
   const { catalog } = listing(page(items));
   assertEquals(await catalog.sessionsPage(null), {
     kind: "done",
-    value: { items: [], next: null },
+    value: { items: [], skipped: 0, next: null },
   });
 });
 
@@ -87,7 +87,10 @@ Deno.test("labelsPage() takes no label that is not exactly ours", async () => {
   const { catalog } = listing(
     page(identifiers.map((identifier) => ({ identifier, created_at: MADE }))),
   );
-  assertEquals(await catalog.labelsPage(null), { kind: "done", value: { items: [], next: null } });
+  assertEquals(await catalog.labelsPage(null), {
+    kind: "done",
+    value: { items: [], skipped: 0, next: null },
+  });
 });
 
 Deno.test("pages keep what is ours, its time and the cursor, and are asked for in full", async () => {
@@ -99,7 +102,11 @@ Deno.test("pages keep what is ours, its time and the cursor, and are asked for i
   const { catalog, asked } = listing(page(items, "next one"));
   assertEquals(await catalog.sessionsPage("this one"), {
     kind: "done",
-    value: { items: [{ id: OTHER, originId: ID, createdAt: MADE }], next: "next one" },
+    value: {
+      items: [{ id: OTHER, originId: ID, createdAt: MADE }],
+      skipped: 0,
+      next: "next one",
+    },
   });
   const [url] = asked;
   assertEquals(url?.pathname, "/api/v1/session");
@@ -112,7 +119,7 @@ Deno.test("pages keep what is ours, its time and the cursor, and are asked for i
   const labels = listing(page([{ identifier: `ns:${ID}`, created_at: MADE }], "more"));
   assertEquals(await labels.catalog.labelsPage(null), {
     kind: "done",
-    value: { items: [{ originId: ID, createdAt: MADE }], next: "more" },
+    value: { items: [{ originId: ID, createdAt: MADE }], skipped: 0, next: "more" },
   });
   // Without a limit the server lists everybody.
   assertEquals(Object.fromEntries(labels.asked[0]?.searchParams ?? []), { limit: "200" });
@@ -126,12 +133,6 @@ const BAD_PAGES: { name: string; data: unknown }[] = [
   { name: "that is a list", data: [] },
   { name: "that promises more without a cursor", data: { items: [], has_more: true } },
   { name: "with an empty cursor", data: { items: [], has_more: true, next_cursor: "" } },
-  { name: "with an item without a time", data: page([{ id: ID, identifier: `ns:${ID}` }]) },
-  {
-    name: "with an item of no known time",
-    data: page([{ id: ID, identifier: `ns:${ID}`, created_at: "yesterday" }]),
-  },
-  { name: "with an item that is none", data: page(["x"]) },
 ];
 
 for (const { name, data } of BAD_PAGES) {
@@ -142,6 +143,84 @@ for (const { name, data } of BAD_PAGES) {
     assertEquals(await catalog.disksOf(ID), UNREAD);
   });
 }
+
+const MARKED = { acontext_sessions: { namespace: "ns", session_id: ID } };
+const READABLE = {
+  id: OTHER,
+  identifier: `ns:${OTHER}`,
+  user_id: "a",
+  created_at: MADE,
+  configs: MARKED,
+};
+
+const UNREADABLE: { name: string; item: unknown; labelIs?: "read" }[] = [
+  { name: "that is none", item: "x" },
+  { name: "that is null", item: null },
+  { name: "of a malformed id", item: { ...READABLE, id: "../disk" }, labelIs: "read" },
+  {
+    name: "whose id is nil",
+    item: { ...READABLE, id: "00000000-0000-0000-0000-000000000000" },
+    labelIs: "read",
+  },
+  { name: "whose id is a number", item: { ...READABLE, id: 1 }, labelIs: "read" },
+  { name: "without a time", item: { ...READABLE, created_at: undefined } },
+  { name: "of no known time", item: { ...READABLE, created_at: "yesterday" } },
+  { name: "of the year 0", item: { ...READABLE, created_at: "0000-01-01T00:00:00Z" } },
+  {
+    name: "of a year with six digits",
+    item: { ...READABLE, created_at: "294276-01-01T00:00:00Z" },
+  },
+  { name: "of no time", item: { ...READABLE, created_at: "infinity" } },
+  {
+    name: "of a time without end",
+    item: { ...READABLE, created_at: `2026-01-01T00:00:00.${"1".repeat(300)}Z` },
+  },
+];
+
+for (const { name, item, labelIs } of UNREADABLE) {
+  Deno.test(`an item ${name} is passed over and counted, and the others are read`, async () => {
+    const made = { createdAt: MADE };
+    const { catalog } = listing(page([item, READABLE]));
+    assertEquals(await catalog.sessionsPage(null), {
+      kind: "done",
+      value: { items: [{ id: OTHER, originId: ID, ...made }], skipped: 1, next: null },
+    });
+    const label = { originId: OTHER, ...made };
+    assertEquals(await catalog.labelsPage(null), {
+      kind: "done",
+      value: labelIs === "read"
+        ? { items: [label, label], skipped: 0, next: null }
+        : { items: [label], skipped: 1, next: null },
+    });
+    const disks = answering(({ searchParams }) =>
+      Response.json({
+        code: 0,
+        msg: "",
+        data: page(searchParams.get("limit") === "1" ? [] : [item, READABLE]),
+      })
+    );
+    assertEquals(await disks.catalog.disksOf(ID), {
+      kind: "done",
+      value: { items: [{ id: OTHER, originId: ID, ...made }], skipped: 1 },
+    });
+  });
+}
+
+Deno.test("an item that is surely somebody else's counts for nothing, however odd it is", async () => {
+  const odd = { id: 7, created_at: "never" };
+  const { catalog } = listing(page([
+    { ...odd, configs: { theirs: true }, identifier: "x".repeat(1_000_000) },
+    { ...odd, configs: null, identifier: `other:${ID}` },
+  ]));
+  const nothing = { kind: "done", value: { items: [], skipped: 0, next: null } } as const;
+  assertEquals(await catalog.sessionsPage(null), nothing);
+  assertEquals(await catalog.labelsPage(null), nothing);
+});
+
+Deno.test("a disk that cannot be read is listed under a label only where labels are honoured", async () => {
+  const undated = page([{ id: ID, user_id: null }]);
+  assertEquals(await listing(undated).catalog.disksOf(ID), UNSUPPORTED);
+});
 
 for (
   const { name, response, outcome } of [

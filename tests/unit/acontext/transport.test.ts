@@ -81,6 +81,17 @@ Deno.test("createTransport() counts what a compressed answer unpacks to", async 
   assertEquals((await transport("http://x.test", {})).failure, "too_large");
 });
 
+Deno.test("createTransport() reads JSON under its type, however that is written", async () => {
+  const types = ["application/json", "Application/JSON", "application/json; charset=utf-8"];
+  for (const type of [...types, "application/jsonp", "text/html"]) {
+    const transport = createTransport(() =>
+      Promise.resolve(new Response('{"code":0}', { headers: { "content-type": type } }))
+    );
+    const expected = types.includes(type) ? { code: 0 } : undefined;
+    assertEquals((await transport("http://x.test", {})).content, expected, type);
+  }
+});
+
 Deno.test("createTransport() reads the failures of older runtimes", async () => {
   const cases: [Error, string][] = [
     [new TypeError("error sending request: error trying to connect: tcp connect error"), "refused"],

@@ -93,6 +93,36 @@ Deno.test("a call waits as long as Retry-After asks", () =>
     assert(second >= 7_000 && second < 7_500, String(second));
   }));
 
+Deno.test("what a user does too often is done after the wait, however it is said", async () => {
+  const inSevenSeconds = new Date(Date.now() + 7_000).toUTCString();
+  const body = { message: "slow down" };
+  for (
+    const reply of [
+      failure("rate_limited", 7),
+      Response.json(body, { status: 429, headers: { "retry-after": "7" } }),
+      Response.json(body, { status: 429, headers: { "retry-after": inSevenSeconds } }),
+    ]
+  ) {
+    await scripted([reply, answer(200, stored)], async ({ chat, times, through }) => {
+      assertEquals(await through(chat.messages.store(id, hello)), stored);
+      const [, second = 0] = times;
+      assert(second >= 6_000 && second < 7_500, String(second));
+    });
+  }
+});
+
+Deno.test("who goes on too often is told so after so many repeats", () =>
+  scripted(
+    [1, 2, 3].map((seconds) => failure("rate_limited", seconds)),
+    async ({ chat, sent, through }) => {
+      const call = chat.sessions.delete(id);
+      const error = await assertRejects(() => through(call), SessionsError);
+      assertEquals([error.code, error.status, error.retryAfter], ["rate_limited", 429, 3]);
+      assertEquals(sent.length, 3);
+    },
+    { retries: 2 },
+  ));
+
 Deno.test("a call that would have to wait too long fails at once, with the wait", () =>
   scripted([failure("message_uncertain", 60)], async ({ chat, sent, through }) => {
     const call = chat.messages.store(id, hello, { idempotencyKey: "k" });
@@ -148,7 +178,8 @@ Deno.test("delete() whose first answer was lost is not mistaken for one that fou
 Deno.test("the platform's own answers are told from ours", async () => {
   const gateway = (status: number) =>
     Response.json({ code: "BOOT_ERROR", message: "m" }, { status });
-  await scripted([gateway(503), gateway(504), answer(200, { totalTokens: 1 })], async (world) => {
+  const answers = [gateway(503), gateway(504), gateway(546), answer(200, { totalTokens: 1 })];
+  await scripted(answers, async (world) => {
     assertEquals(await world.through(world.chat.messages.tokens(id)), 1);
   });
   const cases = [[401, "unauthorized"], [400, "unexpected_answer"]] as const;
@@ -157,11 +188,25 @@ Deno.test("the platform's own answers are told from ours", async () => {
       const call = chat.messages.tokens(id);
       const error = await assertRejects(() => through(call), SessionsError);
       assertEquals([error.code, error.status], [code, status]);
+      assertEquals(error.message, "Cannot use the answer: the platform said BOOT_ERROR, m");
     });
   }
   const page = new Response("<h1>Bad gateway</h1>", { status: 502 });
   await scripted([page, answer(200, { totalTokens: 1 })], async ({ chat, through }) => {
     assertEquals(await through(chat.messages.tokens(id)), 1);
+  });
+});
+
+Deno.test("what would fail again is not sent again", async () => {
+  await scripted([failure("database_refused")], async ({ chat, sent, through }) => {
+    const call = chat.messages.store(id, { role: "user", content: "x" });
+    const error = await assertRejects(() => through(call), SessionsError);
+    assertEquals([error.code, error.retryAfter, sent.length], ["database_refused", null, 1]);
+  });
+  const overflow = answer(500, { code: "54001", message: "stack depth limit exceeded" });
+  await scripted([overflow], async ({ chat, sent, through }) => {
+    const error = await assertRejects(() => through(chat.sessions.list()), SessionsError);
+    assertEquals([error.code, error.retryAfter, sent.length], ["database_refused", null, 1]);
   });
 });
 

@@ -40,6 +40,13 @@ Deno.test("each method of the message store is one call of one database function
     p_writes: true,
   }]]);
 
+  const written = storeAnswering(answer);
+  assertEquals(await written.store.beginFileWrite(KEY), answer);
+  assertEquals(written.asked, [["acontext_begin_file_write", {
+    p_user_id: "u",
+    p_session_id: "s",
+  }]]);
+
   const noted = storeAnswering(null);
   await noted.store.noteWrite("s");
   assertEquals(noted.asked, [["acontext_note_write", { p_session_id: "s" }]]);
@@ -91,6 +98,9 @@ Deno.test("every outcome of the database is known, and no other", async () => {
     const { store } = storeAnswering({ outcome });
     assertEquals<unknown>(await store.beginMessage(KEY, HASHES, LEASE), { outcome });
   }
+  const limited = { outcome: "rate_limited", retryAfterMs: 2000 } as const;
+  assertEquals(await storeAnswering(limited).store.beginMessage(KEY, HASHES, LEASE), limited);
+  assertEquals(await storeAnswering(limited).store.beginFileWrite(KEY), limited);
   for (const outcome of unusable) {
     const { store } = storeAnswering({ outcome });
     assertEquals<unknown>(
@@ -106,6 +116,6 @@ Deno.test("every outcome of the database is known, and no other", async () => {
       () => store.useSession(KEY, { touch: true, writes: false }),
       AppError,
     );
-    assertEquals(error.code, "database_unavailable");
+    assertEquals(error.code, "database_refused");
   }
 });

@@ -1,6 +1,7 @@
 import type { Clock, Outcome } from "../../../supabase/functions/_acontext_sessions/core/ports.ts";
 import type {
   Catalog,
+  Items,
   Label,
   Marked,
   Page,
@@ -30,6 +31,10 @@ export class FakeCatalog implements Catalog {
   readonly labels = new Map<string, Label & { ownsMore: boolean }>();
   /** Asked at each call; `id` is the cursor, or the session id. */
   fault: (call: CatalogCall, id: string | null) => Outcome<never> | null = () => null;
+  /** False: disks are listed whatever the label. */
+  disksByLabel = true;
+  /** How many items of each answer cannot be read. */
+  readonly unreadable = new Map<CatalogCall, number>();
   /** Everything that was asked for, in order: `labelsPage:cursor`. */
   readonly asked: string[] = [];
   readonly #clock: Clock;
@@ -62,7 +67,7 @@ export class FakeCatalog implements Catalog {
     return this.#call(
       "sessionsPage",
       cursor,
-      () => this.#page([...this.sessions.values()], cursor),
+      () => this.#page([...this.sessions.values()], cursor, "sessionsPage"),
     );
   }
 
@@ -74,18 +79,24 @@ export class FakeCatalog implements Catalog {
         originId,
         createdAt,
       }));
-      const page = this.#page(labels, cursor);
+      const page = this.#page(labels, cursor, "labelsPage");
       if (page.kind !== "done") return page;
       const items = page.value.items.map(({ originId, createdAt }) => ({ originId, createdAt }));
       return { kind: "done", value: { ...page.value, items } };
     });
   }
 
-  disksOf(originId: string): Promise<Outcome<Marked[]>> {
+  disksOf(originId: string): Promise<Outcome<Items<Marked>>> {
     return this.#call(
       "disksOf",
       originId,
-      () => this.#labels ? { kind: "done", value: this.#disksOf(originId) } : UNSUPPORTED,
+      () =>
+        this.#labels && this.disksByLabel
+          ? {
+            kind: "done",
+            value: { items: this.#disksOf(originId), skipped: this.unreadable.get("disksOf") ?? 0 },
+          }
+          : UNSUPPORTED,
     );
   }
 
@@ -113,14 +124,14 @@ export class FakeCatalog implements Catalog {
     return [...this.disks.values()].filter((disk) => disk.originId === originId);
   }
 
-  #page(all: Marked[], cursor: string | null): Outcome<Page<Marked>> {
+  #page(all: Marked[], cursor: string | null, call: CatalogCall): Outcome<Page<Marked>> {
     const key = ({ createdAt, id }: Marked) => `${createdAt}|${id}`;
     const left = all.filter((item) => cursor === null || key(item) > cursor)
       .sort((a, b) => key(a) < key(b) ? -1 : 1);
     const items = left.slice(0, this.#pageSize);
     const last = items.at(-1);
     const next = last !== undefined && left.length > items.length ? key(last) : null;
-    return { kind: "done", value: { items, next } };
+    return { kind: "done", value: { items, skipped: this.unreadable.get(call) ?? 0, next } };
   }
 
   async #call<Value>(

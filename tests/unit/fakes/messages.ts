@@ -7,6 +7,7 @@ import type {
 } from "../../../supabase/functions/_acontext_sessions/core/messages/ports.ts";
 import type { Clock, Lease } from "../../../supabase/functions/_acontext_sessions/core/ports.ts";
 import type {
+  RateLimited,
   SessionKey,
   UseOutcome,
   UseStore,
@@ -27,6 +28,8 @@ export class FakeMessageStore implements MessageStore {
   messageCount = 0;
   outcome: UseOutcome["outcome"] = "ok";
   storedMessages: number | null = null;
+  /** Above 0: the user writes too often. */
+  waitMs = 0;
   calls: string[] = [];
   failing: "settleMessage" | null = null;
   readonly keys = new Map<string, KeyRow>();
@@ -40,10 +43,20 @@ export class FakeMessageStore implements MessageStore {
 
   useSession(_key: SessionKey, _use: Parameters<UseStore["useSession"]>[1]): Promise<UseOutcome> {
     this.calls.push("useSession");
-    const { outcome } = this;
-    if (outcome !== "ok") return Promise.resolve({ outcome });
-    const { storedMessages } = this;
-    return Promise.resolve({ outcome, ...this.#ids, storedMessages });
+    return Promise.resolve(this.#use());
+  }
+
+  #use(): UseOutcome {
+    const { outcome, storedMessages } = this;
+    return outcome === "ok" ? { outcome, ...this.#ids, storedMessages } : { outcome };
+  }
+
+  beginFileWrite(): Promise<UseOutcome | RateLimited> {
+    this.calls.push("beginFileWrite");
+    if (this.waitMs > 0) {
+      return Promise.resolve({ outcome: "rate_limited", retryAfterMs: this.waitMs });
+    }
+    return Promise.resolve(this.#use());
   }
 
   noteWrite(): Promise<void> {
@@ -59,6 +72,9 @@ export class FakeMessageStore implements MessageStore {
     this.calls.push("beginMessage");
     const { outcome } = this;
     if (outcome !== "ok") return Promise.resolve({ outcome });
+    if (this.waitMs > 0) {
+      return Promise.resolve({ outcome: "rate_limited", retryAfterMs: this.waitMs });
+    }
     const now = this.#clock.now();
     const leasedUntil = now + leaseSeconds * 1000;
     const row = this.keys.get(keyHash);

@@ -30,6 +30,8 @@ export class FakeReconcileStore implements ReconcileStore {
   position: Position = { phase: "sessions", cursor: null };
   pass: PassCounts = { seen: 0, unknown: 0 };
   passesFinished = 0;
+  /** What all runs together could not look into. */
+  skipped = 0;
   heldBy: string | null = null;
   heldUntil = 0;
   /** Fails these calls. */
@@ -94,6 +96,7 @@ export class FakeReconcileStore implements ReconcileStore {
       this.position = position;
       this.pass.seen += input.seen;
       this.pass.unknown += input.unknown;
+      this.skipped += input.skipped;
       if (finished) this.passesFinished += 1;
       return { outcome: "saved" as const, queued: this.queued.size - before };
     });

@@ -17,6 +17,7 @@ import type {
   BeginOutcome,
   DeletionRequestOutcome,
   NewSession,
+  QuotaExceeded,
   RefusedUser,
   RestoreOutcome,
   SessionStore,
@@ -88,10 +89,8 @@ export class FakeStore implements SessionStore, CleanupStore, StoreState {
       if (receipt !== undefined) {
         return { outcome: receipt.userId === wanted.userId ? "deleted" : "not_found" };
       }
-      const limit = this.settings.maxSessionsPerUser;
-      if (limit !== null && this.#owned(wanted.userId) >= limit) {
-        return { outcome: "quota_exceeded", limit };
-      }
+      const excess = this.#excess(wanted.userId, { makes: true });
+      if (excess !== null) return excess;
       const { sessionId: id, ...fields } = wanted;
       const made: SessionRow = {
         id,
@@ -210,16 +209,20 @@ export class FakeStore implements SessionStore, CleanupStore, StoreState {
     });
   }
 
-  /** Sessions of a user that count towards the quota. */
   #refused(userId: string): RefusedUser | null {
     if (!this.users.has(userId)) return { outcome: "unknown_user" };
     return this.banned.has(userId) ? { outcome: "banned" } : null;
   }
 
-  #owned(userId: string): number {
-    return [...this.sessions.values()].filter((row) =>
-      row.userId === userId && row.status !== "deleting"
-    ).length;
+  /** What is there of a user, and apart from it what is being deleted, each against the quota. */
+  #excess(userId: string, { makes }: { makes: boolean }): QuotaExceeded | null {
+    const limit = this.settings.maxSessionsPerUser;
+    if (limit === null) return null;
+    const owned = [...this.sessions.values()].filter((row) => row.userId === userId);
+    const deleting = owned.filter(({ status }) => status === "deleting").length;
+    const excess = { outcome: "quota_exceeded", limit, setting: "max_sessions_per_user" } as const;
+    if (owned.length - deleting >= limit) return { ...excess, counted: "sessions" };
+    return makes && deleting >= limit ? { ...excess, counted: "deleting" } : null;
   }
 
   restoreSession(
@@ -235,10 +238,8 @@ export class FakeStore implements SessionStore, CleanupStore, StoreState {
       if (!untouched || row.acontextSessionId === null || row.acontextDiskId === null) {
         return { outcome: "too_late" };
       }
-      const limit = this.settings.maxSessionsPerUser;
-      if (limit !== null && this.#owned(userId) >= limit) {
-        return { outcome: "quota_exceeded", limit };
-      }
+      const excess = this.#excess(userId, { makes: false });
+      if (excess !== null) return excess;
       row.status = "active";
       row.lastActivityAt = now;
       this.queue.delete(sessionId);
@@ -269,12 +270,17 @@ export class FakeStore implements SessionStore, CleanupStore, StoreState {
   }
 
   previewSweep({ limit, force }: { limit: number; force: boolean }): Promise<Preview> {
-    return this.#call("previewSweep", (now) => ({
-      queued: Math.min(limit, dueEntries(this, now).length),
-      expired: Math.min(limit, expiredSessions(this, now).length),
-      stale: Math.min(limit, staleSessions(this, now).length),
-      tooManyExpiring: !expiryAllowed(this, { now, force }),
-    }));
+    return this.#call("previewSweep", (now) => {
+      const expired = Math.min(limit, expiredSessions(this, now).length);
+      const allowed = expiryAllowed(this, { now, force });
+      return {
+        queued: Math.min(limit, dueEntries(this, now).length),
+        expiring: allowed ? expired : 0,
+        heldBack: allowed ? 0 : expired,
+        stale: Math.min(limit, staleSessions(this, now).length),
+        tooManyExpiring: !allowed,
+      };
+    });
   }
 
   queueDue({ runId, limit }: { runId: string; limit: number }): Promise<QueuedDue> {

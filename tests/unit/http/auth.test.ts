@@ -53,6 +53,9 @@ Deno.test("user() refuses forged, altered, expired and misdirected tokens", asyn
     `${header}.${admin}.${signature}`,
     `${none}.${admin}.`,
     await signToken({ exp: past }),
+    await signToken({ exp: undefined }),
+    await signToken({ exp: null }),
+    await signToken({ exp: "2100-01-01" }),
     await signToken({ nbf: past + 1000 }),
     await signToken({ aud: "other" }),
     await signToken({ aud: undefined }),
@@ -65,6 +68,32 @@ Deno.test("user() refuses forged, altered, expired and misdirected tokens", asyn
   ];
   for (const token of tokens) {
     assertEquals(await refusal(user(bearer(token), testEnv())), "unauthorized");
+  }
+});
+
+Deno.test("user() takes the scheme in any case, and blanks as RFC 9110 allows them", async () => {
+  const token = await signToken();
+  for (const scheme of ["Bearer ", "bearer ", "BEARER ", "bEaReR  ", "Bearer    "]) {
+    const authorization = `${scheme}${token}`;
+    assertEquals(await user(request({ authorization }), testEnv()), { userId: USER_ID }, scheme);
+  }
+});
+
+Deno.test("user() takes one token, and nothing around it", async () => {
+  const token = await signToken();
+  for (
+    const authorization of [
+      `Bearer${token}`,
+      `Bearer\t${token}`,
+      `Bearer ${token} x`,
+      `Bearer ${token}, Bearer ${token}`,
+      `Bearer "${token}"`,
+      `Bearer token=${token}`,
+      `x Bearer ${token}`,
+      token,
+    ]
+  ) {
+    assertEquals(await refusal(user(request({ authorization }), testEnv())), "unauthorized");
   }
 });
 

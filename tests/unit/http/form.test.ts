@@ -3,10 +3,18 @@ import fc from "fast-check";
 import { parseMultipart } from "../../../local/acontext/multipart.ts";
 import { multipart } from "../../../supabase/functions/_acontext_sessions/acontext/multipart.ts";
 import { AppError } from "../../../supabase/functions/_acontext_sessions/core/errors.ts";
-import { readForm } from "../../../supabase/functions/_acontext_sessions/http/form.ts";
+import {
+  type Form,
+  readForm as readFormAt,
+} from "../../../supabase/functions/_acontext_sessions/http/form.ts";
+import { systemClock } from "../../../supabase/functions/_acontext_sessions/runtime/clock.ts";
 
 const MAX = 1024 * 1024;
 const TYPE = { "content-type": "multipart/form-data; boundary=b" };
+
+function readForm(form: Request, maxBytes: number): Promise<Form> {
+  return readFormAt(form, { maxBytes, pace: { clock: systemClock, timeoutMs: 30_000 } });
+}
 
 function request(body: BodyInit, headers: HeadersInit = {}): Request {
   return new Request("http://x.test", { method: "POST", body, headers });

@@ -33,6 +33,7 @@ Deno.test("parseEnv() fills in the defaults", () => {
   });
   assertEquals(env.namespace, "abcdefghijklmnopqrst");
   assertEquals(env.cleanupTimeBudgetMs, 100_000);
+  assertEquals(env.bodyTimeoutMs, 30_000);
   assertEquals(env.deleteTimeoutMs, 120_000);
   assertEquals(env.worker, { lifetimeMs: 150_000, hosted: false });
   assertEquals(env.supabase, {
@@ -51,6 +52,7 @@ Deno.test("parseEnv() takes what is set, without trailing slashes", () => {
     ACONTEXT_TIMEOUT_MS: "250",
     SESSION_NAMESPACE: "staging-2",
     CLEANUP_TIME_BUDGET_MS: "5000",
+    BODY_TIMEOUT_MS: "45000",
     ACONTEXT_DELETE_TIMEOUT_MS: "60000",
     WORKER_LIFETIME_MS: "400000",
     SB_EXECUTION_ID: "7d8c",
@@ -60,6 +62,7 @@ Deno.test("parseEnv() takes what is set, without trailing slashes", () => {
   assertEquals(env.acontext.baseUrl, "http://127.0.0.1:54323/api/v1");
   assertEquals(env.acontext.timeoutMs, 250);
   assertEquals([env.namespace, env.cleanupTimeBudgetMs], ["staging-2", 5000]);
+  assertEquals(env.bodyTimeoutMs, 45_000);
   assertEquals(env.deleteTimeoutMs, 60_000);
   assertEquals(env.worker, { lifetimeMs: 400_000, hosted: true });
   assertEquals(env.supabase.publishableKeys, { default: "sb_publishable_x" });
@@ -103,6 +106,8 @@ Deno.test("an invalid variable is named, its value is not", () => {
     { SESSION_NAMESPACE: "with:colon" },
     { SESSION_NAMESPACE: "x".repeat(64) },
     { CLEANUP_TIME_BUDGET_MS: "soon" },
+    { BODY_TIMEOUT_MS: "999" },
+    { BODY_TIMEOUT_MS: "60001" },
     { ACONTEXT_DELETE_TIMEOUT_MS: "999" },
     { WORKER_LIFETIME_MS: "400001" },
     { SUPABASE_URL: "project" },

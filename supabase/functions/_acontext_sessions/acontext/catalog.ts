@@ -4,19 +4,20 @@
  * @module
  */
 import type { Outcome } from "../core/ports.ts";
-import type { Catalog, Page as CatalogPage } from "../core/reconcile/ports.ts";
+import type { Catalog, Label, Marked, Page as CatalogPage } from "../core/reconcile/ports.ts";
 import { PAGE_SIZE } from "../core/resources.ts";
 import { honoursLabels } from "./labels.ts";
 import { badShape, deletion } from "./outcomes.ts";
 import { type AcontextOptions, createRequests, parse } from "./requests.ts";
 import {
-  datedDiskPageSchema,
-  datedSessionPageSchema,
+  datedDiskSchema,
+  datedSessionSchema,
   diskLabel,
   isEnvelope,
   labelledSessionId,
-  labelPageSchema,
+  labelSchema,
   labelUseSchema,
+  loosePageSchema,
   markedSessionId,
   type Page,
   sessionMark,
@@ -37,41 +38,57 @@ export function createCatalog(options: AcontextOptions): Catalog {
           ...pageParams(cursor),
         },
       });
-      const answer = parse(reply, datedSessionPageSchema, "read");
+      const answer = parse(reply, loosePageSchema, "read");
       if (answer.kind !== "done") return answer;
-      return pageOf(answer.value, ({ id, configs, created_at: createdAt }) => {
-        const originId = markedSessionId(configs, namespace);
-        return originId === null ? null : { id, originId, createdAt };
+      return pageOf(answer.value, (item): Read<Marked> => {
+        const originId = markedSessionId(memberOf(item, "configs"), namespace);
+        if (originId === null) {
+          return typeof item === "object" && item !== null ? NOT_OURS : SKIPPED;
+        }
+        const { data, success } = datedSessionSchema.safeParse(item);
+        return success ? { id: data.id, originId, createdAt: data.created_at } : SKIPPED;
       });
     },
 
     async labelsPage(cursor) {
       const reply = await request("GET", "/user/ls", { params: pageParams(cursor) });
       if (reply.httpStatus === 404 && !isEnvelope(reply.content)) return UNSUPPORTED;
-      const answer = parse(reply, labelPageSchema, "read");
+      const answer = parse(reply, loosePageSchema, "read");
       if (answer.kind !== "done") return answer;
-      return pageOf(answer.value, ({ identifier, created_at: createdAt }) => {
+      return pageOf(answer.value, (item): Read<Label> => {
+        const identifier = memberOf(item, "identifier");
+        if (typeof identifier !== "string") return SKIPPED;
         const originId = labelledSessionId(identifier, namespace);
-        return originId === null ? null : { originId, createdAt };
+        if (originId === null) return NOT_OURS;
+        const { data, success } = labelSchema.safeParse(item);
+        return success ? { originId, createdAt: data.created_at } : SKIPPED;
       });
     },
 
     async disksOf(originId) {
       const disks = new Map<string, string>();
+      let skipped = 0;
       const end = await walk("/disk", {
         filter: { user: diskLabel(namespace, originId) },
-        schema: datedDiskPageSchema,
-        visit: ({ id, created_at: createdAt }) => disks.set(id, createdAt),
+        schema: loosePageSchema,
+        visit(item) {
+          const { data, success } = datedDiskSchema.safeParse(item);
+          if (success) disks.set(data.id, data.created_at);
+          else skipped += 1;
+        },
       });
       if (end.kind !== "done") return end;
-      if (disks.size > 0) {
+      if (disks.size + skipped > 0) {
         const honoured = await honoursLabels(requests, namespace);
         if (honoured.kind !== "done") return honoured;
         if (!honoured.value) return UNSUPPORTED;
       }
       return {
         kind: "done",
-        value: [...disks].map(([id, createdAt]) => ({ id, originId, createdAt })),
+        value: {
+          items: [...disks].map(([id, createdAt]) => ({ id, originId, createdAt })),
+          skipped,
+        },
       };
     },
 
@@ -97,17 +114,30 @@ function pageParams(cursor: string | null): Record<string, string | number> {
   return { limit: PAGE_SIZE, ...(cursor === null ? {} : { cursor }) };
 }
 
-/** Keeps what `read` recognises. A page that announces more without a cursor is malformed. */
-function pageOf<Item, Ours>(
-  { items, has_more: more, next_cursor: cursor }: Page<Item>,
-  read: (item: Item) => Ours | null,
+const NOT_OURS = "not ours";
+/** Ours, or nobody knows whose: it cannot be read. One item must not hold up the rest of the list. */
+const SKIPPED = "skipped";
+
+type Read<Ours> = Ours | typeof NOT_OURS | typeof SKIPPED;
+
+/** Keeps what `read` recognises, and counts what it cannot read. A page that announces more without a cursor is malformed. */
+function pageOf<Ours>(
+  { items, has_more: more, next_cursor: cursor }: Page<unknown>,
+  read: (item: unknown) => Read<Ours>,
 ): Outcome<CatalogPage<Ours>> {
   if (more && !cursor) return badShape("read");
-  return {
-    kind: "done",
-    value: {
-      items: items.map(read).filter((item) => item !== null),
-      next: more && cursor ? cursor : null,
-    },
-  };
+  const ours: Ours[] = [];
+  let skipped = 0;
+  for (const item of items) {
+    const known = read(item);
+    if (known === SKIPPED) skipped += 1;
+    else if (known !== NOT_OURS) ours.push(known);
+  }
+  return { kind: "done", value: { items: ours, skipped, next: more && cursor ? cursor : null } };
+}
+
+function memberOf(item: unknown, name: "configs" | "identifier"): unknown {
+  return typeof item === "object" && item !== null
+    ? Object.entries(item).find(([key]) => key === name)?.[1]
+    : undefined;
 }

@@ -92,6 +92,8 @@ export function createResources(options: AcontextOptions): RemoteResources {
         });
         // So it says for a missing disk, a foreign one and an outage of its database.
         if (claims(reply, 403)) return ABSENT;
+        // A directory so large that nobody reads it: its files go with the disk, or it would never go.
+        if (reply.failure === "too_large") return ABSENT;
         const listed = parse(reply, fileNamesSchema, "read");
         if (listed.kind !== "done") return listed;
         for (const name of listed.value.files) files.push(`${path}${name}`);

@@ -15,16 +15,20 @@ export const sessionSchema = z.object({ id, configs: z.unknown().optional() });
 /** `user_id` is null, or absent, where the server does not know owner labels. */
 export const diskSchema = z.object({ id, user_id: z.string().min(1).nullish() });
 
-const listed = { created_at: z.iso.datetime({ offset: true }) };
+/** A time that PostgreSQL reads, too: it knows no year 0, and not any number of digits. */
+const listed = {
+  created_at: z.iso.datetime({ offset: true }).max(40).refine((time) => !time.startsWith("0000")),
+};
 
 /** An owner label; Acontext calls it a user. */
-const labelSchema = z.object({ identifier: z.string(), ...listed });
+export const labelSchema = z.object({ identifier: z.string(), ...listed });
+export const datedSessionSchema = sessionSchema.extend(listed);
+export const datedDiskSchema = diskSchema.extend(listed);
 
 export const sessionPageSchema = pageOf(sessionSchema);
 export const diskPageSchema = pageOf(diskSchema);
-export const datedSessionPageSchema = pageOf(sessionSchema.extend(listed));
-export const datedDiskPageSchema = pageOf(diskSchema.extend(listed));
-export const labelPageSchema = pageOf(labelSchema);
+/** A page whose items are read one by one. */
+export const loosePageSchema = pageOf(z.unknown());
 
 export const labelUseSchema = z.object({
   counts: z.object({

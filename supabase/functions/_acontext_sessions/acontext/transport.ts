@@ -106,7 +106,8 @@ function plainLength(headers: Headers): number | null {
 }
 
 function parseJson(response: Response, text: string): unknown {
-  if (!response.headers.get("content-type")?.startsWith("application/json")) return undefined;
+  const type = response.headers.get("content-type") ?? "";
+  if (!/^application\/json\s*(;|$)/i.test(type)) return undefined;
   try {
     return JSON.parse(text);
   } catch {

@@ -58,6 +58,9 @@ export const sweepReport = z.strictObject({
   failed: count,
   deferred: count,
   remaining: count,
+  heldBack: count.optional().meta({
+    description: "In a dry run: expired, and held back by the limit on mass expiry",
+  }),
   errors: runErrors,
   stopReason: z.enum(STOP_REASONS),
 }) satisfies z.ZodType<SweepReport>;
@@ -68,6 +71,7 @@ export const reconcileReport = z.strictObject({
   unknown: count,
   queued: count,
   labelsRemoved: count,
+  skipped: count.meta({ description: "Items that could not be read" }),
   stopReason: z.enum(RECONCILE_STOP_REASONS),
   errors: runErrors,
   found: z.array(z.strictObject({

@@ -1,11 +1,15 @@
 /**
  * Decides whether a JSON object fits a `jsonb` column, before the database has to refuse it.
  *
+ * The table of sessions has the same limits in `acontext_sessions.metadata_fault` and its constraints, for what does not
+ * come through the functions. Its limits on numbers are those of a double: here only what is parsed is seen, and that
+ * is infinite, or a double already.
+ *
  * @module
  */
 
 /** Deep enough for any real metadata, shallow enough for every recursion on its way, Postgres' included. */
-const MAX_DEPTH = 32;
+export const MAX_DEPTH = 32;
 
 const encoder = new TextEncoder();
 

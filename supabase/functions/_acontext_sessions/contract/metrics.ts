@@ -54,6 +54,11 @@ export function healthMetrics({ status, reasons }: Assessment, facts: HealthFact
       single(queue.stuck.count),
     ),
     gauge(
+      "set_aside",
+      "Sessions that cannot be changed and are tried again later",
+      single(queue.setAside.count),
+    ),
+    gauge(
       "queue_due_seconds",
       "How long the oldest due deletion has been due",
       single(queue.dueForSeconds ?? 0),

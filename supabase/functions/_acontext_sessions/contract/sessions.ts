@@ -6,7 +6,7 @@
 import * as z from "zod";
 import type { JsonObject } from "../core/ports.ts";
 import { flag, id } from "./fields.ts";
-import { checkJsonObject } from "./json_limits.ts";
+import { checkJsonObject, MAX_DEPTH } from "./json_limits.ts";
 
 // The table has the same limits, in its constraints.
 /** Seconds. */
@@ -38,7 +38,8 @@ const metadata = z.custom<JsonObject>().superRefine((value, context) => {
   if (problem !== null) context.addIssue({ code: "custom", message: problem });
 }).meta({
   type: "object",
-  description: `At most ${MAX_METADATA_BYTES} bytes as Postgres prints it`,
+  description:
+    `At most ${MAX_METADATA_BYTES} bytes as Postgres prints it, at most ${MAX_DEPTH} levels deep`,
 });
 
 export const createSessionBody = z.strictObject({

@@ -103,6 +103,11 @@ export const ERRORS = {
     message: "Cannot read the file: Acontext lists it, but no longer has its content",
     hint: "Upload it again",
   },
+  request_timeout: {
+    status: 408,
+    message: "Cannot read the body: it did not come in time",
+    hint: "Send the body without pauses, or over a faster connection",
+  },
   body_too_large: { status: 413, message: "Cannot read the body: it is too large" },
   unsupported_media_type: {
     status: 415,
@@ -113,6 +118,11 @@ export const ERRORS = {
     status: 422,
     message: "Cannot store the file: Acontext does not keep a text file that has NUL bytes",
     hint: "Store the text in UTF-8, or the file under a name without the extension of a text",
+  },
+  directory_too_large: {
+    status: 422,
+    message: "Cannot list the directory: it has more files than fit into one answer",
+    hint: "Use more directories; files that are there can be read by their names",
   },
   history_too_large: {
     status: 422,
@@ -132,6 +142,17 @@ export const ERRORS = {
   message_rejected: {
     status: 422,
     message: "Cannot store the message: Acontext does not accept it in this session",
+  },
+  rate_limited: {
+    status: 429,
+    message: "Cannot do this now: the user has done it too often within a minute",
+    hint: "Send the same request again after the time that Retry-After says",
+    retryAfterSeconds: 1,
+  },
+  database_refused: {
+    status: 500,
+    message: "Cannot answer: the database refused what the function asked for",
+    hint: "Report the request id: sent again, the same request is refused again",
   },
   internal: { status: 500, message: "Cannot answer: something unexpected went wrong" },
   misconfigured: { status: 500, message: "Cannot answer: the function is not configured" },
@@ -174,7 +195,7 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
-/** One field of a request that is wrong. Never carries the value. */
+/** One field of a request that is wrong, or a setting that refuses it. Never carries the field's value. */
 export interface ErrorDetail {
   path: string;
   message: string;

@@ -80,6 +80,10 @@ export type Database = {
         };
         Returns: Json;
       };
+      "acontext_begin_file_write": {
+        Args: { "p_session_id": string; "p_user_id": string };
+        Returns: Json;
+      };
       "acontext_begin_message": {
         Args: {
           "p_body_hash": string;
@@ -134,6 +138,7 @@ export type Database = {
       };
       "acontext_finish_sweep": { Args: { "p_result": Json; "p_run_id": string }; Returns: Json };
       "acontext_list_runs": { Args: { "p_limit": number }; Returns: Json };
+      "acontext_list_set_aside": { Args: { "p_limit": number }; Returns: Json };
       "acontext_list_stuck": { Args: { "p_limit": number }; Returns: Json };
       "acontext_list_uncertain_sessions": {
         Args: { "p_after": string; "p_limit": number };
@@ -179,6 +184,7 @@ export type Database = {
           "p_run_id": string;
           "p_seen"?: number;
           "p_sessions": Json;
+          "p_skipped"?: number;
           "p_unknown"?: number;
         };
         Returns: Json;

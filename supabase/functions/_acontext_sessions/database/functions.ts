@@ -8,6 +8,7 @@ import type * as z from "zod";
 import { AppError } from "../core/errors.ts";
 import type { Lease } from "../core/ports.ts";
 import type { Database } from "./database.types.ts";
+import { mayPass } from "./passing.ts";
 
 type Functions = Database["public"]["Functions"];
 type Name = keyof Functions & string;
@@ -16,7 +17,8 @@ type Name = keyof Functions & string;
 export type DatabaseClient = Pick<SupabaseClient<Database>, "rpc">;
 
 /**
- * Each throws `AppError` `database_unavailable` when the database cannot be asked, refuses, or answers another shape.
+ * Each throws `AppError`: `database_unavailable` when the same call may succeed later, `database_refused` when it cannot,
+ * an answer of another shape included. After either, the call may or may not have had its effect.
  */
 export interface DatabaseFunctions {
   call<N extends Name>(name: N, args: Functions[N]["Args"]): Promise<unknown>;
@@ -33,10 +35,12 @@ export function databaseFunctions(client: DatabaseClient): DatabaseFunctions {
     name: N,
     args: Functions[N]["Args"],
   ): Promise<unknown> {
-    const { data, error } = await client.rpc(name, args);
-    if (error) {
-      throw new AppError("database_unavailable", {
-        cause: new DatabaseError(name, error.code || "no_answer"),
+    const { data, error, status } = await client.rpc(name, args);
+    // A gateway may answer an error with the body "null".
+    if (error || status >= 400) {
+      const code = error?.code ?? "";
+      throw new AppError(mayPass({ code, status }) ? "database_unavailable" : "database_refused", {
+        cause: new DatabaseError(name, code || (status === 0 ? "no_answer" : `http_${status}`)),
       });
     }
     return data;
@@ -49,9 +53,7 @@ export function databaseFunctions(client: DatabaseClient): DatabaseFunctions {
   ): Promise<Answer> {
     const parsed = schema.safeParse(await call(name, args));
     if (!parsed.success) {
-      throw new AppError("database_unavailable", {
-        cause: new DatabaseError(name, "bad_shape"),
-      });
+      throw new AppError("database_refused", { cause: new DatabaseError(name, "bad_shape") });
     }
     return parsed.data;
   }

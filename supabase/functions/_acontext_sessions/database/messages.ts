@@ -6,6 +6,7 @@
 import * as z from "zod";
 import type { MessageStore } from "../core/messages/ports.ts";
 import { type DatabaseClient, databaseFunctions } from "./functions.ts";
+import { rateLimitedSchema } from "./schemas.ts";
 
 const ids = { acontextSessionId: z.string(), acontextDiskId: z.string() };
 const unusableSchema = z.object({
@@ -23,6 +24,8 @@ const useSchema = z.discriminatedUnion("outcome", [
   unusableSchema,
 ]);
 
+const beginFileWriteSchema = z.discriminatedUnion("outcome", [useSchema, rateLimitedSchema]);
+
 const beginMessageSchema = z.discriminatedUnion("outcome", [
   z.object({
     outcome: z.enum(["started", "resumed"]),
@@ -37,12 +40,13 @@ const beginMessageSchema = z.discriminatedUnion("outcome", [
   z.object({ outcome: z.literal("busy"), retryAfterMs: z.number() }),
   z.object({ outcome: z.literal("mismatch") }),
   fullSchema,
+  rateLimitedSchema,
   unusableSchema,
 ]);
 
 const settledSchema = z.object({ active: z.boolean() });
 
-/** @throws {AppError} From each method: `database_unavailable`, as `createStore`. */
+/** @throws {AppError} From each method: `database_unavailable`, or `database_refused` when repeating it is of no use. */
 export function createMessageStore(client: DatabaseClient): MessageStore {
   const { call, ask } = databaseFunctions(client);
   return {
@@ -53,6 +57,12 @@ export function createMessageStore(client: DatabaseClient): MessageStore {
         p_touch: touch,
         p_writes: writes,
       }, useSchema),
+
+    beginFileWrite: ({ userId, sessionId }) =>
+      ask("acontext_begin_file_write", {
+        p_user_id: userId,
+        p_session_id: sessionId,
+      }, beginFileWriteSchema),
 
     async noteWrite(sessionId) {
       await call("acontext_note_write", { p_session_id: sessionId });

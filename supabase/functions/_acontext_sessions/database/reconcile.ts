@@ -34,7 +34,9 @@ export function createReconcileStore(client: DatabaseClient): ReconcileStore {
     listUncertain: (after, limit) =>
       ask("acontext_list_uncertain_sessions", { p_after: after, p_limit: limit }, idsSchema),
 
-    saveProgress: ({ runId, position, sessions, disks, checked, finished, seen, unknown }) =>
+    saveProgress: (
+      { runId, position, sessions, disks, checked, skipped, finished, seen, unknown },
+    ) =>
       ask("acontext_save_reconcile_progress", {
         p_run_id: runId,
         p_phase: position.phase,
@@ -44,6 +46,7 @@ export function createReconcileStore(client: DatabaseClient): ReconcileStore {
         p_finished: finished,
         p_seen: seen,
         p_unknown: unknown,
+        p_skipped: skipped,
         ...(position.cursor !== null && { p_cursor: position.cursor }),
       }, reconcileSavedSchema),
 

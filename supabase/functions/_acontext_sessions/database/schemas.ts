@@ -4,15 +4,24 @@
  * @module
  */
 import * as z from "zod";
+import type { JsonObject } from "../core/ports.ts";
 import { SESSION_STATUSES } from "../core/sessions/ports.ts";
 
 const count = z.number().int().nonnegative();
+
+/**
+ * Not copied, and not looked through: a copy lacks a member called `__proto__`, and rows from before the table had the
+ * limits of contract/json_limits.ts may be nested deeper than a schema can follow.
+ */
+const metadata = z.custom<JsonObject>((value) =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+);
 
 const sessionSchema = z.object({
   id: z.string(),
   status: z.enum(SESSION_STATUSES),
   title: z.string().nullable(),
-  metadata: z.record(z.string(), z.json()),
+  metadata,
   pinned: z.boolean(),
   ttl: z.number().nullable(),
   messageCount: count,
@@ -38,6 +47,18 @@ const deletionSchema = z.object({
 
 const refusedUserSchema = z.object({ outcome: z.enum(["unknown_user", "banned"]) });
 
+const quotaExceededSchema = z.object({
+  outcome: z.literal("quota_exceeded"),
+  limit: count,
+  setting: z.string(),
+  counted: z.enum(["sessions", "deleting"]),
+});
+
+export const rateLimitedSchema = z.object({
+  outcome: z.literal("rate_limited"),
+  retryAfterMs: count,
+});
+
 export const beginSchema = z.discriminatedUnion("outcome", [
   z.object({
     outcome: z.enum(["started", "resumed"]),
@@ -50,7 +71,8 @@ export const beginSchema = z.discriminatedUnion("outcome", [
   z.object({ outcome: z.literal("deleted") }),
   z.object({ outcome: z.literal("not_found") }),
   refusedUserSchema,
-  z.object({ outcome: z.literal("quota_exceeded"), limit: count }),
+  quotaExceededSchema,
+  rateLimitedSchema,
 ]);
 
 export const activateSchema = z.discriminatedUnion("outcome", [
@@ -64,6 +86,7 @@ export const deletionRequestSchema = z.discriminatedUnion("outcome", [
   z.object({ outcome: z.literal("claimed"), deletion: deletionSchema }),
   z.object({ outcome: z.literal("queued") }),
   z.object({ outcome: z.literal("not_found") }),
+  rateLimitedSchema,
 ]);
 
 export const restoreSchema = z.discriminatedUnion("outcome", [
@@ -72,7 +95,7 @@ export const restoreSchema = z.discriminatedUnion("outcome", [
   z.object({ outcome: z.literal("not_deleting") }),
   z.object({ outcome: z.literal("too_late") }),
   refusedUserSchema,
-  z.object({ outcome: z.literal("quota_exceeded"), limit: count }),
+  quotaExceededSchema,
 ]);
 
 export const startRunSchema = z.discriminatedUnion("outcome", [
@@ -92,7 +115,8 @@ export const startRunSchema = z.discriminatedUnion("outcome", [
 
 export const previewSchema = z.object({
   queued: count,
-  expired: count,
+  expiring: count,
+  heldBack: count,
   stale: count,
   tooManyExpiring: z.boolean(),
 });

@@ -15,8 +15,7 @@ import {
 
 /**
  * @param client With the secret key: the functions are for the service role alone.
- * @throws {AppError} From each method: `database_unavailable` when the database cannot be asked, refuses, or answers
- *   another shape.
+ * @throws {AppError} From each method: `database_unavailable`, or `database_refused` when repeating it is of no use.
  */
 export function createSessionStore(client: DatabaseClient): SessionStore {
   const { call, ask } = databaseFunctions(client);

@@ -5,10 +5,11 @@
  *
  * @module
  */
-import { verifyAuth } from "@supabase/server/core";
+import { verifyCredentials } from "@supabase/server/core";
 import { AppError } from "../core/errors.ts";
 import { parseId } from "../core/ids.ts";
 import { type Env, misconfigured } from "../runtime/env.ts";
+import { bearerToken } from "./bearer.ts";
 import { signingKeysFor } from "./signing_keys.ts";
 
 /** Resolves to the caller or throws an `AppError`. */
@@ -19,20 +20,26 @@ export interface User {
   userId: string;
 }
 
-type AuthFailure = NonNullable<Awaited<ReturnType<typeof verifyAuth>>["error"]>;
+type AuthFailure = NonNullable<Awaited<ReturnType<typeof verifyCredentials>>["error"]>;
+
+const NO_TOKEN = 'Cannot authenticate: "Authorization" carries no valid access token';
+const SEND_TOKEN = {
+  hint: 'Sign in, or refresh the session, and send "Authorization: Bearer <access token>"',
+};
 
 /** A signed-in user of this project, anonymous ones included, by the access token in `Authorization`. */
 export async function user(request: Request, env: Env): Promise<User> {
-  const { data, error } = await verifyAuth(request, {
+  const token = bearerToken(request.headers);
+  const { data, error } = await verifyCredentials({ token, apikey: null }, {
     auth: "user",
     audience: "authenticated",
     ...(env.issuers === null ? {} : { issuer: env.issuers }),
-    env: { ...env.supabase, jwks: await signingKeysFor(request, env) },
+    env: { ...env.supabase, jwks: await signingKeysFor(token, env) },
   });
-  if (error !== null) {
-    throw refusal(error, 'Cannot authenticate: "Authorization" carries no valid access token', {
-      hint: 'Sign in, or refresh the session, and send "Authorization: Bearer <access token>"',
-    });
+  if (error !== null) throw refusal(error, NO_TOKEN, SEND_TOKEN);
+  // One that never ends would outlive every change of its user's. Those of Auth end.
+  if (!Number.isFinite(data.jwtClaims?.exp)) {
+    throw new AppError("unauthorized", { message: NO_TOKEN, ...SEND_TOKEN });
   }
   // The project's keys also sign tokens of other roles, which belong to no user.
   if (data.jwtClaims?.role !== "authenticated") {
@@ -54,7 +61,8 @@ const SEND_SECRET_KEY = { hint: 'Send "apikey: <secret key>"' };
 
 /** A server of ours, by any of the project's secret keys in `apikey`, compared in constant time. */
 export async function secretKey(request: Request, env: Env): Promise<null> {
-  const { error } = await verifyAuth(request, { auth: "secret:*", env: env.supabase });
+  const credentials = { token: null, apikey: request.headers.get("apikey") };
+  const { error } = await verifyCredentials(credentials, { auth: "secret:*", env: env.supabase });
   if (error !== null) throw refusal(error, NO_SECRET_KEY, SEND_SECRET_KEY);
   return null;
 }

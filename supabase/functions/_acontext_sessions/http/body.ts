@@ -5,16 +5,16 @@
  */
 import type * as z from "zod";
 import { AppError } from "../core/errors.ts";
-import { readBytes } from "./bytes.ts";
+import { type Pace, readBytes } from "./bytes.ts";
 import { describeIssues, describePaths } from "./details.ts";
 import { inexactNumbers } from "./exact_numbers.ts";
 
 /** The body as `schema` parses it. An absent body is read as `{}`. */
 export async function readBody<Schema extends z.ZodType>(
   request: Request,
-  { schema, maxBytes }: { schema: Schema; maxBytes: number },
+  { schema, maxBytes, pace }: { schema: Schema; maxBytes: number; pace: Pace },
 ): Promise<z.output<Schema>> {
-  const bytes = await readBytes(request, { maxBytes, checkHeaders: requireJson });
+  const bytes = await readBytes(request, { maxBytes, checkHeaders: requireJson, pace });
   const result = schema.safeParse(bytes.length === 0 ? {} : parseJson(bytes));
   if (result.success) return result.data;
   const details = describeIssues(result.error);

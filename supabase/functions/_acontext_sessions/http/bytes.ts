@@ -1,16 +1,42 @@
 /**
- * Reads a body into memory, up to a limit.
+ * Reads a body into memory, up to a limit, and only as long as it comes.
+ *
+ * A connection costs its sender nothing, and a worker its memory and its place: a body has `timeoutMs`, and a second more
+ * for each `BYTES_PER_SECOND` that have come, so that large ones may come over slow lines. No pause in it may be longer
+ * than a third of `timeoutMs`.
  *
  * @module
  */
 import { AppError } from "../core/errors.ts";
+import type { Clock } from "../core/ports.ts";
 
+/** How long a body may take. */
+export interface Pace {
+  clock: Clock;
+  timeoutMs: number;
+}
+
+/**
+ * A file of 16 MiB has 115 seconds with the default `timeoutMs`, of the 150 after which the platform gives up. Source:
+ * https://supabase.com/docs/guides/functions/limits
+ */
+const BYTES_PER_SECOND = 192 * 1024;
 const FIRST_BYTES = 65_536;
+/** What is set aside grows by this factor: what was announced and does not come costs nothing. */
+const GROWTH = 4;
 
-/** `checkHeaders` may throw; it is asked once there is a body. */
+/**
+ * `checkHeaders` may throw; it is asked once there is a body.
+ *
+ * @throws {AppError} `body_too_large`, `request_timeout`, `invalid_request`
+ */
 export async function readBytes(
   request: Request,
-  { maxBytes, checkHeaders }: { maxBytes: number; checkHeaders: (headers: Headers) => void },
+  { maxBytes, checkHeaders, pace }: {
+    maxBytes: number;
+    checkHeaders: (headers: Headers) => void;
+    pace: Pace;
+  },
 ): Promise<Uint8Array<ArrayBuffer>> {
   const length = Number(request.headers.get("content-length") ?? "0");
   if (length > 0) {
@@ -18,13 +44,15 @@ export async function readBytes(
     if (length > maxBytes) throw tooLarge(maxBytes);
   }
   // The length is the sender's claim, and chunked bodies have none: count what comes.
-  let bytes = new Uint8Array(length > 0 ? length : Math.min(FIRST_BYTES, maxBytes));
+  const expected = length > 0 ? length : maxBytes;
+  let bytes = new Uint8Array(Math.min(FIRST_BYTES, expected));
   let size = 0;
-  for await (const chunk of chunksOf(request)) {
+  for await (const chunk of chunksOf(request, pace)) {
     if (chunk.length > 0) checkHeaders(request.headers);
     if (size + chunk.length > maxBytes) throw tooLarge(maxBytes);
     if (size + chunk.length > bytes.length) {
-      const wider = new Uint8Array(Math.min(maxBytes, 2 * (size + chunk.length)));
+      const wanted = Math.min(GROWTH * (size + chunk.length), expected);
+      const wider = new Uint8Array(Math.max(wanted, size + chunk.length));
       wider.set(bytes.subarray(0, size));
       bytes = wider;
     }
@@ -34,22 +62,44 @@ export async function readBytes(
   return bytes.subarray(0, size);
 }
 
-async function* chunksOf(request: Request): AsyncGenerator<Uint8Array> {
+async function* chunksOf(
+  request: Request,
+  { clock, timeoutMs }: Pace,
+): AsyncGenerator<Uint8Array> {
   if (request.body === null) return;
   const reader = request.body.getReader();
+  let endsAt = clock.now() + timeoutMs;
   try {
     while (true) {
-      const { done, value } = await readChunk(reader);
+      const ms = Math.min(timeoutMs / 3, endsAt - clock.now());
+      const { done, value } = await inTime(readChunk(reader), { clock, ms });
       if (done) return;
+      endsAt += 1000 * value.length / BYTES_PER_SECOND;
       yield value;
     }
   } finally {
-    // Refuses the rest when the loop was left early.
-    await reader.cancel().catch(() => {});
+    // Refuses the rest when the loop was left early. Nobody waits for that.
+    reader.cancel().catch(() => {});
   }
 }
 
-async function readChunk(reader: ReadableStreamDefaultReader<Uint8Array>) {
+type Chunk = ReadableStreamReadResult<Uint8Array>;
+
+async function inTime(
+  read: Promise<Chunk>,
+  { clock, ms }: { clock: Clock; ms: number },
+): Promise<Chunk> {
+  const came = new AbortController();
+  try {
+    const chunk = await Promise.race([read, clock.sleep(ms, came.signal).then(() => null)]);
+    if (chunk === null) throw new AppError("request_timeout");
+    return chunk;
+  } finally {
+    came.abort();
+  }
+}
+
+async function readChunk(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<Chunk> {
   try {
     return await reader.read();
   } catch (cause) {

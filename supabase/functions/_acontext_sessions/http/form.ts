@@ -9,7 +9,7 @@ import type { Buffer } from "node:buffer";
 import { AppError } from "../core/errors.ts";
 import { isMediaType } from "../core/media_type.ts";
 import type { FileContent } from "../core/ports.ts";
-import { readBytes } from "./bytes.ts";
+import { type Pace, readBytes } from "./bytes.ts";
 
 export interface Form {
   fields: Map<string, string>;
@@ -24,13 +24,16 @@ export function isMultipart(headers: Headers): boolean {
   return typeOf(headers).startsWith("multipart/form-data");
 }
 
-/** @throws {AppError} `invalid_multipart`, `body_too_large`, `unsupported_media_type` */
-export async function readForm(request: Request, maxBytes: number): Promise<Form> {
+/** @throws {AppError} `invalid_multipart`, `body_too_large`, `request_timeout`, `unsupported_media_type` */
+export async function readForm(
+  request: Request,
+  { maxBytes, pace }: { maxBytes: number; pace: Pace },
+): Promise<Form> {
   const boundary = /;\s*boundary=(?:"([^"]+)"|([^\s;]+))/i
     .exec(request.headers.get("content-type") ?? "");
   const delimiter = boundary?.[1] ?? boundary?.[2];
   if (delimiter === undefined || delimiter.length > 200) throw broken();
-  const bytes = await readBytes(request, { maxBytes, checkHeaders: requirePlain });
+  const bytes = await readBytes(request, { maxBytes, checkHeaders: requirePlain, pace });
   // Not before: it takes a seventh of a cold start to load, and few requests are forms.
   const { Buffer } = await import("node:buffer");
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);

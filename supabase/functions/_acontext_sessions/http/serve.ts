@@ -8,7 +8,8 @@
 import type * as z from "zod";
 import { AppError, describeError } from "../core/errors.ts";
 import { parseId } from "../core/ids.ts";
-import type { Log } from "../core/ports.ts";
+import type { Clock, Log } from "../core/ports.ts";
+import { systemClock } from "../runtime/clock.ts";
 import { type Env, readEnv } from "../runtime/env.ts";
 import { createLog } from "../runtime/log.ts";
 import { type Answer, preflight, requestIdOf, toErrorResponse, toResponse } from "./answer.ts";
@@ -24,13 +25,13 @@ export interface Call<Caller> {
   requestId: string;
   /** The id in the path. Throws `invalid_id` when it is not one. */
   id(): string;
-  /** The body as `schema` parses it; an absent body is read as `{}`. Throws 400, 413 and 415. */
+  /** The body as `schema` parses it; an absent body is read as `{}`. Throws 400, 408, 413 and 415. */
   body<Schema extends z.ZodType>(schema: Schema): Promise<z.output<Schema>>;
   /** The query as `schema` parses it. Throws `invalid_request`. */
   query<Schema extends z.ZodType>(schema: Schema): z.output<Schema>;
   /** A header as `schema` parses it; null when it is absent. Throws `invalid_request`. */
   header<Schema extends z.ZodType>(name: string, schema: Schema): z.output<Schema> | null;
-  /** The multipart body, of at most `maxBytes`; null when the body is of another type. Throws 400 and 413. */
+  /** The multipart body, of at most `maxBytes`; null when the body is of another type. Throws 400, 408, 413 and 415. */
   form(maxBytes: number): Promise<Form | null>;
 }
 
@@ -50,6 +51,8 @@ export interface ServeOptions<Caller> {
   env?: () => Env;
   /** For tests. */
   log?: Log;
+  /** For tests. */
+  clock?: Clock;
 }
 
 /**
@@ -65,7 +68,7 @@ export interface ServeOptions<Caller> {
 export function serve<Caller>(
   options: ServeOptions<Caller>,
 ): (request: Request) => Promise<Response> {
-  const { name, auth, routes, maxBodyBytes = 65_536, env = readEnv } = options;
+  const { name, auth, routes, maxBodyBytes = 65_536, env = readEnv, clock = systemClock } = options;
   const log = options.log ?? createLog({ name });
   const router = createRouter(name, routes);
 
@@ -78,22 +81,23 @@ export function serve<Caller>(
     let response: Response;
     let problem: AppError | null = null;
     try {
-      const { pathname } = new URL(request.url);
+      const pathname = pathOf(request);
       const { handler, template, segment } = router.match(request.method, pathname);
       route = template;
       const caller = await auth(request, env());
+      const pace = { clock, timeoutMs: env().bodyTimeoutMs };
       const answer = await handler({
         caller,
         requestId,
         id: () => requireId(segment),
-        body: (schema) => readBody(request, { schema, maxBytes: maxBodyBytes }),
+        body: (schema) => readBody(request, { schema, maxBytes: maxBodyBytes, pace }),
         query: (schema) => readQuery(request.url, schema),
         header: (name, schema) => {
           const value = request.headers.get(name);
           return value === null ? null : readValue(value, { schema, path: name });
         },
         form: async (maxBytes) =>
-          isMultipart(request.headers) ? await readForm(request, maxBytes) : null,
+          isMultipart(request.headers) ? await readForm(request, { maxBytes, pace }) : null,
       });
       response = toResponse(answer, requestId);
     } catch (error) {
@@ -111,6 +115,12 @@ export function serve<Caller>(
     });
     return response;
   };
+}
+
+/** A server makes the address of whatever stands in `Host`. */
+function pathOf({ url }: Request): string {
+  if (URL.canParse(url)) return new URL(url).pathname;
+  throw new AppError("invalid_request", { message: "Cannot read the address: it is malformed" });
 }
 
 function requireId(segment: string): string {

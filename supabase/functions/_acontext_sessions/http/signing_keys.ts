@@ -65,12 +65,12 @@ export function createKeyLookup(
 /** One for each project, which is one for each worker. */
 const lookups = new Map<string, KeyLookup>();
 
-/** The keys to check the request's token with; null when there are none and nowhere to ask. */
-export async function signingKeysFor(request: Request, env: Env): Promise<KeySet | null> {
+/** The keys to check a token with; null when there are none and nowhere to ask. */
+export async function signingKeysFor(token: string | null, env: Env): Promise<KeySet | null> {
   const { supabase: { jwks }, signingKeysUrl } = env;
   const given = keySetSchema.nullable().parse(jwks);
   if (signingKeysUrl === null) return given;
-  const kid = keyNamedBy(request);
+  const kid = keyNamedBy(token);
   const known = given ?? { keys: [] };
   if (kid === null || hasKey(known, kid)) return known;
   const lookUp = lookups.get(signingKeysUrl.href) ?? createKeyLookup(signingKeysUrl);
@@ -86,9 +86,8 @@ function hasKey({ keys }: KeySet, kid: string): boolean {
 const headerSchema = z.object({ alg: z.string().regex(/^(ES|RS|PS|Ed)/), kid: z.string() });
 
 /** The key that the token claims to be signed with; null when that cannot be a published one. */
-function keyNamedBy(request: Request): string | null {
-  const authorization = request.headers.get("authorization") ?? "";
-  const [, header = ""] = /^Bearer\s+([\w-]+)\.[\w-]+\.[\w-]+$/i.exec(authorization) ?? [];
+function keyNamedBy(token: string | null): string | null {
+  const [, header = ""] = /^([\w-]+)\.[\w-]+\.[\w-]+$/.exec(token ?? "") ?? [];
   try {
     const text = atob(header.replaceAll("-", "+").replaceAll("_", "/"));
     return headerSchema.parse(JSON.parse(text)).kid;

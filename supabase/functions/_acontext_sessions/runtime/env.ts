@@ -17,6 +17,8 @@ export interface Env {
   /** Marks what this deployment makes in Acontext. */
   namespace: string;
   cleanupTimeBudgetMs: number;
+  /** For the body of a request, as `http/bytes.ts` counts it. */
+  bodyTimeoutMs: number;
   /** Its `jwks` are the signing keys that the platform gave this worker when it started; null when it gave none. */
   supabase: SupabaseEnv;
   /** Where the project publishes its signing keys; null where they cannot be read safely. */
@@ -65,6 +67,7 @@ const variables = {
   ACONTEXT_DELETE_TIMEOUT_MS: wholeNumber(1_000, MAX_LIFETIME_MS).default(120_000),
   WORKER_LIFETIME_MS: wholeNumber(10_000, MAX_LIFETIME_MS).default(150_000),
   CLEANUP_TIME_BUDGET_MS: wholeNumber(100, MAX_TIME_BUDGET_MS).default(100_000),
+  BODY_TIMEOUT_MS: wholeNumber(1_000, MAX_TIMEOUT_MS).default(30_000),
   /** Set on the hosted platform alone. Source: https://supabase.com/docs/guides/functions/secrets */
   SB_EXECUTION_ID: z.string().optional(),
   PROJECT_PUBLIC_URL: httpUrl.optional(),
@@ -123,6 +126,7 @@ export function parseEnv(source: EnvSource): Env {
     },
     namespace: values.SESSION_NAMESPACE ?? defaultNamespace(url),
     cleanupTimeBudgetMs: values.CLEANUP_TIME_BUDGET_MS,
+    bodyTimeoutMs: values.BODY_TIMEOUT_MS,
     supabase: {
       url: values.SUPABASE_URL,
       publishableKeys: values.SUPABASE_PUBLISHABLE_KEYS,

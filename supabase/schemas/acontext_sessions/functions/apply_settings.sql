@@ -30,6 +30,12 @@ begin
 
   begin
     v_new := jsonb_populate_record(v_old, p_changes);
+    v_new.session_ttl := acontext_sessions.plain_interval(v_new.session_ttl);
+    v_new.provisioning_timeout := acontext_sessions.plain_interval(v_new.provisioning_timeout);
+    v_new.deletion_grace := acontext_sessions.plain_interval(v_new.deletion_grace);
+    v_new.orphan_grace := acontext_sessions.plain_interval(v_new.orphan_grace);
+    v_new.touch_granularity := acontext_sessions.plain_interval(v_new.touch_granularity);
+    v_new.log_retention := acontext_sessions.plain_interval(v_new.log_retention);
     if v_new.max_workers * v_new.concurrency > v_new.max_remote_deletes then
       raise exception '% workers that each delete % at a time would exceed max_remote_deletes, which is %',
         v_new.max_workers, v_new.concurrency, v_new.max_remote_deletes;
@@ -59,6 +65,11 @@ begin
       orphan_grace = v_new.orphan_grace,
       touch_granularity = v_new.touch_granularity,
       max_sessions_per_user = v_new.max_sessions_per_user,
+      max_sessions_per_anonymous_user = v_new.max_sessions_per_anonymous_user,
+      max_creations_per_minute = v_new.max_creations_per_minute,
+      max_deletions_per_minute = v_new.max_deletions_per_minute,
+      max_stores_per_minute = v_new.max_stores_per_minute,
+      max_file_writes_per_minute = v_new.max_file_writes_per_minute,
       max_workers = v_new.max_workers,
       max_per_run = v_new.max_per_run,
       concurrency = v_new.concurrency,

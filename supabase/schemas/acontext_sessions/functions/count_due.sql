@@ -19,8 +19,7 @@ CREATE OR REPLACE FUNCTION acontext_sessions.count_due (
           when not p_expires_sessions then 0
           -- How many are due is not known before all have their new expiry; that is work for a run, too.
           when (select t.after_id is not null from acontext_sessions.restamp_state as t) then 1
-          when acontext_sessions.expiry_allowed(p_force) then acontext_sessions.count_expired(p_limit)
-          else 0
+          else acontext_sessions.count_expired(p_limit, acontext_sessions.expiry_scope(p_force))
         end
   );
 $function$;

@@ -12,7 +12,12 @@ CREATE OR REPLACE FUNCTION acontext_sessions.count_erased (
     select 1
     from acontext_sessions.erased_users as e
     cross join lateral (
-      select 1 from public.session_mappings as s where s.user_id = e.user_id limit p_limit
+      select 1 from public.session_mappings as s
+      where s.user_id = e.user_id and (
+        select true from acontext_sessions.set_aside as a
+        where a.session_id = s.id and a.step = 'erased' and a.next_attempt_at > acontext_sessions.clock()
+      ) is null
+      limit p_limit
     ) as f
     where not e.held_back
     limit p_limit
@@ -21,6 +26,6 @@ $function$;
 
 GRANT EXECUTE ON FUNCTION "acontext_sessions"."count_erased"(integer) TO "service_role";
 
-COMMENT ON FUNCTION "acontext_sessions"."count_erased"(integer) IS 'Sessions of deleted users that are not queued yet, counted up to p_limit.';
+COMMENT ON FUNCTION "acontext_sessions"."count_erased"(integer) IS 'Sessions of deleted users that are neither queued nor set aside, counted up to p_limit.';
 
 REVOKE ALL ON FUNCTION "acontext_sessions"."count_erased"(integer) FROM PUBLIC;

@@ -14,12 +14,17 @@ CREATE OR REPLACE FUNCTION acontext_sessions.count_stale (
     cross join acontext_sessions.settings as t
     where s.status = 'provisioning'
       and s.last_activity_at <= acontext_sessions.clock() - t.provisioning_timeout
+      and (
+        -- Not a join: the planner would sort all that is due.
+        select true from acontext_sessions.set_aside as a
+        where a.session_id = s.id and a.step = 'stale' and a.next_attempt_at > acontext_sessions.clock()
+      ) is null
     limit p_limit
   ) as c;
 $function$;
 
 GRANT EXECUTE ON FUNCTION "acontext_sessions"."count_stale"(integer) TO "service_role";
 
-COMMENT ON FUNCTION "acontext_sessions"."count_stale"(integer) IS 'Sessions that nobody finished making, counted up to p_limit.';
+COMMENT ON FUNCTION "acontext_sessions"."count_stale"(integer) IS 'Sessions that nobody finished making and that are not set aside, counted up to p_limit.';
 
 REVOKE ALL ON FUNCTION "acontext_sessions"."count_stale"(integer) FROM PUBLIC;

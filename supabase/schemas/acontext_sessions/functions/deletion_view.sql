@@ -16,7 +16,7 @@ CREATE OR REPLACE FUNCTION acontext_sessions.deletion_view (
     'sessionGone', p_entry.session_gone_at is not null,
     'diskGone', p_entry.disk_gone_at is not null,
     'attempts', p_entry.attempts,
-    'messages', p_entry.messages,
+    'messages', greatest(p_entry.messages, 0),
     'sessionInDoubt', p_entry.session_in_doubt,
     'diskInDoubt', p_entry.disk_in_doubt
   );

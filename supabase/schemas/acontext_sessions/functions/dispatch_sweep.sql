@@ -33,6 +33,17 @@ begin
     return 0;
   end if;
 
+  begin
+    if p_trigger = 'schedule' then
+      perform acontext_sessions.mend_times();
+    end if;
+    if p_trigger in ('schedule', 'retry') then
+      perform acontext_sessions.clear_set_aside(false);
+    end if;
+  exception when others then
+    raise warning 'acontext_sessions: what was set aside cannot be looked at: % (%)', sqlerrm, sqlstate;
+  end;
+
   -- Deleted users do not wait for a run.
   begin
     if p_trigger = 'schedule' then
@@ -73,7 +84,7 @@ begin
     v_expires_sessions, p_force, v_settings.max_workers * v_settings.max_per_run
   );
   -- The expiry limit hides what would expire; a run has to say so.
-  if v_due = 0 and not (v_expires_sessions and not acontext_sessions.expiry_allowed(p_force)) then
+  if v_due = 0 and not (v_expires_sessions and acontext_sessions.expiry_scope(p_force) <> 'all') then
     return 0;
   end if;
 
@@ -84,7 +95,10 @@ begin
   from acontext_sessions.runs as r
   where r.status <> 'finished' and r.task = 'sweep'
     and (
-      coalesce(r.started_at, r.requested_at) > v_now - acontext_sessions.run_timeout()
+      (
+        coalesce(r.started_at, r.requested_at) > v_now - acontext_sessions.run_timeout()
+        and coalesce(r.started_at, r.requested_at) < v_now + acontext_sessions.run_timeout()
+      )
       or (r.status = 'requested' and v_net = 'ok' and acontext_sessions.waits_in_pg_net(r.id))
     );
   v_wanted := least(

@@ -49,6 +49,6 @@ $function$;
 
 GRANT EXECUTE ON FUNCTION "acontext_sessions"."expiry_allowed"(boolean) TO "service_role";
 
-COMMENT ON FUNCTION "acontext_sessions"."expiry_allowed"(boolean) IS 'The expiry limit: false when so large a share of all active sessions would expire that a mistake is likelier than disuse.';
+COMMENT ON FUNCTION "acontext_sessions"."expiry_allowed"(boolean) IS 'The expiry limit at first sight: false when so large a share of all active sessions would expire that a mistake is likelier than disuse. Then expiry_scope looks closer.';
 
 REVOKE ALL ON FUNCTION "acontext_sessions"."expiry_allowed"(boolean) FROM PUBLIC;

@@ -18,6 +18,7 @@ CREATE OR REPLACE FUNCTION acontext_sessions.expiry_is_unfinished()
     from acontext_sessions.runs as r
     where r.task = 'sweep' and r.expires_sessions and r.trigger <> 'manual'
       and r.requested_at > acontext_sessions.clock() - interval '1 day'
+      and r.requested_at <= acontext_sessions.clock()
     order by r.requested_at desc
     limit 1
   ), false);

@@ -8,14 +8,17 @@ CREATE OR REPLACE FUNCTION acontext_sessions.free_slots()
   AS $function$
   select greatest(0, s.max_remote_deletes
     - (
-      select coalesce(sum(r.slots), 0)
+      select coalesce(sum(greatest(r.slots, 0)), 0)
       from acontext_sessions.runs as r
       where r.status <> 'finished'
         and coalesce(r.started_at, r.requested_at) > acontext_sessions.clock() - acontext_sessions.run_timeout()
+        -- From before the clock was set back: it would hold its slots until then.
+        and coalesce(r.started_at, r.requested_at) < acontext_sessions.clock() + acontext_sessions.run_timeout()
     )
     - (
       select count(*) from acontext_sessions.deletion_queue as q
       where q.holds_slot and q.leased_until > acontext_sessions.clock()
+        and q.leased_until < acontext_sessions.clock() + interval '1 hour'
     ))::integer
   from acontext_sessions.settings as s;
 $function$;

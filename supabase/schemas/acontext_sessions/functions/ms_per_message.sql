@@ -6,7 +6,7 @@ CREATE OR REPLACE FUNCTION acontext_sessions.ms_per_message()
   STABLE
   SET search_path TO ''
   AS $function$
-  select percentile_cont(0.75) within group (order by l.session_ms::double precision / l.messages)
+  select percentile_cont(0.75) within group (order by greatest(l.session_ms, 0)::double precision / l.messages)
   from (
     select d.session_ms, d.messages
     from acontext_sessions.deletion_log as d

@@ -13,90 +13,90 @@ declare
   v_before timestamptz;
   v_total integer := 0;
   v_count integer;
-  v_sessions uuid[];
 begin
   select v_now - s.log_retention into v_before from acontext_sessions.settings as s;
 
-  -- Not before reconcile has found what its session may have left behind: the id could be used again.
-  delete from acontext_sessions.deletion_log as l where l.log_id in (
-    select d.log_id from acontext_sessions.deletion_log as d
-    where d.finished_at < v_before
-      and d.finished_at < (select t.reconciled_until from acontext_sessions.reconcile_state as t)
-    order by d.finished_at limit v_limit
-  );
-  get diagnostics v_count = row_count;
-  v_total := v_total + v_count;
+  -- Each in a block of its own: what cannot be purged keeps nothing else.
+  begin
+    -- Not before reconcile has found what its session may have left behind: the id could be used again.
+    delete from acontext_sessions.deletion_log as l where l.log_id in (
+      select d.log_id from acontext_sessions.deletion_log as d
+      where d.finished_at < v_before
+        and d.finished_at < (select t.reconciled_until from acontext_sessions.reconcile_state as t)
+      order by d.finished_at limit v_limit
+    );
+    get diagnostics v_count = row_count;
+    v_total := v_total + v_count;
+  exception when others then
+    raise warning 'acontext_sessions: purge_failed: deletion_log: % (%)', sqlerrm, sqlstate;
+  end;
 
-  delete from acontext_sessions.runs as r where r.id in (
-    select d.id from acontext_sessions.runs as d
-    where d.requested_at < v_before order by d.requested_at limit v_limit
-  );
-  get diagnostics v_count = row_count;
-  v_total := v_total + v_count;
+  begin
+    delete from acontext_sessions.runs as r where r.id in (
+      select d.id from acontext_sessions.runs as d
+      where d.requested_at < v_before order by d.requested_at limit v_limit
+    );
+    get diagnostics v_count = row_count;
+    v_total := v_total + v_count;
+    delete from acontext_sessions.calls as c
+    where not exists (select 1 from acontext_sessions.runs as r where r.id = c.run_id);
+  exception when others then
+    raise warning 'acontext_sessions: purge_failed: runs: % (%)', sqlerrm, sqlstate;
+  end;
 
-  delete from acontext_sessions.calls as c
-  where not exists (select 1 from acontext_sessions.runs as r where r.id = c.run_id);
+  begin
+    delete from acontext_sessions.settings_log as l where l.log_id in (
+      select d.log_id from acontext_sessions.settings_log as d
+      where d.changed_at < v_before order by d.changed_at limit v_limit
+    );
+    get diagnostics v_count = row_count;
+    v_total := v_total + v_count;
+  exception when others then
+    raise warning 'acontext_sessions: purge_failed: settings_log: % (%)', sqlerrm, sqlstate;
+  end;
 
-  delete from acontext_sessions.settings_log as l where l.log_id in (
-    select d.log_id from acontext_sessions.settings_log as d
-    where d.changed_at < v_before order by d.changed_at limit v_limit
-  );
-  get diagnostics v_count = row_count;
-  v_total := v_total + v_count;
+  begin
+    -- A client that repeats a call does so within hours.
+    delete from acontext_sessions.message_keys as k where (k.session_id, k.key_hash) in (
+      select d.session_id, d.key_hash from acontext_sessions.message_keys as d
+      where d.created_at < v_now - interval '2 days' and (d.message_id is not null or not d.counted)
+      order by d.created_at limit v_limit
+    );
+    get diagnostics v_count = row_count;
+    v_total := v_total + v_count;
+  exception when others then
+    raise warning 'acontext_sessions: purge_failed: message_keys: % (%)', sqlerrm, sqlstate;
+  end;
 
-  -- A client that repeats a call does so within hours.
-  delete from acontext_sessions.message_keys as k where (k.session_id, k.key_hash) in (
-    select d.session_id, d.key_hash from acontext_sessions.message_keys as d
-    where d.created_at < v_now - interval '2 days' and (d.message_id is not null or not d.counted)
-    order by d.created_at limit v_limit
-  );
-  get diagnostics v_count = row_count;
-  v_total := v_total + v_count;
-
-  -- Of a message whose fate nobody learned it is not known whether it is stored: it no longer counts. Everybody locks a
-  -- session before its keys; one that somebody holds is left for the next night.
-  select coalesce(array_agg(f.id), '{}') into v_sessions
-  from (
-    select s.id from public.session_mappings as s
-    where s.id in (
-      select d.session_id from acontext_sessions.message_keys as d
-      where d.message_id is null and d.counted and d.created_at < v_now - interval '2 days'
-      limit v_limit
-    )
-    for no key update skip locked
-  ) as f;
-  with purged as (
-    delete from acontext_sessions.message_keys as k
-    where k.session_id = any (v_sessions) and k.message_id is null and k.counted
-      and k.created_at < v_now - interval '2 days'
-    returning k.session_id
-  ),
-  uncounted as (
-    update public.session_mappings as s
-    set message_count = greatest(0, s.message_count - p.messages)
-    from (select u.session_id, count(*)::integer as messages from purged as u group by u.session_id) as p
-    where s.id = p.session_id
-  )
-  select count(*)::integer into v_count from purged;
-  v_total := v_total + v_count;
+  begin
+    -- Of a message whose fate nobody learned it is not known whether it is stored: it no longer counts.
+    v_total := v_total + acontext_sessions.purge_unsettled_keys(v_now - interval '2 days', v_limit);
+  exception when others then
+    raise warning 'acontext_sessions: purge_failed: message_keys: % (%)', sqlerrm, sqlstate;
+  end;
 
   if to_regclass('cron.job_run_details') is null then
     return v_total;
   end if;
-  -- Other jobs of the project may want a longer history than a week; ours do not.
-  delete from cron.job_run_details as d where d.runid in (
-    -- By command: a recreated job has a new id. A run that a crash ended has no end time.
-    select r.runid
-    from cron.job_run_details as r
-    where r.command like 'select acontext_sessions.%'
-      and coalesce(r.end_time, r.start_time) < v_now - interval '7 days'
-    order by r.runid limit v_limit
-  );
-  get diagnostics v_count = row_count;
-  return v_total + v_count;
+  begin
+    -- Other jobs of the project may want a longer history than a week; ours do not.
+    delete from cron.job_run_details as d where d.runid in (
+      -- By command: a recreated job has a new id. A run that a crash ended has no end time.
+      select r.runid
+      from cron.job_run_details as r
+      where r.command like 'select acontext_sessions.%'
+        and coalesce(r.end_time, r.start_time) < v_now - interval '7 days'
+      order by r.runid limit v_limit
+    );
+    get diagnostics v_count = row_count;
+    v_total := v_total + v_count;
+  exception when others then
+    raise warning 'acontext_sessions: purge_failed: cron.job_run_details: % (%)', sqlerrm, sqlstate;
+  end;
+  return v_total;
 end;
 $function$;
 
-COMMENT ON FUNCTION "acontext_sessions"."purge_history"() IS 'Removes receipts, runs and logged settings past log_retention, message keys after two days and our cron history after a week, a bounded number at a time. What nobody learned the fate of is taken off its session''s count. Answers how many rows it removed.';
+COMMENT ON FUNCTION "acontext_sessions"."purge_history"() IS 'Removes receipts, runs and logged settings past log_retention, message keys after two days and our cron history after a week, a bounded number at a time; what cannot be removed keeps nothing else. What nobody learned the fate of is taken off its session''s count. Answers how many rows it removed.';
 
 REVOKE ALL ON FUNCTION "acontext_sessions"."purge_history"() FROM PUBLIC;

@@ -10,12 +10,12 @@ CREATE OR REPLACE FUNCTION acontext_sessions.queue_erased (
   SET lock_timeout TO '500ms'
   AS $function$
 declare
+  v_now timestamptz := acontext_sessions.clock();
   v_user_id uuid;
   v_ids uuid[];
   v_id uuid;
   v_count integer := 0;
   v_changed integer;
-  v_kept text;
 begin
   <<users>>
   for v_user_id in
@@ -27,7 +27,11 @@ begin
       select coalesce(array_agg(f.id), '{}') into v_ids
       from (
         select s.id from public.session_mappings as s
-        where s.user_id = v_user_id limit p_limit - v_count for update skip locked
+        where s.user_id = v_user_id and (
+            select true from acontext_sessions.set_aside as a
+            where a.session_id = s.id and a.step = 'erased' and a.next_attempt_at > v_now
+          ) is null
+        limit p_limit - v_count for update skip locked
       ) as f;
       -- The triggers do the rest: a session that loses its owner is queued, or loses its grace period.
       begin
@@ -37,37 +41,35 @@ begin
           raise exception 'a trigger keeps a session as it is';
         end if;
         v_count := v_count + cardinality(v_ids);
-      exception
-        when lock_not_available or deadlock_detected then
+        delete from acontext_sessions.set_aside as a where a.session_id = any (v_ids);
+      exception when others then
+        if acontext_sessions.passes_by_itself(sqlstate) then
           -- Waited for once: each of the others would have to wait as long.
           exit users;
-        when others then
-          -- A trigger or a check of the app keeps one of them. The others go, each by itself.
-          foreach v_id in array v_ids loop
-            begin
-              update public.session_mappings as s set user_id = null where s.id = v_id;
-              if not found then
-                raise exception 'a trigger keeps it as it is';
-              end if;
-              v_count := v_count + 1;
-            exception
-              when lock_not_available or deadlock_detected then
-                exit users;
-              when others then
-                raise warning 'acontext_sessions: erased_failed: session %: % (%)', v_id, sqlerrm, sqlstate;
-                v_kept := sqlstate;
-            end;
-          end loop;
+        end if;
+        -- A trigger, a check or a value of the app keeps one of them. The others go, each by itself.
+        foreach v_id in array v_ids loop
+          begin
+            update public.session_mappings as s set user_id = null where s.id = v_id;
+            if not found then
+              raise exception 'a trigger keeps it as it is';
+            end if;
+            v_count := v_count + 1;
+            delete from acontext_sessions.set_aside as a where a.session_id = v_id;
+          exception when others then
+            if acontext_sessions.passes_by_itself(sqlstate) then
+              exit users;
+            end if;
+            raise warning 'acontext_sessions: erased_failed: session %: % (%)', v_id, sqlerrm, sqlstate;
+            perform acontext_sessions.put_aside(v_id, 'erased', sqlstate);
+          end;
+        end loop;
       end;
       exit users when v_count >= p_limit;
       continue users when exists (select 1 from public.session_mappings as s where s.user_id = v_user_id);
     end if;
     delete from acontext_sessions.erased_users as e where e.user_id = v_user_id;
   end loop;
-  -- While there is something else to do, that is done, and not undone by this.
-  if v_kept is not null and v_count = 0 then
-    raise exception 'Cannot queue the sessions of a deleted user' using errcode = v_kept;
-  end if;
   return v_count;
 exception
   when lock_not_available or deadlock_detected then
@@ -77,6 +79,6 @@ $function$;
 
 GRANT EXECUTE ON FUNCTION "acontext_sessions"."queue_erased"(integer) TO "service_role";
 
-COMMENT ON FUNCTION "acontext_sessions"."queue_erased"(integer) IS 'One bounded step after users were deleted: takes the owner from up to p_limit of their sessions, which queues them, and answers how many. What others hold is left for the next step. Raises what keeps a session as it is when it could do nothing else.';
+COMMENT ON FUNCTION "acontext_sessions"."queue_erased"(integer) IS 'One bounded step after users were deleted: takes the owner from up to p_limit of their sessions, which queues them, and answers how many. What others hold is left for the next step; what cannot change is set aside.';
 
 REVOKE ALL ON FUNCTION "acontext_sessions"."queue_erased"(integer) FROM PUBLIC;

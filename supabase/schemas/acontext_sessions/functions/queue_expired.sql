@@ -2,6 +2,7 @@
 
 CREATE OR REPLACE FUNCTION acontext_sessions.queue_expired (
   p_limit integer,
+  p_scope text,
   OUT     moved integer,
   OUT     more boolean,
   OUT     problem text
@@ -16,25 +17,58 @@ declare
   v_ids uuid[];
 begin
   select s.* into v_settings from acontext_sessions.settings as s;
-  with due as materialized (
-    select s.id
-    from public.session_mappings as s
-    where s.status = 'active' and s.expires_at <= v_now
-      -- What a caller stamped while session_ttl changed must not expire by the old one.
-      and (s.ttl is not null or s.last_activity_at + v_settings.session_ttl <= v_now)
-    order by s.expires_at, s.id
-    limit p_limit
-    for update skip locked
-  )
-  select coalesce(array_agg(d.id), '{}') into v_ids from due as d;
+  if p_scope = 'all' then
+    with due as materialized (
+      select s.id
+      from public.session_mappings as s
+      where s.status = 'active' and s.expires_at <= v_now
+        -- What a caller stamped while session_ttl changed must not expire by the old one.
+        and case
+          when s.ttl is not null then true
+          when s.last_activity_at <= v_now then s.last_activity_at + v_settings.session_ttl <= v_now
+          else false
+        end
+        -- Not a join: the planner would sort all that is due.
+        and (
+          select true from acontext_sessions.set_aside as a
+          where a.session_id = s.id and a.step = 'expiry' and a.next_attempt_at > v_now
+        ) is null
+      order by s.expires_at, s.id
+      limit p_limit
+      for update skip locked
+    )
+    select coalesce(array_agg(d.id), '{}') into v_ids from due as d;
+  else
+    with due as materialized (
+      select s.id
+      from public.session_mappings as s
+      where s.status = 'active' and s.expires_at <= v_now
+        and case
+          when s.ttl is not null then true
+          when p_scope = 'own' then false
+          when s.last_activity_at <= v_now then s.last_activity_at + v_settings.session_ttl <= v_now
+          else false
+        end
+        and (
+          s.ttl is not null or s.user_id is null
+          or s.user_id not in (select h from acontext_sessions.heavy_owners() as h)
+        )
+        and (
+          select true from acontext_sessions.set_aside as a
+          where a.session_id = s.id and a.step = 'expiry' and a.next_attempt_at > v_now
+        ) is null
+      order by s.expires_at, s.id limit p_limit for update skip locked
+    )
+    select coalesce(array_agg(d.id), '{}') into v_ids from due as d;
+  end if;
   select q.moved, q.problem into moved, problem
   from acontext_sessions.queue_sessions(v_ids, 'expired', v_now + v_settings.deletion_grace) as q;
-  more := moved > 0 and cardinality(v_ids) >= p_limit;
+  more := problem is null and cardinality(v_ids) >= p_limit;
 end;
 $function$;
 
-GRANT EXECUTE ON FUNCTION "acontext_sessions"."queue_expired"(integer) TO "service_role";
+GRANT EXECUTE ON FUNCTION "acontext_sessions"."queue_expired"(integer, text) TO "service_role";
 
-COMMENT ON FUNCTION "acontext_sessions"."queue_expired"(integer) IS 'Moves up to p_limit expired sessions into the deletion queue: how many, whether there may be more, and what kept one from it. Whether so many may expire is the caller''s question.';
+COMMENT ON FUNCTION "acontext_sessions"."queue_expired"(integer, text) IS 'Moves up to p_limit expired sessions of this scope, see expiry_scope, into the deletion queue: how many, whether there may be more, and what kept it from going on. What cannot change is set aside.';
 
-REVOKE ALL ON FUNCTION "acontext_sessions"."queue_expired"(integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION "acontext_sessions"."queue_expired"(integer, text) FROM PUBLIC;

@@ -23,11 +23,18 @@ CREATE OR REPLACE FUNCTION acontext_sessions.queue_facts()
       0
     ),
     'expired', acontext_sessions.capped_count(
-      (select count(*) from (
-        select 1 from public.session_mappings as s
-        where s.status = 'active' and s.expires_at <= (select t.now from t)
-        order by s.expires_at limit 100001
-      ) as c),
+      greatest(0,
+        (select count(*) from (
+          select 1 from public.session_mappings as s
+          where s.status = 'active' and s.expires_at <= (select t.now from t)
+          order by s.expires_at limit 100001
+        ) as c)
+        -- Counted by itself.
+        - (select count(distinct a.session_id)
+          from acontext_sessions.set_aside as a
+          join public.session_mappings as s on s.id = a.session_id
+          where s.status = 'active' and s.expires_at <= (select t.now from t))
+      ),
       100000,
       0
     ),
@@ -44,7 +51,18 @@ CREATE OR REPLACE FUNCTION acontext_sessions.queue_facts()
     ),
     'expiredForSeconds', (
       select acontext_sessions.seconds_since(s.expires_at) from public.session_mappings as s
-      where s.status = 'active' and s.expires_at <= acontext_sessions.clock() order by s.expires_at limit 1
+      where s.status = 'active' and s.expires_at <= (select t.now from t)
+        and (select true from acontext_sessions.set_aside as a where a.session_id = s.id limit 1) is null
+      order by s.expires_at limit 1
+    ),
+    -- What a step cannot process: sessions, and for how long the first.
+    'setAside', acontext_sessions.capped_count(
+      (select count(*) from (select 1 from acontext_sessions.set_aside limit 10001) as c),
+      10000,
+      acontext_sessions.estimated_rows('acontext_sessions.set_aside')
+    ),
+    'setAsideForSeconds', (
+      select acontext_sessions.seconds_since(min(a.since)) from acontext_sessions.set_aside as a
     ),
     'oldestSeconds', (
       select acontext_sessions.seconds_since(min(o.requested_at))
@@ -54,7 +72,14 @@ CREATE OR REPLACE FUNCTION acontext_sessions.queue_facts()
     ),
     'erasedForSeconds', (
       select acontext_sessions.seconds_since(min(e.erased_at)) from acontext_sessions.erased_users as e
-      where not e.held_back
+      where not e.held_back and (
+        not exists (select 1 from public.session_mappings as s where s.user_id = e.user_id)
+        or exists (
+          select 1 from public.session_mappings as s
+          where s.user_id = e.user_id
+            and (select true from acontext_sessions.set_aside as a where a.session_id = s.id limit 1) is null
+        )
+      )
     ),
     -- Of deleted users: those who were so many at once that their sessions are kept.
     'missingOwners', acontext_sessions.capped_count(

@@ -13,8 +13,13 @@ CREATE OR REPLACE FUNCTION acontext_sessions.queue_sessions (
   AS $function$
 declare
   v_half integer := cardinality(p_ids) / 2;
+  v_step text := case p_reason when 'expired' then 'expiry' else p_reason::text end;
   v_part record;
 begin
+  if cardinality(p_ids) = 0 then
+    moved := 0;
+    return;
+  end if;
   begin
     insert into acontext_sessions.deletion_queue (
       id, origin_id, reason, user_id, acontext_session_id, acontext_disk_id, requested_at, next_attempt_at
@@ -29,39 +34,35 @@ begin
     if moved < cardinality(p_ids) then
       raise exception 'a trigger keeps it as it is';
     end if;
+    delete from acontext_sessions.set_aside as a where a.session_id = any (p_ids);
     return;
-  exception
-    when lock_not_available or deadlock_detected then
-      -- Each of them would have to wait as long.
-      moved := 0;
+  exception when others then
+    moved := 0;
+    if acontext_sessions.passes_by_itself(sqlstate) then
+      -- Each of them would have to wait as long, or meet the same.
       problem := sqlstate;
       return;
-    when others then
-      moved := 0;
-      if v_half = 0 then
-        raise warning 'acontext_sessions: %_failed: session %: % (%)',
-          case p_reason when 'expired' then 'expiry' else p_reason::text end, p_ids[1], sqlerrm, sqlstate;
-        problem := sqlstate;
-        return;
-      end if;
+    elsif v_half = 0 then
+      raise warning 'acontext_sessions: %_failed: session %: % (%)', v_step, p_ids[1], sqlerrm, sqlstate;
+      perform acontext_sessions.put_aside(p_ids[1], v_step, sqlstate);
+      return;
+    end if;
   end;
-  -- A trigger or a check of the app keeps one of them. The others go.
+  -- A trigger, a check or a value of the app keeps one of them. The others go.
   select q.* into v_part from acontext_sessions.queue_sessions(p_ids[:v_half], p_reason, p_due_at) as q;
   moved := v_part.moved;
   problem := v_part.problem;
-  if problem in ('55P03', '40P01') then
+  if problem is not null then
     return;
   end if;
   select q.* into v_part from acontext_sessions.queue_sessions(p_ids[v_half + 1:], p_reason, p_due_at) as q;
   moved := moved + v_part.moved;
-  if problem is null or v_part.problem in ('55P03', '40P01') then
-    problem := v_part.problem;
-  end if;
+  problem := v_part.problem;
 end;
 $function$;
 
 GRANT EXECUTE ON FUNCTION "acontext_sessions"."queue_sessions"(uuid[], acontext_sessions.deletion_reason, timestamp WITH time zone) TO "service_role";
 
-COMMENT ON FUNCTION "acontext_sessions"."queue_sessions"(uuid[], acontext_sessions.deletion_reason, timestamp with time zone) IS 'Moves sessions that the caller has locked into the deletion queue, but for those that cannot change: how many were moved, and the SQLSTATE of what kept one.';
+COMMENT ON FUNCTION "acontext_sessions"."queue_sessions"(uuid[], acontext_sessions.deletion_reason, timestamp with time zone) IS 'Moves sessions that the caller has locked into the deletion queue: how many. What cannot change is set aside. What has nothing to do with the rows, a lock above all, ends it: the SQLSTATE.';
 
 REVOKE ALL ON FUNCTION "acontext_sessions"."queue_sessions"(uuid[], acontext_sessions.deletion_reason, timestamp WITH time zone) FROM PUBLIC;

@@ -20,18 +20,23 @@ begin
     -- A caller that starts creating a session updates last_activity_at, and holds the lease for less than the timeout.
     where s.status = 'provisioning'
       and s.last_activity_at <= v_now - (select t.provisioning_timeout from acontext_sessions.settings as t)
+      and (
+        -- Not a join: the planner would sort all that is due.
+        select true from acontext_sessions.set_aside as a
+        where a.session_id = s.id and a.step = 'stale' and a.next_attempt_at > v_now
+      ) is null
     order by s.last_activity_at, s.id
     limit p_limit
     for update skip locked
   )
   select coalesce(array_agg(d.id), '{}') into v_ids from due as d;
   select q.moved, q.problem into moved, problem from acontext_sessions.queue_sessions(v_ids, 'stale', v_now) as q;
-  more := moved > 0 and cardinality(v_ids) >= p_limit;
+  more := problem is null and cardinality(v_ids) >= p_limit;
 end;
 $function$;
 
 GRANT EXECUTE ON FUNCTION "acontext_sessions"."queue_stale"(integer) TO "service_role";
 
-COMMENT ON FUNCTION "acontext_sessions"."queue_stale"(integer) IS 'Moves up to p_limit sessions that nobody finished making into the deletion queue: how many, whether there may be more, and what kept one from it.';
+COMMENT ON FUNCTION "acontext_sessions"."queue_stale"(integer) IS 'Moves up to p_limit sessions that nobody finished making into the deletion queue: how many, whether there may be more, and what kept it from going on. What cannot change is set aside.';
 
 REVOKE ALL ON FUNCTION "acontext_sessions"."queue_stale"(integer) FROM PUBLIC;

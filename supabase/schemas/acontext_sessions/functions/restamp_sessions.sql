@@ -12,6 +12,20 @@ declare
   v_after uuid;
   v_ids uuid[];
 begin
+  select array_agg(d.session_id) into v_ids
+  from (
+    select a.session_id from acontext_sessions.set_aside as a
+    where a.step = 'restamp' and a.next_attempt_at <= acontext_sessions.clock()
+    order by a.next_attempt_at limit 100
+  ) as d;
+  if v_ids is not null then
+    begin
+      perform acontext_sessions.restamp_rows(v_ids);
+    exception when lock_not_available or deadlock_detected then
+      null;
+    end;
+  end if;
+
   -- Mostly there is nothing to do, and nobody has to wait to learn it.
   if (select t.after_id is null from acontext_sessions.restamp_state as t) then
     return true;
@@ -25,11 +39,7 @@ begin
   from (
     select s.id from public.session_mappings as s where s.id > v_after order by s.id limit p_limit
   ) as n;
-  update public.session_mappings as s
-  set expires_at = s.last_activity_at + t.session_ttl
-  from acontext_sessions.settings as t
-  where s.id = any (v_ids) and s.ttl is null and not s.pinned and s.status <> 'deleting'
-    and s.expires_at is distinct from s.last_activity_at + t.session_ttl;
+  perform acontext_sessions.restamp_rows(v_ids);
 
   v_after := case when cardinality(v_ids) = p_limit then v_ids[p_limit] end;
   update acontext_sessions.restamp_state as t set after_id = v_after where t.only_row;
@@ -42,6 +52,6 @@ $function$;
 
 GRANT EXECUTE ON FUNCTION "acontext_sessions"."restamp_sessions"(integer) TO "service_role";
 
-COMMENT ON FUNCTION "acontext_sessions"."restamp_sessions"(integer) IS 'One bounded step after a change of session_ttl: gives the next p_limit sessions the expires_at that follows from it, or none when others hold one of them. True when all have it.';
+COMMENT ON FUNCTION "acontext_sessions"."restamp_sessions"(integer) IS 'One bounded step after a change of session_ttl: gives the next p_limit sessions the expires_at that follows from it, or none when others hold one of them. What cannot change is set aside and tried again later. True when all others have it.';
 
 REVOKE ALL ON FUNCTION "acontext_sessions"."restamp_sessions"(integer) FROM PUBLIC;

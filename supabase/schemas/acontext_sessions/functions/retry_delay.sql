@@ -8,7 +8,7 @@ CREATE OR REPLACE FUNCTION acontext_sessions.retry_delay (
   SET search_path TO ''
   AS $function$
   -- Up to half as much again, so that failures do not come back together.
-  select least(interval '30 seconds' * power(2, least(p_attempts, 20)), interval '6 hours')
+  select least(interval '30 seconds' * power(2, least(greatest(p_attempts, 0), 20)), interval '6 hours')
     * (1 + acontext_sessions.random() / 2);
 $function$;
 

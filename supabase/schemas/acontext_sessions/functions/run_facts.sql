@@ -17,24 +17,34 @@ CREATE OR REPLACE FUNCTION acontext_sessions.run_facts (
     ), '[]'),
     'lastSuccessSeconds', (
       select acontext_sessions.seconds_since(r.finished_at) from acontext_sessions.runs as r
-      where r.task = 'sweep' and r.stop_reason in ('empty', 'limit', 'time_budget', 'shutdown', 'queueing_failed')
+      where r.requested_at <= acontext_sessions.clock() and r.task = 'sweep' and r.stop_reason in ('empty', 'limit', 'time_budget', 'shutdown', 'queueing_failed')
       order by r.requested_at desc limit 1
     ),
     'lastFinished', (
       select r.stop_reason from acontext_sessions.runs as r
-      where r.status = 'finished'
+      where r.status = 'finished' and r.requested_at <= acontext_sessions.clock()
         and r.stop_reason not in ('disabled', 'not_configured', 'not_delivered', 'busy', 'lost')
       order by r.requested_at desc limit 1
     ),
     'lastExpiry', (
       select r.stop_reason from acontext_sessions.runs as r
-      where r.task = 'sweep' and r.expires_sessions and r.status = 'finished'
+      where r.task = 'sweep' and r.expires_sessions and r.status = 'finished' and r.requested_at <= acontext_sessions.clock()
         and r.stop_reason not in ('disabled', 'not_configured', 'not_delivered')
       order by r.requested_at desc limit 1
     ),
+    'lastExpiryScope', (
+      select r.expiry_scope from acontext_sessions.runs as r
+      where r.task = 'sweep' and r.expires_sessions and r.status = 'finished' and r.requested_at <= acontext_sessions.clock()
+        and r.stop_reason not in ('disabled', 'not_configured', 'not_delivered')
+      order by r.requested_at desc limit 1
+    ),
+    'failedInARow', jsonb_build_object(
+      'sweep', acontext_sessions.failed_in_a_row('sweep'),
+      'reconcile', acontext_sessions.failed_in_a_row('reconcile')
+    ),
     'lastReconcile', (
       select r.stop_reason from acontext_sessions.runs as r
-      where r.task = 'reconcile' and r.status = 'finished'
+      where r.task = 'reconcile' and r.status = 'finished' and r.requested_at <= acontext_sessions.clock()
         and r.stop_reason not in ('disabled', 'not_configured', 'not_delivered', 'busy')
       order by r.requested_at desc limit 1
     ),
@@ -42,7 +52,7 @@ CREATE OR REPLACE FUNCTION acontext_sessions.run_facts (
       select e.value ->> 'error'
       from (
         select c.errors from acontext_sessions.runs as c
-        where c.task = 'sweep' and c.status = 'finished'
+        where c.task = 'sweep' and c.status = 'finished' and c.requested_at <= acontext_sessions.clock()
           and c.stop_reason not in ('disabled', 'not_configured', 'not_delivered', 'busy')
         order by c.requested_at desc limit 1
       ) as r

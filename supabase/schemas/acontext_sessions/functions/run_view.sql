@@ -17,12 +17,12 @@ CREATE OR REPLACE FUNCTION acontext_sessions.run_view (
     'requestedAt', p_run.requested_at,
     'startedAt', p_run.started_at,
     'finishedAt', p_run.finished_at,
-    'total', p_run.total,
-    'deleted', p_run.deleted,
-    'failed', p_run.failed,
-    'deferred', p_run.deferred,
-    'expired', p_run.expired,
-    'stale', p_run.stale,
+    'total', greatest(p_run.total, 0),
+    'deleted', greatest(p_run.deleted, 0),
+    'failed', greatest(p_run.failed, 0),
+    'deferred', greatest(p_run.deferred, 0),
+    'expired', greatest(p_run.expired, 0),
+    'stale', greatest(p_run.stale, 0),
     'errors', p_run.errors
   );
 $function$;

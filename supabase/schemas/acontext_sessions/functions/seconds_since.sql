@@ -8,7 +8,7 @@ CREATE OR REPLACE FUNCTION acontext_sessions.seconds_since (
   STABLE
   SET search_path TO ''
   AS $function$
-  select extract(epoch from acontext_sessions.clock() - p_time)::bigint;
+  select case when isfinite(p_time) then extract(epoch from acontext_sessions.clock() - p_time)::bigint end;
 $function$;
 
 GRANT EXECUTE ON FUNCTION "acontext_sessions"."seconds_since"(timestamp WITH time zone) TO "service_role";

@@ -6,13 +6,63 @@ CREATE OR REPLACE FUNCTION acontext_sessions.stamp_session()
   SECURITY DEFINER
   SET search_path TO ''
   AS $function$
+declare
+  v_inserts boolean := tg_op = 'INSERT';
+  v_now timestamptz;
+  v_fault text;
 begin
-  if tg_op = 'UPDATE' and (new.title, new.metadata, new.pinned, new.ttl, new.status)
-    is distinct from (old.title, old.metadata, old.pinned, old.ttl, old.status)
+  if v_inserts
+    or (new.title, new.metadata, new.pinned, new.ttl, new.status)
+      is distinct from (old.title, old.metadata, old.pinned, old.ttl, old.status)
   then
-    new.updated_at := acontext_sessions.clock();
+    -- Checks come after triggers, and would print the row to say what is wrong with it. What was there before the limits
+    -- were stays as it is until it changes.
+    if v_inserts or new.metadata is distinct from old.metadata then
+      v_fault := acontext_sessions.metadata_fault(new.metadata);
+    end if;
+    if v_fault is null and new.ttl is not null and (v_inserts or new.ttl is distinct from old.ttl) then
+      v_fault := case
+        -- Neither has a fixed length.
+        when date_part('year', new.ttl) <> 0 or date_part('month', new.ttl) <> 0 then 'ttl_has_no_months'
+        when new.ttl not between interval '1 minute' and interval '3650 days' then 'ttl_in_range'
+      end;
+    end if;
+    if v_fault is not null then
+      raise exception 'new row for relation "session_mappings" violates check constraint "%"', v_fault
+        using errcode = '23514', schema = 'public', table = 'session_mappings', constraint = v_fault;
+    end if;
+    if not v_inserts then
+      new.updated_at := acontext_sessions.clock();
+    end if;
   end if;
-  if tg_op = 'INSERT'
+  if new.ttl is not null then
+    -- Also when it has not changed: what is equal may be written in other units. Equal is counted with months of 30 days,
+    -- and years of twelve of them; here a year counts as 365.25 days.
+    new.ttl := make_interval(
+      secs => floor(date_part('epoch', new.ttl) - date_part('year', new.ttl) * (365.25 - 360) * 86400)
+    );
+  end if;
+
+  -- Only what changes: after a clock was set back, the rest stays as it was.
+  if v_inserts or (new.last_write_at, new.last_activity_at, new.created_at, new.updated_at)
+    is distinct from (old.last_write_at, old.last_activity_at, old.created_at, old.updated_at)
+  then
+    v_now := acontext_sessions.clock();
+    if new.last_write_at > v_now and (v_inserts or new.last_write_at is distinct from old.last_write_at) then
+      new.last_write_at := v_now;
+    end if;
+    if new.last_activity_at > v_now and (v_inserts or new.last_activity_at is distinct from old.last_activity_at) then
+      new.last_activity_at := v_now;
+    end if;
+    if new.created_at > v_now and (v_inserts or new.created_at is distinct from old.created_at) then
+      new.created_at := v_now;
+    end if;
+    if new.updated_at > v_now and (v_inserts or new.updated_at is distinct from old.updated_at) then
+      new.updated_at := v_now;
+    end if;
+  end if;
+
+  if v_inserts
     or (new.pinned, new.ttl, new.last_activity_at)
       is distinct from (old.pinned, old.ttl, old.last_activity_at)
   then
@@ -26,6 +76,6 @@ begin
 end;
 $function$;
 
-COMMENT ON FUNCTION "acontext_sessions"."stamp_session"() IS 'Trigger: keeps updated_at and expires_at.';
+COMMENT ON FUNCTION "acontext_sessions"."stamp_session"() IS 'Trigger: keeps updated_at and expires_at, turns lifetimes into seconds, lets nothing happen in the future, and refuses metadata that not every reader could read.';
 
 REVOKE ALL ON FUNCTION "acontext_sessions"."stamp_session"() FROM PUBLIC;

@@ -36,6 +36,15 @@ ALTER TABLE "acontext_sessions"."reconcile_state"
 ALTER TABLE "acontext_sessions"."reconcile_state"
   ADD COLUMN "moved_at" timestamp WITH time zone;
 
+ALTER TABLE "acontext_sessions"."reconcile_state"
+  ADD COLUMN "pass_grace" interval NOT NULL DEFAULT '30 days'::interval;
+
+ALTER TABLE "acontext_sessions"."reconcile_state"
+  ADD COLUMN "pass_skipped" integer NOT NULL DEFAULT 0;
+
+ALTER TABLE "acontext_sessions"."reconcile_state"
+  ADD COLUMN "last_skipped" integer NOT NULL DEFAULT 0;
+
 CREATE TRIGGER set_moved_at
   BEFORE UPDATE ON acontext_sessions.reconcile_state
   FOR EACH ROW
@@ -47,7 +56,13 @@ GRANT SELECT, UPDATE ON TABLE "acontext_sessions"."reconcile_state" TO "service_
 ALTER TABLE "acontext_sessions"."reconcile_state"
   ADD COLUMN "watched_since" timestamp WITH time zone NOT NULL DEFAULT acontext_sessions.clock();
 
+COMMENT ON COLUMN "acontext_sessions"."reconcile_state"."last_skipped" IS 'pass_skipped of the last pass that ended.';
+
 COMMENT ON COLUMN "acontext_sessions"."reconcile_state"."moved_at" IS 'When phase or page_cursor last changed.';
+
+COMMENT ON COLUMN "acontext_sessions"."reconcile_state"."pass_grace" IS 'The longest orphan_grace that this pass has used.';
+
+COMMENT ON COLUMN "acontext_sessions"."reconcile_state"."pass_skipped" IS 'Items of Acontext''s lists that this pass could not read. A pass that skipped any leaves reconciled_until as it is.';
 
 COMMENT ON COLUMN "acontext_sessions"."reconcile_state"."pass_unknown" IS 'Queued by this pass so far. However many runs a pass takes, together they queue no more than the share that one may.';
 

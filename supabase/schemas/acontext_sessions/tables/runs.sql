@@ -63,10 +63,16 @@ ALTER TABLE "acontext_sessions"."runs"
   ADD COLUMN "probe_ms" integer;
 
 ALTER TABLE "acontext_sessions"."runs"
+  ADD COLUMN "expiry_scope" text;
+
+ALTER TABLE "acontext_sessions"."runs"
   ADD CONSTRAINT "errors_is_array" CHECK ((jsonb_typeof(errors) = 'array'::text));
 
 ALTER TABLE "acontext_sessions"."runs"
   ADD CONSTRAINT "finished_run_has_reason" CHECK (((status = 'finished'::acontext_sessions.run_status) = (stop_reason IS NOT NULL)));
+
+ALTER TABLE "acontext_sessions"."runs"
+  ADD CONSTRAINT "run_expiry_scope_is_known" CHECK ((expiry_scope = ANY (ARRAY['all'::text, 'light'::text, 'own'::text])));
 
 GRANT INSERT, SELECT, UPDATE ON TABLE "acontext_sessions"."runs" TO "service_role";
 
@@ -80,7 +86,9 @@ CREATE INDEX runs_unfinished ON acontext_sessions.runs USING btree (requested_at
 
 COMMENT ON COLUMN "acontext_sessions"."runs"."expires_sessions" IS 'False for retry runs: they only work the queue, so that sessions expire when the schedule says.';
 
-COMMENT ON COLUMN "acontext_sessions"."runs"."expiry_allowed" IS 'What the expiry limit said at the first step of this run.';
+COMMENT ON COLUMN "acontext_sessions"."runs"."expiry_allowed" IS 'Whether the expiry limit held nothing back, at the first step of this run; null: not asked yet, or to be asked again.';
+
+COMMENT ON COLUMN "acontext_sessions"."runs"."expiry_scope" IS 'What the expiry limit let expire, see acontext_sessions.expiry_scope.';
 
 COMMENT ON COLUMN "acontext_sessions"."runs"."probe_ms" IS 'Milliseconds of the fastest answer to a small list that the run has seen; null when there was none.';
 

@@ -17,6 +17,8 @@ declare
   v_key acontext_sessions.message_keys;
   v_outcome text;
   v_used jsonb;
+  v_stores boolean;
+  v_wait_ms integer;
 begin
   -- Calls with one key meet here, and a deletion waits for them.
   perform 1 from public.session_mappings as s
@@ -39,13 +41,21 @@ begin
     else 'resumed'
   end;
 
-  v_used := public.acontext_use_session(
-    p_user_id, p_session_id, true,
-    case when v_outcome in ('started', 'resumed') and v_key.counted is not true then 1 else 0 end,
-    v_outcome in ('started', 'resumed')
-  );
+  v_stores := v_outcome in ('started', 'resumed');
+  if v_stores then
+    v_wait_ms := acontext_sessions.take_rate(p_user_id, 'store');
+  end if;
+  v_used := case when v_wait_ms > 0
+    -- Changes nothing, and still tells of a session that cannot be used at all.
+    then public.acontext_use_session(p_user_id, p_session_id, false)
+    else public.acontext_use_session(
+      p_user_id, p_session_id, true, case when v_stores and v_key.counted is not true then 1 else 0 end, v_stores
+    )
+  end;
   if v_used ->> 'outcome' <> 'ok' then
     return v_used;
+  elsif v_wait_ms > 0 then
+    return jsonb_build_object('outcome', 'rate_limited', 'retryAfterMs', v_wait_ms);
   end if;
 
   case v_outcome
@@ -82,6 +92,6 @@ $function$;
 
 GRANT EXECUTE ON FUNCTION "public"."acontext_begin_message"(uuid, uuid, uuid, integer, text, text) TO "service_role";
 
-COMMENT ON FUNCTION "public"."acontext_begin_message"(uuid, uuid, uuid, integer, text, text) IS 'Leases the storing of one message under its key, of the client or made for this one call, and counts it. Outcomes: started, resumed, stored, busy, mismatch, full, and those of acontext_use_session.';
+COMMENT ON FUNCTION "public"."acontext_begin_message"(uuid, uuid, uuid, integer, text, text) IS 'Leases the storing of one message under its key, of the client or made for this one call, and counts it. Outcomes: started, resumed, stored, busy, mismatch, full, rate_limited, and those of acontext_use_session.';
 
 REVOKE ALL ON FUNCTION "public"."acontext_begin_message"(uuid, uuid, uuid, integer, text, text) FROM PUBLIC, "anon", "authenticated";

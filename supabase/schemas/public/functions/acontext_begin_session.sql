@@ -18,7 +18,8 @@ declare
   v_now timestamptz := acontext_sessions.clock();
   v_lease_end timestamptz := v_now + make_interval(secs => least(p_lease_seconds, 120));
   v_session public.session_mappings;
-  v_limit integer;
+  v_excess jsonb;
+  v_wait_ms integer;
   v_taken_until timestamptz;
   v_deleted_owner uuid;
   v_refusal text;
@@ -70,14 +71,15 @@ begin
       );
     end if;
 
-    select s.max_sessions_per_user into v_limit from acontext_sessions.settings as s;
-    if v_limit is not null then
-      perform pg_advisory_xact_lock(hashtextextended('quota:' || p_user_id::text, 0));
-      if (
-        select count(*) from public.session_mappings as s
-        where s.user_id = p_user_id and s.status <> 'deleting'
-      ) >= v_limit then
-        return jsonb_build_object('outcome', 'quota_exceeded', 'limit', v_limit);
+    v_excess := acontext_sessions.quota_excess(p_user_id, true);
+    if v_excess is not null then
+      return v_excess;
+    end if;
+    -- Also for an id that turns out to be used up.
+    if v_round = 1 then
+      v_wait_ms := acontext_sessions.take_rate(p_user_id, 'creation');
+      if v_wait_ms > 0 then
+        return jsonb_build_object('outcome', 'rate_limited', 'retryAfterMs', v_wait_ms);
       end if;
     end if;
 
@@ -128,6 +130,6 @@ $function$;
 
 GRANT EXECUTE ON FUNCTION "public"."acontext_begin_session"(uuid, uuid, uuid, integer, jsonb, boolean, text, bigint) TO "service_role";
 
-COMMENT ON FUNCTION "public"."acontext_begin_session"(uuid, uuid, uuid, integer, jsonb, boolean, text, bigint) IS 'Writes the intent to make a session, before anything remote exists, and leases the making to one caller. Outcomes: started, resumed, existing, busy, deleting, deleted, not_found, unknown_user, banned, quota_exceeded.';
+COMMENT ON FUNCTION "public"."acontext_begin_session"(uuid, uuid, uuid, integer, jsonb, boolean, text, bigint) IS 'Writes the intent to make a session, before anything remote exists, and leases the making to one caller. Outcomes: started, resumed, existing, busy, deleting, deleted, not_found, unknown_user, banned, quota_exceeded, rate_limited.';
 
 REVOKE ALL ON FUNCTION "public"."acontext_begin_session"(uuid, uuid, uuid, integer, jsonb, boolean, text, bigint) FROM PUBLIC, "anon", "authenticated";

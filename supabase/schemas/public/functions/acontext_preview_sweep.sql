@@ -12,14 +12,17 @@ CREATE OR REPLACE FUNCTION public.acontext_preview_sweep (
   select jsonb_build_object(
     -- Nothing but a step of the run itself keeps the sessions of a deleted user from being in the queue.
     'queued', least(p_limit, acontext_sessions.count_queued(p_limit) + acontext_sessions.count_erased(p_limit)),
-    'expired', acontext_sessions.count_expired(p_limit),
+    'expired', acontext_sessions.count_expired(p_limit, 'all'),
+    'expiring', acontext_sessions.count_expired(p_limit, c.scope),
+    'heldBack', acontext_sessions.count_held_back(p_limit, c.scope),
     'stale', acontext_sessions.count_stale(p_limit),
-    'tooManyExpiring', not acontext_sessions.expiry_allowed(p_force)
-  );
+    'tooManyExpiring', c.scope <> 'all'
+  )
+  from (select acontext_sessions.expiry_scope(p_force) as scope offset 0) as c;
 $function$;
 
 GRANT EXECUTE ON FUNCTION "public"."acontext_preview_sweep"(integer, boolean) TO "service_role";
 
-COMMENT ON FUNCTION "public"."acontext_preview_sweep"(integer, boolean) IS 'What a run would do now, changing nothing. Each count stops at p_limit.';
+COMMENT ON FUNCTION "public"."acontext_preview_sweep"(integer, boolean) IS 'What a run would do now, changing nothing: of what is past its expiry, how much would expire and how much the expiry limit holds back. Each count stops at p_limit.';
 
 REVOKE ALL ON FUNCTION "public"."acontext_preview_sweep"(integer, boolean) FROM PUBLIC, "anon", "authenticated";

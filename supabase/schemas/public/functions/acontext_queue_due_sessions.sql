@@ -16,7 +16,7 @@ declare
   v_restamped boolean;
   v_more boolean := false;
   v_step record;
-  -- Of steps that failed, and of rows that cannot change. The others go on.
+  -- Of steps that could not go on. The others do.
   v_problems text[] := array[]::text[];
 begin
   select r.* into v_run from acontext_sessions.runs as r where r.id = p_run_id for update;
@@ -54,17 +54,21 @@ begin
   if v_run.expires_sessions and v_restamped then
     begin
       if v_run.expiry_allowed is null then
-        v_run.expiry_allowed := acontext_sessions.expiry_allowed(v_run.force);
+        v_run.expiry_scope := acontext_sessions.expiry_scope(v_run.force);
+        v_run.expiry_allowed := v_run.expiry_scope = 'all';
         update acontext_sessions.runs as r
-        set expiry_allowed = v_run.expiry_allowed where r.id = p_run_id;
+        set expiry_allowed = v_run.expiry_allowed, expiry_scope = v_run.expiry_scope
+        where r.id = p_run_id;
       end if;
-      if v_run.expiry_allowed then
-        select q.* into v_step from acontext_sessions.queue_expired(p_limit) as q;
-        v_expired := v_step.moved;
-        v_more := v_more or v_step.more;
-        if v_step.problem is not null then
-          v_problems := v_problems || ('expiry_failed: ' || v_step.problem);
-        end if;
+      -- A run that began before there was a scope has none.
+      select q.* into v_step
+      from acontext_sessions.queue_expired(
+        p_limit, coalesce(v_run.expiry_scope, case when v_run.expiry_allowed then 'all' else 'own' end)
+      ) as q;
+      v_expired := v_step.moved;
+      v_more := v_more or v_step.more;
+      if v_step.problem is not null then
+        v_problems := v_problems || ('expiry_failed: ' || v_step.problem);
       end if;
     exception when others then
       raise warning 'acontext_sessions: expiry_failed: % (%)', sqlerrm, sqlstate;
@@ -90,6 +94,6 @@ $function$;
 
 GRANT EXECUTE ON FUNCTION "public"."acontext_queue_due_sessions"(uuid, integer) TO "service_role";
 
-COMMENT ON FUNCTION "public"."acontext_queue_due_sessions"(uuid, integer) IS 'One bounded step of a run: moves stale and expired sessions, and those of deleted users, into the deletion queue. After a change of session_ttl nothing expires before all sessions have been restamped. A part that fails is named in problems, and keeps no other from going on. Raises PT404 for an unknown run.';
+COMMENT ON FUNCTION "public"."acontext_queue_due_sessions"(uuid, integer) IS 'One bounded step of a run: moves stale and expired sessions, and those of deleted users, into the deletion queue. tooManyExpiring: the expiry limit holds some back. After a change of session_ttl nothing expires before all sessions have been restamped. A session that cannot change is set aside; a part that fails is named in problems, and keeps no other from going on. Raises PT404 for an unknown run.';
 
 REVOKE ALL ON FUNCTION "public"."acontext_queue_due_sessions"(uuid, integer) FROM PUBLIC, "anon", "authenticated";

@@ -15,6 +15,7 @@ declare
   v_now timestamptz := acontext_sessions.clock();
   v_session public.session_mappings;
   v_entry acontext_sessions.deletion_queue;
+  v_wait_ms integer;
 begin
   select s.* into v_session
   from public.session_mappings as s
@@ -25,6 +26,10 @@ begin
   end if;
 
   if v_session.status <> 'deleting' then
+    v_wait_ms := acontext_sessions.take_rate(p_user_id, 'deletion');
+    if v_wait_ms > 0 then
+      return jsonb_build_object('outcome', 'rate_limited', 'retryAfterMs', v_wait_ms);
+    end if;
     update public.session_mappings as s set status = 'deleting' where s.id = p_session_id;
   end if;
 
@@ -47,6 +52,6 @@ $function$;
 
 GRANT EXECUTE ON FUNCTION "public"."acontext_request_session_deletion"(uuid, uuid, uuid, integer, integer) TO "service_role";
 
-COMMENT ON FUNCTION "public"."acontext_request_session_deletion"(uuid, uuid, uuid, integer, integer) IS 'Hides a session from its owner, queues its remote resources and, when they are due at once, nobody works on them, there are no more than p_max_messages and a slot is free, leases them to the caller. Outcomes: claimed, queued, not_found.';
+COMMENT ON FUNCTION "public"."acontext_request_session_deletion"(uuid, uuid, uuid, integer, integer) IS 'Hides a session from its owner, queues its remote resources and, when they are due at once, nobody works on them, there are no more than p_max_messages and a slot is free, leases them to the caller. Outcomes: claimed, queued, not_found, rate_limited, which changes nothing.';
 
 REVOKE ALL ON FUNCTION "public"."acontext_request_session_deletion"(uuid, uuid, uuid, integer, integer) FROM PUBLIC, "anon", "authenticated";

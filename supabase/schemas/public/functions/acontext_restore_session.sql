@@ -10,7 +10,7 @@ CREATE OR REPLACE FUNCTION public.acontext_restore_session (
   AS $function$
 declare
   v_session public.session_mappings;
-  v_limit integer;
+  v_excess jsonb;
   v_refusal text;
 begin
   v_refusal := acontext_sessions.lock_user(p_user_id);
@@ -36,15 +36,9 @@ begin
   end if;
 
   -- As in acontext_begin_session: who deletes, creates and restores in turn must not collect more than the quota.
-  select s.max_sessions_per_user into v_limit from acontext_sessions.settings as s;
-  if v_limit is not null then
-    perform pg_advisory_xact_lock(hashtextextended('quota:' || p_user_id::text, 0));
-    if (
-      select count(*) from public.session_mappings as s
-      where s.user_id = p_user_id and s.status <> 'deleting'
-    ) >= v_limit then
-      return jsonb_build_object('outcome', 'quota_exceeded', 'limit', v_limit);
-    end if;
+  v_excess := acontext_sessions.quota_excess(p_user_id, false);
+  if v_excess is not null then
+    return v_excess;
   end if;
 
   update public.session_mappings as s

@@ -9,7 +9,8 @@ CREATE OR REPLACE FUNCTION public.acontext_save_reconcile_progress (
   p_finished boolean,
   p_cursor   text                              DEFAULT NULL::text,
   p_seen     integer                           DEFAULT 0,
-  p_unknown  integer                           DEFAULT 0
+  p_unknown  integer                           DEFAULT 0,
+  p_skipped  integer                           DEFAULT 0
 )
   RETURNS jsonb
   LANGUAGE plpgsql
@@ -17,6 +18,7 @@ CREATE OR REPLACE FUNCTION public.acontext_save_reconcile_progress (
   AS $function$
 declare
   v_now timestamptz := acontext_sessions.clock();
+  v_grace interval;
   v_queued integer := 0;
   v_item record;
 begin
@@ -49,19 +51,30 @@ begin
       + acontext_sessions.queue_orphans(v_item.origin_id, v_item.session_ids, v_item.disk_ids, null);
   end loop;
 
+  select greatest(t.pass_grace, s.orphan_grace) into v_grace
+  from acontext_sessions.reconcile_state as t cross join acontext_sessions.settings as s;
+
   -- As in acontext_list_uncertain_sessions: whom a new doubt concerns was not looked into for that.
   delete from acontext_sessions.uncertain_sessions as u
   where u.session_id = any (p_checked)
-    and u.since <= v_now - 2 * (select s.orphan_grace from acontext_sessions.settings as s);
+    and u.since <= v_now - 2 * v_grace;
   update acontext_sessions.reconcile_state as t
   set phase = p_phase,
     page_cursor = p_cursor,
-    pass_seen = t.pass_seen + p_seen,
-    pass_unknown = t.pass_unknown + p_unknown,
+    pass_seen = least(2147483647, t.pass_seen::bigint + p_seen)::integer,
+    pass_unknown = least(2147483647, t.pass_unknown::bigint + p_unknown)::integer,
+    pass_skipped = least(2147483647, t.pass_skipped::bigint + p_skipped)::integer,
+    last_skipped = case
+      when p_finished then least(2147483647, t.pass_skipped::bigint + p_skipped)::integer
+      else t.last_skipped
+    end,
+    pass_grace = v_grace,
     pass_finished_at = case when p_finished then v_now else t.pass_finished_at end,
     -- A request may land up to a grace period late, and what it made has to be past the grace period to be found.
     reconciled_until = case
-      when p_finished then t.pass_started_at - 2 * (select s.orphan_grace from acontext_sessions.settings as s)
+      -- What was skipped may be what such a session left behind.
+      when p_finished and t.pass_skipped + p_skipped = 0
+        then greatest(least(t.pass_started_at, v_now), '2000-01-01 00:00:00+00') - 2 * v_grace
       else t.reconciled_until
     end
   where t.run_id = p_run_id;
@@ -70,12 +83,12 @@ end;
 $function$;
 
 GRANT EXECUTE
-  ON FUNCTION "public"."acontext_save_reconcile_progress"(uuid, acontext_sessions.reconcile_phase, jsonb, jsonb, uuid[], boolean, text, integer, integer)
+  ON FUNCTION "public"."acontext_save_reconcile_progress"(uuid, acontext_sessions.reconcile_phase, jsonb, jsonb, uuid[], boolean, text, integer, integer, integer)
   TO "service_role";
 
-COMMENT ON FUNCTION "public"."acontext_save_reconcile_progress"(uuid, acontext_sessions.reconcile_phase, jsonb, jsonb, uuid[], boolean, text, integer, integer) IS
-  'Queues what is still unknown of these resources ([{id, originId, createdAt}]) and moves the walk on, in one step. Outcomes: saved, lost.';
+COMMENT ON FUNCTION "public"."acontext_save_reconcile_progress"(uuid, acontext_sessions.reconcile_phase, jsonb, jsonb, uuid[], boolean, text, integer, integer, integer) IS
+  'Queues what is still unknown of these resources ([{id, originId, createdAt}]) and moves the walk on, in one step. A pass that ends without having skipped anything moves reconciled_until, by the longest grace period that it used. Outcomes: saved, lost.';
 
 REVOKE ALL
-  ON FUNCTION "public"."acontext_save_reconcile_progress"(uuid, acontext_sessions.reconcile_phase, jsonb, jsonb, uuid[], boolean, text, integer, integer)
+  ON FUNCTION "public"."acontext_save_reconcile_progress"(uuid, acontext_sessions.reconcile_phase, jsonb, jsonb, uuid[], boolean, text, integer, integer, integer)
   FROM PUBLIC, "anon", "authenticated";

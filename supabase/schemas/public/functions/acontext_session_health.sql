@@ -19,9 +19,13 @@ CREATE OR REPLACE FUNCTION public.acontext_session_health (
         'startedAt', t.pass_started_at,
         'finishedAt', t.pass_finished_at,
         'running', coalesce(t.run_until > acontext_sessions.clock(), false),
-        'quietForSeconds', acontext_sessions.seconds_since(coalesce(t.pass_finished_at, t.watched_since)),
-        'seen', t.pass_seen,
-        'unknown', t.pass_unknown
+        'quietForSeconds', coalesce(
+          acontext_sessions.seconds_since(t.pass_finished_at), acontext_sessions.seconds_since(t.watched_since), 0
+        ),
+        'seen', greatest(t.pass_seen, 0),
+        'unknown', greatest(t.pass_unknown, 0),
+        -- Of this pass, or of the last that ended.
+        'skipped', greatest(t.pass_skipped, t.last_skipped, 0)
       ) from acontext_sessions.reconcile_state as t
     ),
     'unproven', acontext_sessions.capped_count(

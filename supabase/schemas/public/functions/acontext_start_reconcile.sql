@@ -10,6 +10,7 @@ CREATE OR REPLACE FUNCTION public.acontext_start_reconcile (
   AS $function$
 declare
   v_now timestamptz := acontext_sessions.clock();
+  v_grace interval := (select s.orphan_grace from acontext_sessions.settings as s);
   v_state acontext_sessions.reconcile_state;
 begin
   insert into acontext_sessions.runs as r (id, task, trigger, status, expires_sessions, requested_at, started_at)
@@ -35,12 +36,18 @@ begin
       when t.phase = 'sessions' and t.page_cursor is null then v_now
       else t.pass_started_at
     end,
+    pass_grace = case
+      when t.phase = 'sessions' and t.page_cursor is null then v_grace
+      else greatest(t.pass_grace, v_grace)
+    end,
+    pass_skipped = case when t.phase = 'sessions' and t.page_cursor is null then 0 else t.pass_skipped end,
     pass_seen = case when t.phase = 'sessions' and t.page_cursor is null then 0 else t.pass_seen end,
     pass_unknown = case
       when t.phase = 'sessions' and t.page_cursor is null then 0
       else t.pass_unknown
     end
-  where t.run_until is null or t.run_until <= v_now
+  -- No run holds it for longer than an hour: the clock was set back since.
+  where t.run_until is null or t.run_until <= v_now or t.run_until > v_now + interval '1 day'
   returning t.* into v_state;
   if not found then
     update acontext_sessions.runs as r

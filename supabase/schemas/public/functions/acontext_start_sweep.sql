@@ -12,12 +12,14 @@ declare
   v_now timestamptz := acontext_sessions.clock();
   v_settings acontext_sessions.settings;
   v_slots integer;
+  v_trigger acontext_sessions.run_trigger;
 begin
   insert into acontext_sessions.runs as r (id, task, trigger, status, force, requested_at, started_at)
   values (p_run_id, 'sweep', 'manual', 'running', p_force, v_now, v_now)
   on conflict (id) do update
     set status = 'running', started_at = v_now, force = r.force or excluded.force
-    where r.status = 'requested' and r.task = 'sweep';
+    where r.status = 'requested' and r.task = 'sweep'
+  returning r.trigger into v_trigger;
   if not found then
     return jsonb_build_object('outcome', 'duplicate');
   end if;
@@ -39,6 +41,14 @@ begin
     return jsonb_build_object('outcome', 'busy');
   end if;
   update acontext_sessions.runs as r set slots = v_slots where r.id = p_run_id;
+  if v_trigger = 'manual' then
+    -- Somebody may have corrected what stood in the way.
+    begin
+      perform acontext_sessions.clear_set_aside(true);
+    exception when others then
+      raise warning 'acontext_sessions: what was set aside cannot be looked at: % (%)', sqlerrm, sqlstate;
+    end;
+  end if;
   return jsonb_build_object(
     'outcome', 'started',
     'settings', jsonb_build_object(
@@ -46,7 +56,7 @@ begin
       'concurrency', v_slots,
       'msPerMessage', acontext_sessions.ms_per_message(),
       'usualProbeMs', (
-        select percentile_disc(0.2) within group (order by r.probe_ms)
+        select percentile_disc(0.2) within group (order by greatest(r.probe_ms, 0))
         from (
           select c.probe_ms from acontext_sessions.runs as c
           where c.requested_at > v_now - interval '7 days' and c.probe_ms is not null

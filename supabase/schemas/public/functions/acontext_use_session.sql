@@ -37,7 +37,9 @@ begin
   v_ttl := case when not v_session.pinned then coalesce(v_session.ttl, v_settings.session_ttl) end;
   if v_session.last_activity_at + v_ttl <= v_now then
     return jsonb_build_object('outcome', 'expired');
-  elsif p_new_messages > 0 and v_session.message_count + p_new_messages > v_settings.max_messages_per_session then
+  elsif p_new_messages > 0
+    and v_session.message_count::bigint + p_new_messages > v_settings.max_messages_per_session
+  then
     return jsonb_build_object('outcome', 'full', 'limit', v_settings.max_messages_per_session);
   end if;
 
@@ -49,9 +51,10 @@ begin
     update public.session_mappings as s
     set last_activity_at = case when v_touch then greatest(s.last_activity_at, v_now) else s.last_activity_at end,
       last_write_at = case when v_writes then greatest(s.last_write_at, v_now) else s.last_write_at end,
-      message_count = s.message_count + p_new_messages,
+      message_count = least(s.message_count::bigint + p_new_messages, 2147483647)::integer,
       -- Functions of version 0.1.0 count without a key, and keep the count when the fate of the message is not known.
       message_count_is_exact = s.message_count_is_exact and (p_new_messages = 0 or p_writes)
+        and s.message_count::bigint + p_new_messages <= 2147483647
     where s.id = p_session_id and s.status = 'active';
     if not found then
       -- Deleted between our look and our update.

@@ -82,6 +82,12 @@ CREATE INDEX session_mappings_by_expiry ON public.session_mappings USING btree (
 
 CREATE INDEX session_mappings_user_id ON public.session_mappings USING btree (user_id);
 
+CREATE TRIGGER bound_changes_at_once
+  BEFORE UPDATE OF title, metadata, pinned, ttl ON public.session_mappings
+  FOR EACH ROW
+  WHEN ((CURRENT_USER = 'authenticated'::name))
+  EXECUTE FUNCTION acontext_sessions.bound_changes_at_once();
+
 CREATE TRIGGER follow_session_status
   AFTER UPDATE ON public.session_mappings
   FOR EACH ROW
@@ -121,7 +127,7 @@ CREATE POLICY "Owners see their active sessions" ON "public"."session_mappings"
   TO "authenticated"
   USING
     (((user_id = ( SELECT auth.uid() AS uid)) AND (status = 'active'::public.acontext_session_status) AND ( SELECT acontext_sessions.caller_may_see_sessions() AS
-    caller_may_see_sessions)));
+    caller_may_see_sessions) AND acontext_sessions.is_no_estimate()));
 
 REVOKE ALL ON TABLE "public"."session_mappings" FROM "authenticated";
 
@@ -133,6 +139,10 @@ ALTER TABLE "public"."session_mappings"
 
 ALTER TABLE "public"."session_mappings"
   ADD COLUMN "last_activity_at" timestamp WITH time zone NOT NULL DEFAULT acontext_sessions.clock();
+
+ALTER TABLE "public"."session_mappings"
+  ADD CONSTRAINT "times_in_range" CHECK (((LEAST(created_at, updated_at, last_activity_at, last_write_at, expires_at) >= '2000-01-01 00:00:00+00'::timestamp
+    with time zone) AND (COALESCE(expires_at, last_activity_at) < '10000-01-01 00:00:00+00'::timestamp with time zone)));
 
 CREATE INDEX session_mappings_list ON public.session_mappings USING btree (user_id, pinned DESC, last_activity_at DESC, id DESC)
   WHERE (status = 'active'::public.acontext_session_status);
@@ -146,7 +156,7 @@ COMMENT ON COLUMN "public"."session_mappings"."last_write_at" IS 'When something
 
 COMMENT ON COLUMN "public"."session_mappings"."message_count_is_exact" IS 'False for sessions that functions of version 0.1.0 have counted for: message_count may include messages that were not stored.';
 
-COMMENT ON COLUMN "public"."session_mappings"."ttl" IS 'Own lifetime since the last activity; null: the project''s session_ttl.';
+COMMENT ON COLUMN "public"."session_mappings"."ttl" IS 'Own lifetime since the last activity, in whole seconds; null: the project''s session_ttl.';
 
 COMMENT ON COLUMN "public"."session_mappings"."user_id" IS 'The owner, in auth.users. No foreign key: it would change all rows of a user in the deletion of the user. Triggers on auth.users note who is deleted, and runs take the owner from the rows, step by step.';
 

@@ -54,6 +54,7 @@ Deno.test("a reconcile writes one line with its counts, a dry run none", async (
       unknown: 2,
       queued: 2,
       labelsRemoved: 0,
+      skipped: 0,
       dispatched: 0,
     },
   ]]);

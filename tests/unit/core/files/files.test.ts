@@ -161,6 +161,26 @@ Deno.test("uploadFile() does not believe a server that kept the file elsewhere",
   });
 });
 
+Deno.test("uploadFile() and removeFile() send nothing for a user who writes too often", async () => {
+  await withMessageWorld(async (world) => {
+    await upload(world, "old");
+    world.sessions.waitMs = 1500;
+    const sent = await world.requests(async () => {
+      for (
+        const work of [
+          () => upload(world, "new"),
+          () => removeFile(world.deps, { key: world.key, place: PLACE }),
+        ]
+      ) {
+        const error = await assertRejects(work, AppError);
+        assertEquals([error.code, error.retryAfterSeconds], ["rate_limited", 2]);
+      }
+    });
+    assertEquals(sent, 0);
+    assertEquals(await contentOf(world), "old");
+  });
+});
+
 Deno.test("uploadFile() says what it cannot do", async () => {
   await withMessageWorld(async (world) => {
     world.faults({ route: UPLOAD, fault: { kind: "outage" } });

@@ -61,14 +61,8 @@ Deno.test("the stand-in answers such an upload as the server does: always 500, w
 
 Deno.test("a delete of a file is a write, and so is an upload", async () => {
   await withMessageWorld(async (world) => {
-    const seen: boolean[] = [];
-    const { useSession } = world.sessions;
-    world.sessions.useSession = (key, use) => {
-      seen.push(use.writes);
-      return useSession.call(world.sessions, key, use);
-    };
     await upload(world, "a.txt", 97);
     await removeFile(world.deps, { key: world.key, place: { path: "/", filename: "a.txt" } });
-    assertEquals(seen, [true, true]);
+    assertEquals(world.sessions.calls, ["beginFileWrite", "beginFileWrite"]);
   });
 });

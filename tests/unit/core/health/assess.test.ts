@@ -24,6 +24,8 @@ Deno.test("assess() is ok in a new project without any run", () => {
     lastSuccessSeconds: null,
     lastFinished: null,
     lastExpiry: null,
+    lastExpiryScope: null,
+    failedInARow: { sweep: 0, reconcile: 0 },
     lastReconcile: null,
     queueProblem: null,
     lastCall: null,
@@ -188,6 +190,46 @@ Deno.test("assess() reports the expiry limit only while as many sessions still e
   };
   assertEquals(codesOf(tripped(100)), ["too_many_expiring"]);
   assertEquals(codesOf(tripped(99)), ["backlog_growing"]);
+});
+
+Deno.test("assess() says whose sessions the expiry limit holds back", () => {
+  const facts = healthyFacts();
+  facts.runs.lastExpiry = "too_many_expiring";
+  facts.queue.expired.count = 400;
+  facts.runs.lastExpiryScope = "light";
+  assertMatch(assess(facts).reasons[0]?.message ?? "", /^400 .+ few owners/);
+  facts.runs.lastExpiryScope = "own";
+  assertMatch(assess(facts).reasons[0]?.message ?? "", /^400 .+ ttl of their own$/);
+});
+
+Deno.test("assess() tells what is set aside, and calls it overdue after a day", () => {
+  const aside = (seconds: number) => (facts: HealthFacts) => {
+    facts.queue.setAside.count = 3;
+    facts.queue.setAsideForSeconds = seconds;
+    facts.runs.lastSuccessSeconds = 60;
+  };
+  assertEquals(codesOf(aside(93_600)), ["sessions_set_aside"]);
+  assertEquals(codesOf(aside(93_601)), ["cleanup_overdue", "sessions_set_aside"]);
+});
+
+Deno.test("assess() tells a run that failed once from runs that fail one after the other", () => {
+  const failed = (sweep: number, reconcile: number) => (facts: HealthFacts) => {
+    facts.runs.lastFinished = "error";
+    facts.runs.failedInARow = { sweep, reconcile };
+  };
+  assertEquals(codesOf(failed(1, 0)), ["run_failed"]);
+  assertEquals(codesOf(failed(1, 1)), ["run_failed"]);
+  assertEquals(codesOf(failed(2, 0)), ["runs_failing"]);
+  assertEquals(codesOf(failed(0, 2)), ["runs_failing"]);
+  const facts = healthyFacts();
+  // A sweep that succeeded since says nothing about reconcile.
+  facts.runs.failedInARow = { sweep: 0, reconcile: 3 };
+  assertEquals(assess(facts).status, "failing");
+  assertMatch(assess(facts).reasons[0]?.message ?? "", /the last 3 runs of reconcile$/);
+});
+
+Deno.test("assess() tells what reconcile could not read", () => {
+  assertEquals(codesOf(({ reconcile }) => reconcile.skipped = 1), ["reconcile_skipped"]);
 });
 
 Deno.test("assess() calls overdue what a failing step has kept for longer than the schedule explains", () => {

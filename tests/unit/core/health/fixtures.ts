@@ -18,6 +18,8 @@ export function healthyFacts(): HealthFacts {
       oldestSeconds: null,
       erasedForSeconds: null,
       missingOwners: exactly(0),
+      setAside: exactly(0),
+      setAsideForSeconds: null,
       repeatedDeletes: 0,
     },
     runs: {
@@ -25,6 +27,8 @@ export function healthyFacts(): HealthFacts {
       lastSuccessSeconds: 600,
       lastFinished: "empty",
       lastExpiry: "empty",
+      lastExpiryScope: "all",
+      failedInARow: { sweep: 0, reconcile: 0 },
       lastReconcile: "complete",
       queueProblem: null,
       lastCall: {
@@ -43,6 +47,7 @@ export function healthyFacts(): HealthFacts {
       quietForSeconds: 3600,
       seen: 0,
       unknown: 0,
+      skipped: 0,
     },
     unproven: exactly(0),
     settings: { cleanup_enabled: true, max_expiry_minimum: 100, max_workers: 4 },

@@ -51,6 +51,15 @@ Deno.test("storeMessage() refuses a message beyond the limit of a session, and n
   });
 });
 
+Deno.test("storeMessage() sends nothing for a user who stores too often, and says when to come back", async () => {
+  await withMessageWorld(async (world) => {
+    world.sessions.waitMs = 1500;
+    const error = await assertCode("rate_limited", () => store(world, null));
+    assertEquals([error.status, error.retryAfterSeconds], [429, 2]);
+    assertEquals([world.sessions.calls, storedCount(world)], [["beginMessage"], 0]);
+  });
+});
+
 Deno.test("storeMessage() tells the database of every message what became of it", async () => {
   await withMessageWorld(async (world) => {
     assertEquals((await store(world, null)).created, true);

@@ -28,6 +28,7 @@ Deno.test("reconcile() queues what no session knows and leaves everything else a
     unknown: 4,
     queued: 4,
     labelsRemoved: 0,
+    skipped: 0,
     stopReason: "complete",
     errors: [],
   });

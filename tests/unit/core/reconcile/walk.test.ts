@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert/mod.js";
 import { AppError } from "../../../../supabase/functions/_acontext_sessions/core/errors.ts";
 import { failedReconcile } from "../../../../supabase/functions/_acontext_sessions/core/reconcile/reconcile.ts";
-import { HTTP_500, ReconcileWorld } from "../../fakes/reconcile_world.ts";
+import { HTTP_500, OLD, ReconcileWorld } from "../../fakes/reconcile_world.ts";
 import { uuid } from "../../fakes/world.ts";
 
 Deno.test("reconcile() at most 100 pages, and goes on where it stopped", async () => {
@@ -207,3 +207,68 @@ for (const call of ["startReconcile", "findUnknownSessions", "saveProgress"] as 
     assertEquals(world.queued(), orphans.toSorted());
   });
 }
+
+Deno.test("reconcile() passes over what it cannot read, says how much, and goes on", async () => {
+  const world = new ReconcileWorld();
+  const orphans = [...world.orphanSessions(2), ...world.orphanDisks(2)];
+  world.catalog.unreadable.set("sessionsPage", 3).set("labelsPage", 1);
+  const report = await world.reconcile();
+  assertEquals([report.stopReason, report.skipped, report.queued], ["complete", 4, 4]);
+  assertEquals(world.queued(), orphans.toSorted());
+  assertEquals(world.store.skipped, 4);
+});
+
+Deno.test("reconcile() counts a dead label whose disks nobody can list as skipped", async () => {
+  const world = new ReconcileWorld();
+  world.orphanDisks(1);
+  world.catalog.disksByLabel = false;
+  const report = await world.reconcile();
+  assertEquals([report.stopReason, report.skipped, report.queued], ["complete", 1, 0]);
+  assertEquals(world.store.skipped, 1);
+});
+
+for (
+  const { what, arrange } of [
+    {
+      what: "whose disks nobody can list",
+      arrange: ({ catalog }: ReconcileWorld) => catalog.disksByLabel = false,
+    },
+    {
+      what: "one of whose disks cannot be read",
+      arrange: ({ catalog }: ReconcileWorld) => catalog.unreadable.set("disksOf", 1),
+    },
+  ]
+) {
+  Deno.test(`reconcile() leaves a session uncertain ${what}`, async () => {
+    const world = new ReconcileWorld();
+    const [id = ""] = world.live(1);
+    world.store.uncertain.set(id, world.clock.now() - 3 * OLD);
+    arrange(world);
+    assertEquals((await world.reconcile()).stopReason, "complete");
+    assert(world.store.uncertain.has(id));
+    world.catalog.disksByLabel = true;
+    world.catalog.unreadable.clear();
+    await world.reconcile();
+    assertEquals(world.store.uncertain.size, 0, "until it was looked into");
+  });
+}
+
+Deno.test("reconcile() asks whether a label's session is still unknown before it removes it", async () => {
+  const world = new ReconcileWorld();
+  const [used, unused] = [uuid(0xe1), uuid(0xe2)];
+  for (const id of [used, unused]) world.catalog.addLabel(id, OLD);
+  world.catalog.fault = (call, id) => {
+    // Somebody creates a session with this id just then.
+    if (call === "isUnused" && id === used) {
+      world.store.sessions.set(used, {
+        status: "provisioning",
+        acontextSessionId: null,
+        acontextDiskId: null,
+      });
+    }
+    return null;
+  };
+  const report = await world.reconcile();
+  assertEquals([report.stopReason, report.labelsRemoved], ["complete", 1]);
+  assertEquals([...world.catalog.labels.keys()], [used]);
+});

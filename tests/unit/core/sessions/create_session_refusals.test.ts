@@ -1,9 +1,10 @@
 import { assertEquals } from "@std/assert/mod.js";
 import type { ErrorCode } from "../../../../supabase/functions/_acontext_sessions/core/errors.ts";
+import { deleteSession } from "../../../../supabase/functions/_acontext_sessions/core/sessions/delete_session.ts";
 import type { Outcome } from "../../../../supabase/functions/_acontext_sessions/core/ports.ts";
 import type { Call } from "../../fakes/acontext.ts";
 import type { StoreCall } from "../../fakes/store.ts";
-import { ALICE, BOB, uuid, World } from "../../fakes/world.ts";
+import { ALICE, BOB, DAY, uuid, World } from "../../fakes/world.ts";
 import { create, ID, refused } from "./create_fixtures.ts";
 
 function fail(world: World, calls: Call[], outcome: Outcome<never>): void {
@@ -73,10 +74,12 @@ Deno.test("createSession() makes nothing when the list it has to look at cannot 
 Deno.test("createSession() maps each refusal of the database", async () => {
   const world = new World({ settings: { maxSessionsPerUser: 1 } });
   const [row] = world.active(1);
-  assertEquals(
-    (await refused(world, "quota_exceeded")).message,
+  const full = await refused(world, "quota_exceeded");
+  assertEquals([full.message, full.hint, full.details], [
     "Cannot create the session: the limit of 1 sessions is reached",
-  );
+    "Delete a session first",
+    [{ path: "max_sessions_per_user", message: "allows 1 sessions" }],
+  ]);
   await refused(world, "session_not_found", { id: row?.id ?? "", userId: BOB });
   await refused(world, "user_deleted", { userId: uuid(7) });
   world.store.banned.add(ALICE);
@@ -135,4 +138,25 @@ Deno.test("createSession() leaves the session in doubt when another caller has t
   assertEquals([...world.store.uncertain], [ID]);
   assertEquals(world.store.sessions.get(ID)?.status, "provisioning");
   assertEquals(world.leaked(), []);
+});
+
+Deno.test("createSession() makes nothing while as many sessions as the quota allows are being deleted", async () => {
+  const world = new World({ settings: { maxSessionsPerUser: 1, deletionGraceMs: DAY } });
+  const row = world.one();
+  await world.run(deleteSession(world.deps, { userId: ALICE, sessionId: row.id }));
+  const error = await refused(world, "quota_exceeded");
+  assertEquals([error.message, error.hint, error.details], [
+    "Cannot create the session: the limit of 1 sessions in deletion is reached",
+    "Wait until some of them are gone, or restore one",
+    [{ path: "max_sessions_per_user", message: "allows 1 sessions that are being deleted" }],
+  ]);
+  assertEquals([world.acontext.sessions.size, world.acontext.disks.size], [1, 1]);
+});
+
+Deno.test("createSession() makes nothing for a user who makes too many, and says when to come back", async () => {
+  const world = new World();
+  world.store.beginSession = () => Promise.resolve({ outcome: "rate_limited", retryAfterMs: 1500 });
+  const error = await refused(world, "rate_limited");
+  assertEquals([error.status, error.retryAfterSeconds], [429, 2]);
+  assertEquals([world.acontext.sessions.size, world.acontext.disks.size], [0, 0]);
 });

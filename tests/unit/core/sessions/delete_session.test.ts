@@ -155,3 +155,13 @@ Deno.test("deleteSession() counts no attempt when Acontext throttles", async () 
   const { sessionProof, attempts, leaseId, nextAttemptAt } = world.entry(row.id);
   assertEquals([sessionProof, attempts, leaseId, nextAttemptAt], ["deleted", 0, null, 0]);
 });
+
+Deno.test("deleteSession() deletes nothing for a user who deletes too many, and says when to come back", async () => {
+  const world = new World();
+  const row = world.one();
+  world.store.requestDeletion = () =>
+    Promise.resolve({ outcome: "rate_limited", retryAfterMs: 1500 });
+  const error = await assertRejects(() => remove(world, row), AppError);
+  assertEquals([error.code, error.status, error.retryAfterSeconds], ["rate_limited", 429, 2]);
+  assertEquals([world.acontext.sessions.size, world.acontext.disks.size], [1, 1]);
+});

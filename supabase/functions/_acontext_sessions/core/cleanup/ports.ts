@@ -78,7 +78,7 @@ export interface QueuedDue {
   stale: number;
   /** Sessions of users who are deleted. */
   erased: number;
-  /** Too many would expire at once: nothing was expired. */
+  /** So many would expire at once that some are held back. */
   tooManyExpiring: boolean;
   /** More are due than this step moved. */
   more: boolean;
@@ -89,7 +89,10 @@ export interface QueuedDue {
 /** What a dry run reports; nothing is changed. Counts are capped at the run's limit. */
 export interface Preview {
   queued: number;
-  expired: number;
+  /** Would expire. */
+  expiring: number;
+  /** Past its expiry as well, and held back by the limit on mass expiry. */
+  heldBack: number;
   stale: number;
   tooManyExpiring: boolean;
 }
@@ -134,7 +137,7 @@ export interface Settled {
   kept: RunError[];
 }
 
-/** The deletion queue. Throws `AppError` `database_unavailable` when the database cannot be asked. */
+/** The deletion queue. Throws `AppError` `database_unavailable` when it cannot be asked, `database_refused` when it refuses. */
 export interface DeletionStore {
   settleDeletions(leaseId: string, settlements: Settlement[]): Promise<Settled>;
 }

@@ -34,6 +34,8 @@ export interface SweepReport {
   deferred: number;
   /** Still due when the run ended. */
   remaining: number;
+  /** In a dry run: expired, and held back by the limit on mass expiry. */
+  heldBack?: number | undefined;
   errors: RunError[];
   stopReason: StopReason;
 }
@@ -42,7 +44,7 @@ export type SweepDeps = LongDeletionDeps;
 
 const DRY_RUN_LIMIT = 100_000;
 
-/** @throws {AppError} `database_unavailable` when the run cannot be started or ended; leases end by themselves. */
+/** @throws {AppError} those of the store when the run cannot be started or ended; leases end by themselves. */
 export async function sweep(deps: SweepDeps, options: SweepOptions): Promise<SweepReport> {
   const { store, clock } = deps;
   const { runId, force } = options;
@@ -84,16 +86,17 @@ export async function sweep(deps: SweepDeps, options: SweepOptions): Promise<Swe
 
 async function preview(store: CleanupStore, options: SweepOptions): Promise<SweepReport> {
   const limit = options.limit ?? DRY_RUN_LIMIT;
-  const { queued, expired, stale, tooManyExpiring } = await store.previewSweep({
+  const { queued, expiring, heldBack, stale, tooManyExpiring } = await store.previewSweep({
     limit,
     force: options.force,
   });
-  const due = queued + stale + (tooManyExpiring ? 0 : expired);
+  const due = queued + stale + expiring;
   return {
     ...emptyReport(tooManyExpiring ? "too_many_expiring" : "dry_run"),
     runId: options.runId,
     total: Math.min(due, limit),
     remaining: due,
+    heldBack,
   };
 }
 

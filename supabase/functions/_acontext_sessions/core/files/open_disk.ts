@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { AppError } from "../errors.ts";
+import { AppError } from "../errors.ts";
 import type { Clock, Log, Randomness, RemoteOutcome } from "../ports.ts";
 import type { SessionKey } from "../sessions/ports.ts";
 import { notedWrites } from "../sessions/during_write.ts";
@@ -39,10 +39,10 @@ export interface OpenDisk {
 export async function openDisk(
   deps: FileDeps,
   key: SessionKey,
-  purpose: { action: string; writes: boolean },
+  { action, writes: writesFiles }: { action: string; writes: boolean },
 ): Promise<OpenDisk> {
   const writes = notedWrites(deps, key);
-  const session = await useSession(deps, key, { touch: true, needs: "disk", ...purpose });
+  const session = await useSession(deps, key, { touch: true, writesFiles, needs: "disk", action });
   const { files, log } = deps;
   const { acontextDiskId: diskId, must, errorFor } = session;
 
@@ -58,7 +58,14 @@ export async function openDisk(
   return {
     sessionId: key.sessionId,
     log,
-    list: (path) => must(files.list(diskId, path)),
+    async list(path) {
+      const listed = await files.list(diskId, path);
+      // Acontext has no pages here, and the next answer is no smaller.
+      if (listed.kind === "unavailable" && listed.detail === "too_large") {
+        throw new AppError("directory_too_large");
+      }
+      return await must(Promise.resolve(listed));
+    },
     link: (place, expires) => mustUnlessAbsent(files.link(diskId, place, expires)),
     tryOpen: ({ url }) => files.open(url),
     put: (upload) => must(writes.during(() => files.put(diskId, upload))),

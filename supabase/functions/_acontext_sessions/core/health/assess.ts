@@ -54,7 +54,14 @@ function* findings(facts: HealthFacts): Generator<Finding> {
       yield ["acontext_unreachable", "The last run stopped because Acontext did not answer it"];
       break;
     case "error":
-      yield ["run_failed", "The last run ended with an error"];
+      if (Math.max(runs.failedInARow.sweep, runs.failedInARow.reconcile) < 2) {
+        yield ["run_failed", "The last run ended with an error"];
+      }
+  }
+  const failing = Object.entries(runs.failedInARow).filter(([, times]) => times >= 2);
+  if (failing.length > 0) {
+    const what = failing.map(([task, times]) => `the last ${times} runs of ${task}`).join(" and ");
+    yield ["runs_failing", `Runs end with an error, one after the other: ${what}`];
   }
   if (runs.queueProblem !== null) {
     yield [
@@ -63,6 +70,16 @@ function* findings(facts: HealthFacts): Generator<Finding> {
     ];
   }
   if (enabled) yield* backlog(facts);
+  if (queue.setAside.count > 0) {
+    yield [
+      "sessions_set_aside",
+      `${
+        number(queue.setAside)
+      } sessions cannot be changed and are set aside, the first of them for ${
+        duration(queue.setAsideForSeconds ?? 0)
+      }; all others go on`,
+    ];
+  }
   if (queue.stuck.count > 0) {
     yield [
       "stuck_sessions",
@@ -78,7 +95,13 @@ function* findings(facts: HealthFacts): Generator<Finding> {
   ) {
     yield [
       "too_many_expiring",
-      `${number(queue.expired)} sessions would expire at once; none was expired`,
+      runs.lastExpiryScope === "light"
+        ? `${
+          number(queue.expired)
+        } sessions are past their expiry; those of few owners who have many of them are held back`
+        : `${
+          number(queue.expired)
+        } sessions would expire at once; all are held back but those with a ttl of their own`,
     ];
   }
   if (queue.missingOwners.count > 0) {
@@ -97,6 +120,12 @@ function* findings(facts: HealthFacts): Generator<Finding> {
     yield [
       "reconcile_overdue",
       `No pass over Acontext's lists has ended for ${duration(reconcile.quietForSeconds)}`,
+    ];
+  }
+  if (reconcile.skipped > 0) {
+    yield [
+      "reconcile_skipped",
+      `Reconcile could not read ${reconcile.skipped} items of Acontext's lists and went on without them`,
     ];
   }
   if (facts.unproven.count > 0) {
@@ -201,6 +230,15 @@ function* backlog({ queue, runs, pauses, settings }: HealthFacts): Generator<Fin
       `Sessions have been past their expiry for ${
         duration(queue.expiredForSeconds ?? 0)
       }, and runs cannot take them up: ${runs.queueProblem}`,
+    ];
+    return;
+  }
+  if ((queue.setAsideForSeconds ?? 0) > pauses.cleanup) {
+    yield [
+      "cleanup_overdue",
+      `${number(queue.setAside)} sessions cannot be changed; the first has been set aside for ${
+        duration(queue.setAsideForSeconds ?? 0)
+      }`,
     ];
     return;
   }

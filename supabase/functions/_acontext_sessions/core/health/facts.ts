@@ -58,6 +58,10 @@ export const healthFactsSchema = z.object({
     erasedForSeconds: seconds.nullable(),
     /** Owners who are missing from Auth, and so many at once that nothing of theirs is queued. */
     missingOwners: cappedCount,
+    /** What a step of a run cannot process and tries again later. */
+    setAside: cappedCount,
+    /** For how long the first of these; null without any. */
+    setAsideForSeconds: seconds.nullable(),
     /** Deletes of the last seven days that were sent although an earlier one may have had an effect. */
     repeatedDeletes: count,
   }),
@@ -68,6 +72,10 @@ export const healthFactsSchema = z.object({
     lastFinished: z.string().nullable(),
     lastExpiry: z.string().nullable(),
     lastReconcile: z.string().nullable(),
+    /** What the limit on mass expiry let expire in that run: all, that of owners with few, or what has a ttl of its own. */
+    lastExpiryScope: z.enum(["all", "light", "own"]).nullable(),
+    /** How many of the last runs that did something ended with an error, one after the other; up to ten. */
+    failedInARow: z.object({ sweep: count, reconcile: count }),
     /** What the last run could not move into the queue, as `expiry_failed: <SQLSTATE>`; null when there was nothing. */
     queueProblem: z.string().nullable(),
     /** The last run that was called through pg_net. */
@@ -89,6 +97,8 @@ export const healthFactsSchema = z.object({
     quietForSeconds: seconds,
     seen: count,
     unknown: count,
+    /** Items of Acontext's lists that this pass, or the last that ended, could not read. */
+    skipped: count,
   }),
   /** Receipts of resources whose absence the server could not prove. */
   unproven: cappedCount,

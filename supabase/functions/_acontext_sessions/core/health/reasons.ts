@@ -100,10 +100,20 @@ export const HEALTH_REASONS = {
     severity: "degraded",
     remedy: "Look for run_failed in the log of cleanup-sessions; the next run continues by itself",
   },
+  runs_failing: {
+    severity: "failing",
+    remedy:
+      "Read the error of the last runs: npm run ops -- runs, and run_failed or sweep_run_failed in the log of cleanup-sessions. It does not pass by itself: the runbook says what each error means",
+  },
   queueing_failed: {
     severity: "degraded",
     remedy:
       'Look for what it names in the database\'s log, as in "acontext_sessions: expiry_failed", and correct the row or the trigger that stands in the way; the next run goes on by itself',
+  },
+  sessions_set_aside: {
+    severity: "degraded",
+    remedy:
+      "See which, and why: npm run ops -- stuck; correct the row, or the trigger or check of the app that stands in the way, then try them again: npm run ops -- sweep",
   },
   backlog_growing: {
     severity: "degraded",
@@ -118,7 +128,7 @@ export const HEALTH_REASONS = {
   too_many_expiring: {
     severity: "degraded",
     remedy:
-      "See what would expire: npm run ops -- sweep --dry-run --force; correct session_ttl, or confirm: npm run ops -- sweep --force",
+      "See how many are held back: npm run ops -- sweep --dry-run; whose they are: the runbook has the query. Correct session_ttl, or let them go: npm run ops -- sweep --force",
   },
   too_many_erased: {
     severity: "degraded",
@@ -133,6 +143,11 @@ export const HEALTH_REASONS = {
     severity: "degraded",
     remedy:
       "Look at what is unknown before anything is deleted: npm run ops -- reconcile --dry-run; is this the right database and namespace?",
+  },
+  reconcile_skipped: {
+    severity: "degraded",
+    remedy:
+      "See what it is: the runbook says how. Correct or remove it in Acontext, then start a pass: npm run ops -- reconcile. Until then receipts are kept beyond log_retention",
   },
   unproven_resources: {
     severity: "degraded",

@@ -6,7 +6,7 @@
 import type { FileContent, Json, JsonObject, Lease, RemoteOutcome } from "../ports.ts";
 import type { OmissionReason } from "./formats/content.ts";
 import { type Format, FORMATS } from "./formats/names.ts";
-import type { RemoteIds, SessionKey, Unusable, UseStore } from "../sessions/ports.ts";
+import type { RateLimited, RemoteIds, SessionKey, Unusable, UseStore } from "../sessions/ports.ts";
 
 export { type Format, FORMATS };
 
@@ -29,6 +29,7 @@ export type BeginMessageOutcome =
   | { outcome: "busy"; retryAfterMs: number }
   | { outcome: "mismatch" }
   | { outcome: "full"; limit: number }
+  | RateLimited
   | Unusable;
 
 /** An idempotency key and what it was sent with, both as SHA-256 in hexadecimal. */

@@ -3,10 +3,11 @@
  *
  * @module
  */
-import { AppError } from "../errors.ts";
+import { AppError, describeError } from "../errors.ts";
 import { newLease } from "../lease.ts";
 import type { Clock, Randomness } from "../ports.ts";
 import type { SessionKey } from "../sessions/ports.ts";
+import { rateLimited } from "../sessions/over_limit.ts";
 import { notedWrites } from "../sessions/during_write.ts";
 import {
   type Failure,
@@ -53,7 +54,7 @@ interface Claim {
  * The database knows of every message what became of it, with an idempotency key or without, so that a load can tell
  * whether messages are missing.
  *
- * @throws {AppError} those of `useSession`, `session_full`, `idempotency_busy`, `idempotency_mismatch`, `message_rejected`,
+ * @throws {AppError} those of `useSession`, `session_full`, `rate_limited`, `idempotency_busy`, `idempotency_mismatch`, `message_rejected`,
  *   `message_uncertain`, `acontext_unavailable`, `acontext_inconsistent`
  */
 export async function storeMessage(
@@ -80,6 +81,8 @@ export async function storeMessage(
       throw new AppError("idempotency_busy", { retryAfterSeconds: begun.retryAfterMs / 1000 });
     case "mismatch":
       throw new AppError("idempotency_mismatch");
+    case "rate_limited":
+      throw rateLimited(begun, PURPOSE.action);
     default:
       throw unusable(begun);
   }
@@ -157,8 +160,8 @@ class Attempt {
     try {
       const claim = this.#claim;
       return (await sessions.settleMessage({ sessionId, result, claim, message })).active;
-    } catch {
-      log.warn("settle_message_failed", { sessionId, result });
+    } catch (error) {
+      log.warn("settle_message_failed", { sessionId, result, ...describeError(error) });
       return true;
     }
   }

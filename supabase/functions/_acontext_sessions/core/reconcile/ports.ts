@@ -18,8 +18,13 @@ export type Marked = {
 /** An owner label of this deployment: each session's disk is made under one of its own. */
 export type Label = Omit<Marked, "id">;
 
-export interface Page<Item> {
+export interface Items<Item> {
   items: Item[];
+  /** Others that cannot be read: ours, or nobody knows whose. */
+  skipped: number;
+}
+
+export interface Page<Item> extends Items<Item> {
   /** Null on the last page. */
   next: string | null;
 }
@@ -30,7 +35,7 @@ export interface Catalog {
   /** `rejected` with detail `unsupported` on servers that have no such list. */
   labelsPage(cursor: string | null): Promise<Outcome<Page<Label>>>;
   /** Every disk under the label of one session. */
-  disksOf(originId: string): Promise<Outcome<Marked[]>>;
+  disksOf(originId: string): Promise<Outcome<Items<Marked>>>;
   /** Whether the label owns nothing at all: no session, no disk, no skill. */
   isUnused(originId: string): Promise<Outcome<boolean>>;
   /** Removes the label. Whatever it still owns goes with it, so ask {@link isUnused} first. */
@@ -82,6 +87,8 @@ export type ReconcileResult = {
   /** Of these, queued for deletion. */
   queued: number;
   labelsRemoved: number;
+  /** What could not be looked into: the pass proves nothing about what sessions that are gone have left behind. */
+  skipped: number;
   stopReason: ReconcileStopReason;
   errors: RunError[];
 };
@@ -102,6 +109,7 @@ export interface ReconcileStore {
       sessions: Marked[];
       disks: Marked[];
       checked: string[];
+      skipped: number;
       finished: boolean;
     } & PassCounts,
   ): Promise<{ outcome: "saved" | "lost"; queued: number }>;

@@ -49,7 +49,7 @@ export interface ReconcileReport extends ReconcileResult {
   found: (Marked & { kind: "session" | "disk" })[];
 }
 
-/** @throws {AppError} `database_unavailable`; the next run goes on where the last saved one stopped. */
+/** @throws {AppError} those of the store; the next run goes on where the last saved one stopped. */
 export async function reconcile(
   deps: ReconcileDeps,
   options: ReconcileOptions,
@@ -83,6 +83,7 @@ export async function reconcile(
       sessions: walk.sessions,
       disks: walk.disks,
       checked: walk.checked,
+      skipped: walk.skipped,
       finished: walk.finished,
       seen: walk.seen,
       unknown: options.force ? 0 : unknownTo(walk),
@@ -93,7 +94,7 @@ export async function reconcile(
   const result = report(runId, walk, stopReason, queued);
   if (!dryRun) {
     const { dispatched } = await store.finishReconcile(runId, resultOf(result));
-    const { seen, unknown, labelsRemoved } = result;
+    const { seen, unknown, labelsRemoved, skipped } = result;
     deps.log.info("run", {
       runId,
       task: "reconcile",
@@ -102,6 +103,7 @@ export async function reconcile(
       unknown,
       queued,
       labelsRemoved,
+      skipped,
       dispatched,
       ms: Math.round(clock.now() - startedAt),
     });
@@ -139,6 +141,7 @@ function report(
     unknown: unknownTo(walk),
     queued,
     labelsRemoved: walk.labelsRemoved,
+    skipped: walk.skipped,
     stopReason,
     errors: walk.error === null ? [] : [{ id: runId, error: walk.error }],
     found: [
@@ -159,6 +162,7 @@ export function failedReconcile(runId: string, error: string): ReconcileResult {
     unknown: 0,
     queued: 0,
     labelsRemoved: 0,
+    skipped: 0,
     stopReason: "error",
     errors: [{ id: runId, error }],
   };

@@ -46,6 +46,7 @@ export class ReconcileWalk {
   finished = false;
   seen = 0;
   labelsRemoved = 0;
+  skipped = 0;
   error: string | null = null;
   readonly sessions: Marked[] = [];
   readonly disks: Marked[] = [];
@@ -116,7 +117,8 @@ export class ReconcileWalk {
     }
   }
 
-  async #sessionsPage({ items, next }: Page<Marked>): Promise<string | null> {
+  async #sessionsPage({ items, skipped, next }: Page<Marked>): Promise<string | null> {
+    this.skipped += skipped;
     if (items.length > 0) {
       const unknown = new Set(await this.#deps.store.findUnknownSessions(items));
       this.sessions.push(...items.filter(({ id }) => unknown.has(id)));
@@ -125,19 +127,26 @@ export class ReconcileWalk {
     return next;
   }
 
-  async #labelsPage({ items, next }: Page<Label>): Promise<string | null> {
+  async #labelsPage({ items, skipped, next }: Page<Label>): Promise<string | null> {
+    this.skipped += skipped;
     if (items.length === 0) return next;
-    const unknown = await this.#deps.store.findUnknownLabels(items);
-    this.seen += items.length - unknown.length;
-    await this.#each(unknown, (originId) => this.#lookIntoDeadLabel(originId));
+    const unknown = new Set(await this.#deps.store.findUnknownLabels(items));
+    const dead = items.filter(({ originId }) => unknown.has(originId));
+    this.seen += items.length - dead.length;
+    await this.#each(dead, (label) => this.#lookIntoDeadLabel(label));
     return next;
   }
 
-  async #lookIntoDeadLabel(originId: string): Promise<void> {
-    const { catalog } = this.#deps;
+  async #lookIntoDeadLabel(label: Label): Promise<void> {
+    const { store, catalog } = this.#deps;
+    const { originId } = label;
     if (!valueOf(await catalog.isUnused(originId))) {
-      await this.#lookForDisks(originId);
+      const left = await this.#lookForDisks(originId);
+      if (left === "unsupported") this.skipped += 1;
     } else if (this.#options.mayRemoveLabels) {
+      // Removing it takes along whatever it owns by then. A session has its row before it has anything else, so the row is
+      // what is asked for last.
+      if ((await store.findUnknownLabels([label])).length === 0) return;
       valueOf(await catalog.removeLabel(originId));
       this.labelsRemoved += 1;
     }
@@ -148,30 +157,34 @@ export class ReconcileWalk {
     await this.#each(ids, async (originId) => {
       // One that was left alone, because it looks too young or is queued already, is looked at again.
       const left = await this.#lookForDisks(originId);
-      if (left <= 1) this.checked.push(originId);
+      if (typeof left === "number" && left <= 1) this.checked.push(originId);
     });
     return ids.length < UNCERTAIN_STEP ? null : ids.at(-1) ?? null;
   }
 
-  /** Collects the unknown disks. Resolves to how many others there are: for a live session, one of its own. */
-  async #lookForDisks(originId: string): Promise<number> {
+  /**
+   * Collects the unknown disks. Resolves to how many others there are, for a live session one of its own, or to why that
+   * is not known.
+   */
+  async #lookForDisks(originId: string): Promise<number | "unsupported" | "unreadable"> {
     const { store, catalog } = this.#deps;
     const outcome = await catalog.disksOf(originId);
-    if (isUnsupported(outcome)) return 0;
-    const disks = valueOf(outcome);
-    if (disks.length === 0) return 0;
+    if (isUnsupported(outcome)) return "unsupported";
+    const { items: disks, skipped } = valueOf(outcome);
+    this.skipped += skipped;
+    if (disks.length === 0) return skipped > 0 ? "unreadable" : 0;
     const unknown = new Set(await store.findUnknownDisks(disks));
     this.disks.push(...disks.filter(({ id }) => unknown.has(id)));
     this.seen += disks.length;
-    return disks.length - unknown.size;
+    return skipped > 0 ? "unreadable" : disks.length - unknown.size;
   }
 
-  async #each(ids: string[], look: (id: string) => Promise<void>): Promise<void> {
-    const left = ids.values();
+  async #each<Item>(items: Item[], look: (item: Item) => Promise<void>): Promise<void> {
+    const left = items.values();
     const ends = await Promise.allSettled(Array.from({ length: CONCURRENCY }, async () => {
-      for (const id of left) {
+      for (const item of left) {
         this.#goOn();
-        await look(id);
+        await look(item);
       }
     }));
     for (const end of ends) if (end.status === "rejected") throw end.reason;

@@ -6,12 +6,13 @@
  *
  * @module
  */
-import { AppError } from "../errors.ts";
+import { AppError, describeError } from "../errors.ts";
 import { newLease } from "../lease.ts";
 import type { Clock, JsonObject, Lease, Log, Randomness } from "../ports.ts";
 import type { RemoteResources } from "../resources.ts";
 import { type HalfMade, type MadeResources, makeResources } from "./make_resources.ts";
 import type { BeginOutcome, NewSession, SessionStore, SessionView } from "./ports.ts";
+import { quotaExceeded, rateLimited } from "./over_limit.ts";
 import { refusedUser } from "./refused_user.ts";
 
 /** How long a call waits for another call that is making the same session. */
@@ -43,7 +44,7 @@ export interface CreateInput {
  * Makes the session, or returns the existing one with this id.
  *
  * @throws {AppError} `session_not_found`, `session_deleting`, `session_deleted`, `session_busy`, `quota_exceeded`,
- *   `unauthorized`, `id_taken`, `acontext_unavailable`, `acontext_rejected`, `database_unavailable`
+ *   `rate_limited`, `unauthorized`, `id_taken`, `acontext_unavailable`, `acontext_rejected`, `database_unavailable`
  */
 export async function createSession(
   deps: CreateDeps,
@@ -144,8 +145,8 @@ async function giveUp(
       acontextSessionIds: made.sessionIds,
       acontextDiskIds: made.diskIds,
     });
-  } catch {
-    log.warn("release_failed", { sessionId: key.sessionId });
+  } catch (error) {
+    log.warn("release_failed", { sessionId: key.sessionId, ...describeError(error) });
   }
 }
 
@@ -169,8 +170,8 @@ function refusal(
     case "banned":
       return refusedUser(begun);
     case "quota_exceeded":
-      return new AppError("quota_exceeded", {
-        message: `Cannot create the session: the limit of ${begun.limit} sessions is reached`,
-      });
+      return quotaExceeded(begun, "create the session");
+    case "rate_limited":
+      return rateLimited(begun, "create the session");
   }
 }

@@ -8,6 +8,7 @@ import { type DeleteLimits, deletionLease, mostMessages } from "../cleanup/delet
 import { AppError } from "../errors.ts";
 import type { Background, Clock, Log, Randomness } from "../ports.ts";
 import type { RemoteResources } from "../resources.ts";
+import { rateLimited } from "./over_limit.ts";
 import type { SessionKey, SessionStore } from "./ports.ts";
 
 export interface DeleteDeps {
@@ -24,7 +25,7 @@ export interface DeleteDeps {
  * Hides the session at once and tries to delete its remote resources. `deleted` tells whether they are proven gone in
  * the time of one request to Acontext; if not, the delete goes on after the answer, or the sweep does the rest.
  *
- * @throws {AppError} `session_not_found`, `database_unavailable`
+ * @throws {AppError} `session_not_found`, `rate_limited`, `database_unavailable`
  */
 export async function deleteSession(
   deps: DeleteDeps,
@@ -36,6 +37,8 @@ export async function deleteSession(
   switch (requested.outcome) {
     case "not_found":
       throw new AppError("session_not_found");
+    case "rate_limited":
+      throw rateLimited(requested, "delete the session");
     case "queued":
       return { deleted: false };
     case "claimed":

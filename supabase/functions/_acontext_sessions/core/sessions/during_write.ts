@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { describeError } from "../errors.ts";
 import type { Clock, Log } from "../ports.ts";
 import type { SessionKey, UseStore } from "./ports.ts";
 import { unusable } from "./use_session.ts";
@@ -25,7 +26,11 @@ export interface Writes {
 
 /** The writes of one caller to a session; to be made before the call that notes the first one. */
 export function notedWrites(
-  { sessions, clock, log }: { sessions: UseStore; clock: Clock; log: Log },
+  { sessions, clock, log }: {
+    sessions: Pick<UseStore, "useSession" | "noteWrite">;
+    clock: Clock;
+    log: Log;
+  },
   key: SessionKey,
 ): Writes {
   let notedAt = clock.now();
@@ -69,8 +74,8 @@ export function notedWrites(
     notedAt = clock.now();
     try {
       await sessions.noteWrite(key.sessionId);
-    } catch {
-      log.warn("note_write_failed", { sessionId: key.sessionId });
+    } catch (error) {
+      log.warn("note_write_failed", { sessionId: key.sessionId, ...describeError(error) });
     }
   }
 }

@@ -43,6 +43,22 @@ export interface RefusedUser {
   outcome: "unknown_user" | "banned";
 }
 
+/** The user may not have another session. */
+export interface QuotaExceeded {
+  outcome: "quota_exceeded";
+  limit: number;
+  /** The name of the setting that the limit is from. */
+  setting: string;
+  /** What has reached it. */
+  counted: "sessions" | "deleting";
+}
+
+/** The user has done this as often as is allowed within a minute. Nothing was changed. */
+export interface RateLimited {
+  outcome: "rate_limited";
+  retryAfterMs: number;
+}
+
 export type BeginOutcome =
   /** `disableTaskTracking`: the project's setting. */
   | { outcome: "started" | "resumed"; session: SessionView; disableTaskTracking: boolean }
@@ -52,7 +68,8 @@ export type BeginOutcome =
   | { outcome: "deleted" }
   | { outcome: "not_found" }
   | RefusedUser
-  | { outcome: "quota_exceeded"; limit: number };
+  | QuotaExceeded
+  | RateLimited;
 
 export type ActivateOutcome =
   | { outcome: "active"; session: SessionView }
@@ -63,7 +80,8 @@ export type ActivateOutcome =
 export type DeletionRequestOutcome =
   | { outcome: "claimed"; deletion: Deletion }
   | { outcome: "queued" }
-  | { outcome: "not_found" };
+  | { outcome: "not_found" }
+  | RateLimited;
 
 export type RestoreOutcome =
   | { outcome: "restored"; session: SessionView }
@@ -71,7 +89,7 @@ export type RestoreOutcome =
   | { outcome: "not_deleting" }
   | { outcome: "too_late" }
   | RefusedUser
-  | { outcome: "quota_exceeded"; limit: number };
+  | QuotaExceeded;
 
 /** Whose session, and which. */
 export interface SessionKey {
@@ -98,7 +116,8 @@ export type UseOutcome =
   | Unusable;
 
 /**
- * One method for each database function. Throws `AppError` `database_unavailable` when the database cannot be asked.
+ * One method for each database function. Throws `AppError` `database_unavailable` when the database cannot be asked,
+ * `database_refused` when it refuses for good.
  */
 export interface SessionStore extends Pick<DeletionStore, "settleDeletions"> {
   beginSession(session: NewSession, lease: Lease): Promise<BeginOutcome>;
@@ -144,6 +163,8 @@ export interface UseStore {
       writes: boolean;
     },
   ): Promise<UseOutcome>;
+  /** Uses the session for storing, replacing or removing a file, and counts that. */
+  beginFileWrite(key: SessionKey): Promise<UseOutcome | RateLimited>;
   /** A write is under way right now: to be told every second of a long one, and at its end. */
   noteWrite(sessionId: string): Promise<void>;
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { AppError } from "../errors.ts";
+import { quotaExceeded } from "./over_limit.ts";
 import { refusedUser } from "./refused_user.ts";
 import type { SessionKey, SessionStore, SessionView } from "./ports.ts";
 
@@ -34,8 +35,6 @@ export async function restoreSession(
     case "banned":
       throw refusedUser(restored);
     case "quota_exceeded":
-      throw new AppError("quota_exceeded", {
-        message: `Cannot restore the session: the limit of ${restored.limit} sessions is reached`,
-      });
+      throw quotaExceeded(restored, "restore the session");
   }
 }

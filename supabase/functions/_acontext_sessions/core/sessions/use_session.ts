@@ -7,6 +7,7 @@ import { AppError, type ErrorCode } from "../errors.ts";
 import type { Log, RemoteOutcome } from "../ports.ts";
 import type { RemoteResources } from "../resources.ts";
 import { REFUSED_USER } from "./refused_user.ts";
+import { rateLimited } from "./over_limit.ts";
 import type { RemoteIds, SessionKey, Unusable, UseStore } from "./ports.ts";
 
 export interface UseDeps {
@@ -54,15 +55,19 @@ const UNUSABLE = {
 /**
  * The session, when it is the caller's and alive.
  *
+ * @param purpose.writesFiles As opposed to storing a message, which has its own way in.
  * @throws {AppError} `session_not_found`, `session_not_ready`, `session_deleting`, `session_expired`,
- *   `user_deleted`, `user_banned`, `database_unavailable`
+ *   `user_deleted`, `user_banned`, `rate_limited` for a write, `database_unavailable`
  */
 export async function useSession(
   deps: UseDeps,
   key: SessionKey,
-  { touch, writes = false, ...purpose }: Purpose & { touch: boolean; writes?: boolean },
+  { touch, writesFiles = false, ...purpose }: Purpose & { touch: boolean; writesFiles?: boolean },
 ): Promise<SessionInUse & { storedMessages: number | null }> {
-  const used = await deps.sessions.useSession(key, { touch, writes });
+  const used = writesFiles
+    ? await deps.sessions.beginFileWrite(key)
+    : await deps.sessions.useSession(key, { touch, writes: false });
+  if (used.outcome === "rate_limited") throw rateLimited(used, purpose.action);
   if (used.outcome !== "ok") throw unusable(used);
   const { storedMessages } = used;
   return { ...sessionInUse(deps, key, { ids: used, ...purpose }), storedMessages };

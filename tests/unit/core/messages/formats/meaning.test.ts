@@ -270,3 +270,22 @@ Deno.test("what an earlier version stored of a message is read from its parts", 
     ],
   }]);
 });
+
+Deno.test("arguments of a tool call may have any name", () => {
+  const input: JsonObject = JSON.parse(
+    '{"__proto__":{"a":1},"constructor":null,"b":{"__proto__":[]}}',
+  );
+  const message = {
+    role: "assistant",
+    content: [{ type: "tool_use", id: "t1", name: "w", input }],
+  };
+  const own = stored("anthropic", message);
+  assertEquals(
+    JSON.stringify(own).includes(
+      JSON.stringify('{"__proto__":{"a":1},"b":{"__proto__":[]},"constructor":null}'),
+    ),
+    true,
+  );
+  const [back] = show("anthropic", [{ id: "m", message: own }]);
+  assertEquals<unknown>(back, message);
+});
