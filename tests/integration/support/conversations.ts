@@ -2,6 +2,7 @@
 
 import { assertEquals } from "@std/assert/mod.js";
 import { z } from "zod";
+import type { Json } from "../../../supabase/functions/_acontext_sessions/core/ports.ts";
 import type { Answer } from "./functions.ts";
 import type { TestUser } from "./users.ts";
 import type { World } from "./world.ts";
@@ -12,7 +13,8 @@ const pageSchema = z.strictObject({
   messages: z.array(z.strictObject({
     id: z.uuid().nullable(),
     meta: z.record(z.string(), z.json()),
-    message: z.json(),
+    // Not a schema of JSON, which leaves out a member called __proto__.
+    message: z.custom<Json>((value) => value !== undefined),
     attachments: z.array(z.strictObject({
       type: z.string(),
       filename: z.string(),
