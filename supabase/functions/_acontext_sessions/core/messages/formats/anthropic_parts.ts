@@ -97,11 +97,11 @@ function mediaPiece(
   const cache_control = cacheControl(block);
   const data = textAt(source, "data");
   const mediaType = textAt(source, "media_type");
-  const hole = (key: string, from: number): Hole => ({
+  const hole = (key: string, skip: number): Hole => ({
     as: "meta",
     at: [...at, "source", "data"],
     key,
-    from,
+    skip,
   });
   if (source["type"] === "base64" && data !== undefined) {
     if (type === "file") {

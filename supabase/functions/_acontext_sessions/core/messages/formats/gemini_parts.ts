@@ -66,7 +66,7 @@ function dataPiece(data: JsonObject, at: Path): Piece {
     const prefix = `data:${mimeType};base64,`;
     return {
       part: { type, meta: { url: `${prefix}${bytes}`, detail: "" } },
-      hole: { as: "meta", at: [...at, "data"], key: "url", from: prefix.length },
+      hole: { as: "meta", at: [...at, "data"], key: "url", skip: prefix.length },
     };
   }
   return {

@@ -43,8 +43,8 @@ export type Hole =
   | { as: "json"; at: Path }
   /** A text that the arguments of the call have as their member `input`. */
   | { as: "input"; at: Path }
-  /** A text: a member of the part's meta, from this character on. */
-  | { as: "meta"; at: Path; key: string; from?: number }
+  /** A text: a member of the part's meta, without so many characters at its start. */
+  | { as: "meta"; at: Path; key: string; skip?: number }
   /** A result: a text, or texts of these lengths at these places, as long as they are those of the fingerprint. */
   | {
     as: "result";
@@ -173,8 +173,8 @@ function fill(frame: Json, { part, hole }: { part: JsonObject; hole: JsonObject 
       return replaceAt(frame, at, input ?? "");
     }
     case "meta": {
-      const from = typeof hole["from"] === "number" ? hole["from"] : 0;
-      return replaceAt(frame, at, (textAt(meta, textAt(hole, "key") ?? "") ?? "").slice(from));
+      const skip = typeof hole["skip"] === "number" ? hole["skip"] : 0;
+      return replaceAt(frame, at, (textAt(meta, textAt(hole, "key") ?? "") ?? "").slice(skip));
     }
     case "result":
       return fillResult(frame, { text, hole, at });
