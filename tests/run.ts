@@ -11,7 +11,7 @@ import { reporter } from "../tools/check/report.ts";
 import { runChecks } from "../tools/check/all.ts";
 import { debianProblem } from "../local/postgres/debian.ts";
 import { chaosTests } from "./chaos/run.ts";
-import { clientTests } from "./client/run.ts";
+import { clientStack, clientTests } from "./client/run.ts";
 import { enduranceStack, enduranceTests } from "./endurance/run.ts";
 import { fuzzStack, fuzzTests } from "./fuzz/run.ts";
 import { runIntegration } from "./integration/run.ts";
@@ -37,7 +37,7 @@ const suites: Record<string, () => Promise<Counts | string>> = {
   /** Bad and borderline requests to every route, and writes of all roles. */
   fuzz: () => withTestStack(fuzzStack, ({ file }) => runDenoTests([fuzzTests], { file })),
   /** The client as a package: in an app, in Node, in Deno and in a browser. */
-  client: () => withTestStack({}, ({ file }) => runDenoTests([clientTests], { file })),
+  client: () => withTestStack(clientStack, ({ file }) => runDenoTests([clientTests], { file })),
   /** Parts of the stack that die while they work. */
   restarts: () => runDenoTests(["tests/restarts"]),
   /** Workers and databases that die while others go on. */

@@ -45,20 +45,19 @@ security definer
 set search_path = ''
 as $$
 declare
-  v_inserts boolean := tg_op = 'INSERT';
   v_now timestamptz;
   v_fault text;
 begin
-  if v_inserts
-    or (new.title, new.metadata, new.pinned, new.ttl, new.status)
-      is distinct from (old.title, old.metadata, old.pinned, old.ttl, old.status)
+  -- Of a row that is new, everything in the old one is null.
+  if (new.title, new.metadata, new.pinned, new.ttl, new.status)
+    is distinct from (old.title, old.metadata, old.pinned, old.ttl, old.status)
   then
     -- Checks come after triggers, and would print the row to say what is wrong with it. What was there before the limits
     -- were stays as it is until it changes.
-    if v_inserts or new.metadata is distinct from old.metadata then
+    if new.metadata is distinct from old.metadata then
       v_fault := acontext_sessions.metadata_fault(new.metadata);
     end if;
-    if v_fault is null and new.ttl is not null and (v_inserts or new.ttl is distinct from old.ttl) then
+    if v_fault is null and new.ttl is not null and new.ttl is distinct from old.ttl then
       v_fault := case
         -- Neither has a fixed length.
         when date_part('year', new.ttl) <> 0 or date_part('month', new.ttl) <> 0 then 'ttl_has_no_months'
@@ -69,7 +68,7 @@ begin
       raise exception 'new row for relation "session_mappings" violates check constraint "%"', v_fault
         using errcode = '23514', schema = 'public', table = 'session_mappings', constraint = v_fault;
     end if;
-    if not v_inserts then
+    if tg_op = 'UPDATE' then
       new.updated_at := acontext_sessions.clock();
     end if;
   end if;
@@ -82,28 +81,25 @@ begin
   end if;
 
   -- Only what changes: after a clock was set back, the rest stays as it was.
-  if v_inserts or (new.last_write_at, new.last_activity_at, new.created_at, new.updated_at)
+  if (new.last_write_at, new.last_activity_at, new.created_at, new.updated_at)
     is distinct from (old.last_write_at, old.last_activity_at, old.created_at, old.updated_at)
   then
     v_now := acontext_sessions.clock();
-    if new.last_write_at > v_now and (v_inserts or new.last_write_at is distinct from old.last_write_at) then
+    if new.last_write_at > v_now and new.last_write_at is distinct from old.last_write_at then
       new.last_write_at := v_now;
     end if;
-    if new.last_activity_at > v_now and (v_inserts or new.last_activity_at is distinct from old.last_activity_at) then
+    if new.last_activity_at > v_now and new.last_activity_at is distinct from old.last_activity_at then
       new.last_activity_at := v_now;
     end if;
-    if new.created_at > v_now and (v_inserts or new.created_at is distinct from old.created_at) then
+    if new.created_at > v_now and new.created_at is distinct from old.created_at then
       new.created_at := v_now;
     end if;
-    if new.updated_at > v_now and (v_inserts or new.updated_at is distinct from old.updated_at) then
+    if new.updated_at > v_now and new.updated_at is distinct from old.updated_at then
       new.updated_at := v_now;
     end if;
   end if;
 
-  if v_inserts
-    or (new.pinned, new.ttl, new.last_activity_at)
-      is distinct from (old.pinned, old.ttl, old.last_activity_at)
-  then
+  if (new.pinned, new.ttl, new.last_activity_at) is distinct from (old.pinned, old.ttl, old.last_activity_at) then
     new.expires_at := case
       when new.pinned then null
       else new.last_activity_at

@@ -57,7 +57,7 @@ begin
       message_count = least(s.message_count::bigint + p_new_messages, 2147483647)::integer,
       -- Functions of version 0.1.0 count without a key, and keep the count when the fate of the message is not known.
       message_count_is_exact = s.message_count_is_exact and (p_new_messages = 0 or p_writes)
-        and s.message_count::bigint + p_new_messages <= 2147483647
+        and s.message_count::bigint + p_new_messages < 2147483647
     where s.id = p_session_id and s.status = 'active';
     if not found then
       -- Deleted between our look and our update.
@@ -94,8 +94,8 @@ as $$
 declare
   v_last_write_at timestamptz;
 begin
-  -- The largest count says nothing: taken at its word, no worker could ever live long enough for the delete.
-  select nullif(s.message_count, 2147483647), s.last_write_at into new.messages, v_last_write_at
+  -- More than anybody stores is somebody's mistake: taken at its word, no worker could ever live long enough for the delete.
+  select case when s.message_count <= 1000000 then s.message_count end, s.last_write_at into new.messages, v_last_write_at
   from public.session_mappings as s where s.id = new.id;
   if not found then
     -- An orphan may have been made a moment ago.

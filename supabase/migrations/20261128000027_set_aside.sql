@@ -10,12 +10,14 @@ create table acontext_sessions.set_aside (
   since timestamptz not null default acontext_sessions.clock(),
   next_attempt_at timestamptz not null,
   primary key (session_id, step),
-  constraint set_aside_step_is_known check (step in ('restamp', 'stale', 'expiry', 'erased'))
+  constraint set_aside_step_is_known check (step in ('restamp', 'stale', 'expiry', 'erased', 'purge'))
 );
 create index set_aside_due on acontext_sessions.set_aside (step, next_attempt_at);
 
 comment on table acontext_sessions.set_aside is
   'Sessions that a step cannot process, because a value, a check or a trigger stands in the way: left out until their next attempt. Empty while all is well.';
+comment on column acontext_sessions.set_aside.session_id is
+  'The nil id where it is no session: history that cannot be purged.';
 comment on column acontext_sessions.set_aside.problem is 'The SQLSTATE of the last attempt; the database''s log has the text.';
 
 revoke all on acontext_sessions.set_aside from public, anon, authenticated, service_role;
@@ -59,7 +61,8 @@ begin
     return 0;
   end if;
   delete from acontext_sessions.set_aside as a
-  where not exists (
+  -- A purge looks after its own.
+  where a.step <> 'purge' and not exists (
     select 1 from public.session_mappings as s
     where s.id = a.session_id
       and case a.step

@@ -57,7 +57,13 @@ as $$
     'deferred', greatest(p_run.deferred, 0),
     'expired', greatest(p_run.expired, 0),
     'stale', greatest(p_run.stale, 0),
-    'errors', p_run.errors
+    -- In the shape that health can answer, whatever somebody has written there.
+    'errors', coalesce((
+      select jsonb_agg(jsonb_build_object('id', e.value ->> 'id', 'error', e.value ->> 'error') order by e.number)
+      from jsonb_array_elements(case jsonb_typeof(p_run.errors) when 'array' then p_run.errors else '[]' end)
+        with ordinality as e (value, number)
+      where e.value ->> 'id' is not null and e.value ->> 'error' is not null
+    ), '[]')
   );
 $$;
 
@@ -527,6 +533,7 @@ begin
     exception when others then
       -- A trigger or a check of the app keeps its row as it is. The others go on.
       raise warning 'acontext_sessions: purge_failed: session %: % (%)', v_session, sqlerrm, sqlstate;
+      perform acontext_sessions.put_aside(v_session, 'purge', sqlstate);
     end;
   end loop;
   return v_count;
@@ -549,6 +556,8 @@ declare
   v_limit constant integer := 1000000;
   -- Read once: asked for each row, the time would cost more than the rest.
   v_now constant timestamptz := acontext_sessions.clock();
+  -- What is set aside when it is no session.
+  v_history constant uuid := '00000000-0000-0000-0000-000000000000'::uuid;
   v_before timestamptz;
   v_total integer := 0;
   v_count integer;
@@ -568,6 +577,7 @@ begin
     v_total := v_total + v_count;
   exception when others then
     raise warning 'acontext_sessions: purge_failed: deletion_log: % (%)', sqlerrm, sqlstate;
+    perform acontext_sessions.put_aside(v_history, 'purge', sqlstate);
   end;
 
   begin
@@ -581,6 +591,7 @@ begin
     where not exists (select 1 from acontext_sessions.runs as r where r.id = c.run_id);
   exception when others then
     raise warning 'acontext_sessions: purge_failed: runs: % (%)', sqlerrm, sqlstate;
+    perform acontext_sessions.put_aside(v_history, 'purge', sqlstate);
   end;
 
   begin
@@ -592,6 +603,7 @@ begin
     v_total := v_total + v_count;
   exception when others then
     raise warning 'acontext_sessions: purge_failed: settings_log: % (%)', sqlerrm, sqlstate;
+    perform acontext_sessions.put_aside(v_history, 'purge', sqlstate);
   end;
 
   begin
@@ -605,6 +617,7 @@ begin
     v_total := v_total + v_count;
   exception when others then
     raise warning 'acontext_sessions: purge_failed: message_keys: % (%)', sqlerrm, sqlstate;
+    perform acontext_sessions.put_aside(v_history, 'purge', sqlstate);
   end;
 
   begin
@@ -612,26 +625,37 @@ begin
     v_total := v_total + acontext_sessions.purge_unsettled_keys(v_now - interval '2 days', v_limit);
   exception when others then
     raise warning 'acontext_sessions: purge_failed: message_keys: % (%)', sqlerrm, sqlstate;
+    perform acontext_sessions.put_aside(v_history, 'purge', sqlstate);
   end;
 
-  if to_regclass('cron.job_run_details') is null then
-    return v_total;
-  end if;
+  begin
+    v_total := v_total + acontext_sessions.purge_rates();
+  exception when others then
+    raise warning 'acontext_sessions: purge_failed: user_rates: % (%)', sqlerrm, sqlstate;
+    perform acontext_sessions.put_aside(v_history, 'purge', sqlstate);
+  end;
+
   begin
     -- Other jobs of the project may want a longer history than a week; ours do not.
-    delete from cron.job_run_details as d where d.runid in (
-      -- By command: a recreated job has a new id. A run that a crash ended has no end time.
-      select r.runid
-      from cron.job_run_details as r
-      where r.command like 'select acontext_sessions.%'
-        and coalesce(r.end_time, r.start_time) < v_now - interval '7 days'
-      order by r.runid limit v_limit
-    );
-    get diagnostics v_count = row_count;
-    v_total := v_total + v_count;
+    if to_regclass('cron.job_run_details') is not null then
+      delete from cron.job_run_details as d where d.runid in (
+        -- By command: a recreated job has a new id. A run that a crash ended has no end time.
+        select r.runid
+        from cron.job_run_details as r
+        where r.command like 'select acontext_sessions.%'
+          and coalesce(r.end_time, r.start_time) < v_now - interval '7 days'
+        order by r.runid limit v_limit
+      );
+      get diagnostics v_count = row_count;
+      v_total := v_total + v_count;
+    end if;
   exception when others then
     raise warning 'acontext_sessions: purge_failed: cron.job_run_details: % (%)', sqlerrm, sqlstate;
+    perform acontext_sessions.put_aside(v_history, 'purge', sqlstate);
   end;
+
+  -- What an earlier purge could not remove and this one could.
+  delete from acontext_sessions.set_aside as a where a.step = 'purge' and a.next_attempt_at <= v_now;
   return v_total;
 end;
 $$;

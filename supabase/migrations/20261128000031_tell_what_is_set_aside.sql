@@ -82,7 +82,7 @@ as $$
           and c.stop_reason not in ('disabled', 'not_configured', 'not_delivered', 'busy')
         order by c.requested_at desc limit 1
       ) as r
-      cross join lateral jsonb_array_elements(r.errors) as e (value)
+      cross join lateral jsonb_array_elements(case jsonb_typeof(r.errors) when 'array' then r.errors else '[]' end) as e (value)
       where e.value ->> 'error' ~ '^(restamp|stale|erased|expiry|queueing)_failed'
       limit 1
     ),
@@ -230,7 +230,12 @@ as $$
     ),
     'settingsLog', coalesce((
       select jsonb_agg(
-        jsonb_build_object('at', l.changed_at, 'by', l.changed_by, 'old', l.old, 'new', l.new)
+        jsonb_build_object(
+          'at', l.changed_at,
+          'by', l.changed_by,
+          'old', case jsonb_typeof(l.old) when 'object' then l.old else '{}' end,
+          'new', case jsonb_typeof(l.new) when 'object' then l.new else '{}' end
+        )
         order by l.log_id desc
       )
       from (select g.* from acontext_sessions.settings_log as g order by g.log_id desc limit 10) as l

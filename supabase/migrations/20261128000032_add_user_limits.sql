@@ -28,14 +28,10 @@ comment on column acontext_sessions.settings.max_stores_per_minute is
 comment on column acontext_sessions.settings.max_file_writes_per_minute is
   'Files that a user uploads, replaces or removes in a minute, also all at once; null: no limit.';
 
--- Null was the default. Where the log knows that somebody took a quota away, it was a choice.
+-- Null was the default, and nobody's choice.
 update acontext_sessions.settings as s
 set max_sessions_per_user = default
-where s.only_row and s.max_sessions_per_user is null
-  and not exists (
-    select 1 from acontext_sessions.settings_log as l
-    where l.old -> 'max_sessions_per_user' <> 'null' and l.new -> 'max_sessions_per_user' = 'null'
-  );
+where s.only_row and s.max_sessions_per_user is null;
 
 create function acontext_sessions.plain_interval(p_interval interval)
 returns interval

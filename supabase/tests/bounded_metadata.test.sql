@@ -29,6 +29,8 @@ from (values
   ('{"__proto__": {"a": 1}, "constructor": null, "": "", "a b": "💥"}', null, 'any name is fine'),
   (jsonb_build_object('a', tests.lists(31)), null, '32 levels are fine'),
   (jsonb_build_object('a', tests.lists(32)), 'metadata_is_not_deep', '33 levels are too deep'),
+  ((repeat('{"a":', 32) || '1' || repeat('}', 32))::jsonb, null, '32 levels of objects are fine'),
+  ((repeat('{"a":', 33) || '1' || repeat('}', 33))::jsonb, 'metadata_is_not_deep', 'one more is not'),
   (jsonb_build_object('a', jsonb_build_array(1, tests.lists(2700))), 'metadata_is_not_deep', '2,702 levels are too deep'),
   (tests.lists(33), 'metadata_is_not_deep', 'so are lists in lists'),
   ('{"a": [0, -0, 1.5, -1.7976931348623157e308, 1.7976931348623157e308]}', null, 'numbers as large as a double are fine'),

@@ -60,8 +60,12 @@ select is(
   'and that is no change'
 );
 select lives_ok(
-  $$update public.session_mappings set ttl = '-1 month 30 days 1 hour' where id = tests.session(2)$$,
+  $$update public.session_mappings set ttl = '1 year -360 days 1 hour' where id = tests.session(2)$$,
   'nor is it one to write the same in other units'
+);
+select lives_ok(
+  $$update public.session_mappings set ttl = '1 month -30 days 1 hour', title = 'x' where id = tests.session(2)$$,
+  'whatever is written besides'
 );
 select is(
   (select (ttl, updated_at)::text from public.session_mappings where id = tests.session(2)),
@@ -119,19 +123,38 @@ select throws_ok(
   'select tests.times(''last_activity_at = null'')', '23502', null, 'a time that is needed cannot be taken away'
 );
 update public.session_mappings
-set last_activity_at = acontext_sessions.clock(), last_write_at = acontext_sessions.clock() where id = tests.session(1);
+set created_at = acontext_sessions.clock(), updated_at = acontext_sessions.clock(),
+  last_activity_at = acontext_sessions.clock(), last_write_at = acontext_sessions.clock()
+where id in (tests.session(1), tests.session(2));
 select tests.pass('-1 day');
-select lives_ok(
-  $$update public.session_mappings set title = 'Trip' where id = tests.session(1)$$,
-  'after the clock was set back, what has to do with no time can be changed'
-);
-select is(
-  (select (last_activity_at, last_write_at)::text from public.session_mappings where id = tests.session(1)),
-  '("2026-01-10 12:00:00+00","2026-01-10 12:00:00+00")', 'and the times stay'
-);
 select is(
   public.acontext_use_session(tests.alice(), tests.session(1), true, 1, true) ->> 'outcome', 'ok',
-  'and the session can be used'
+  'after the clock was set back, a session can be used'
+);
+select lives_ok(
+  $$update public.session_mappings set last_write_at = '2026-01-01' where id = tests.session(1)$$,
+  'and a service can write to it'
+);
+select is(
+  (select (created_at, updated_at, last_activity_at)::text from public.session_mappings where id = tests.session(1)),
+  '("2026-01-10 12:00:00+00","2026-01-10 12:00:00+00","2026-01-10 12:00:00+00")', 'and the other times stay'
+);
+update public.session_mappings set created_at = '2026-01-01' where id = tests.session(2);
+select is(
+  (select last_write_at from public.session_mappings where id = tests.session(2)), '2026-01-10 12:00:00+00',
+  'whichever is written'
+);
+update public.session_mappings set last_write_at = '2026-01-10 12:00:00+00' where id = tests.session(1);
+select is(
+  (select last_write_at from public.session_mappings where id = tests.session(1)), '2026-01-09 12:00:00+00',
+  'but what is written is not in the future of the clock as it is'
+);
+select lives_ok(
+  $$update public.session_mappings set title = 'Trip' where id = tests.session(1)$$, 'a user can change the title'
+);
+select is(
+  (select (updated_at, last_activity_at, created_at)::text from public.session_mappings where id = tests.session(1)),
+  '("2026-01-09 12:00:00+00","2026-01-10 12:00:00+00","2026-01-10 12:00:00+00")', 'which changes no time but its own'
 );
 select tests.pass('1 day');
 set local role service_role;
@@ -146,7 +169,15 @@ select is(
 );
 
 -- Counters
-update public.session_mappings set message_count = 2147483646 where id = tests.session(1);
+update public.session_mappings set message_count = 2147483645 where id = tests.session(1);
+select is(
+  public.acontext_use_session(tests.alice(), tests.session(1), true, 1, true) -> 'storedMessages', '2147483645'::jsonb,
+  'below the maximum a count is exact'
+);
+select is(
+  public.acontext_use_session(tests.alice(), tests.session(1), true, 1, true) -> 'storedMessages', 'null'::jsonb,
+  'at the maximum nobody says how many messages are surely stored'
+);
 select is(
   public.acontext_use_session(tests.alice(), tests.session(1), true, t.messages, true) ->> 'outcome', 'ok',
   'a session takes messages however many were counted'
@@ -155,10 +186,6 @@ from unnest(array[1, 1, 2147483647]) as t (messages);
 select is(
   (select message_count from public.session_mappings where id = tests.session(1)), 2147483647,
   'the count stays at its maximum'
-);
-select is(
-  public.acontext_use_session(tests.alice(), tests.session(1), true, 0, false) -> 'storedMessages', 'null'::jsonb,
-  'and then nobody says how many messages are surely stored'
 );
 select is(
   public.acontext_begin_message(

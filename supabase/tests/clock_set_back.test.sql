@@ -101,6 +101,23 @@ select is(
   (select array_agg(k.session_id) from acontext_sessions.message_keys as k where k.key_hash = repeat('b', 64)), array[tests.session(7)],
   'and its key with it'
 );
+select is(
+  (select array_agg(a.session_id || ' ' || a.step || ' ' || a.problem order by a.session_id desc) from acontext_sessions.set_aside as a
+   where a.step = 'purge'),
+  array[tests.session(7) || ' purge P0001', '00000000-0000-0000-0000-000000000000 purge P0001'],
+  'what cannot be purged is told: a session, and history'
+);
+select acontext_sessions.clear_set_aside(true);
+select is(
+  (select count(*) from acontext_sessions.set_aside where step = 'purge'), 2::bigint, 'until a purge'
+);
+drop trigger refuse on acontext_sessions.runs;
+drop trigger refuse on public.session_mappings;
+select acontext_sessions.purge_history();
+select is(
+  (select count(*) from acontext_sessions.set_aside where step = 'purge'), 0::bigint, 'succeeds'
+);
+select ok(not exists (select 1 from acontext_sessions.runs where id = tests.run(20)), 'which removes what was left');
 
 -- Counts at their maximum
 select tests.make_active(9);

@@ -275,7 +275,7 @@ insert into acontext_sessions.user_rates (user_id, action, spent_until)
 values
   (tests.lease(1), 'store', acontext_sessions.clock() - interval '59 minutes'),
   (tests.lease(2), 'store', acontext_sessions.clock() + interval '2 hours');
-select cmp_ok(acontext_sessions.purge_rates(), '>', 1, 'what means nothing any more is purged');
+select cmp_ok(acontext_sessions.purge_history(), '>', 1, 'what means nothing any more is purged at night');
 select results_eq(
   'select user_id from acontext_sessions.user_rates', array[tests.lease(1)], 'what users did within an hour is kept'
 );

@@ -28,6 +28,9 @@ export interface Cast {
   headersOf(user: TestUser): Record<string, string>;
 }
 
+/** What each session of a sentinel has, with the canary in it. */
+export const FILE = "canary.json";
+
 const SENTINEL_SESSIONS = 3;
 const LEAST = 4;
 const MOST = 8;
@@ -48,6 +51,16 @@ export async function createCast(info: StackInfo, { sql }: Database): Promise<Ca
     return id;
   }
 
+  async function upload(user: TestUser, id: string): Promise<void> {
+    const body = new FormData();
+    body.set("file", new File([JSON.stringify(canary)], FILE));
+    await calls.call("session-files", `/${id}`, {
+      method: "POST",
+      headers: calls.bearer(user),
+      body,
+    });
+  }
+
   const sentinels = [await newUser(), await newAnonymousUser()];
   for (const user of sentinels) {
     for (let index = 0; index < SENTINEL_SESSIONS; index++) {
@@ -58,7 +71,7 @@ export async function createCast(info: StackInfo, { sql }: Database): Promise<Ca
         pinned: index === 1,
         ttl: index === 2 ? 86_400 : null,
       };
-      await session(user, fields, canary);
+      await upload(user, await session(user, fields, canary));
     }
   }
   const [ann, bob, guest, target] = [

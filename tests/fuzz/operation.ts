@@ -96,7 +96,10 @@ export function createOperation(
     await database.silenceJobs();
     const { data } = healthSchema.safeParse(answer.body);
     if (data === undefined) return [`health: ${answer.status} ${JSON.stringify(answer.body)}`];
-    return data.reasons.map((reason) => `health: ${JSON.stringify(reason)}`);
+    const failed = await sql<{ text: string }[]>`
+      select q::text as text from acontext_sessions.deletion_queue as q where q.attempts > 0`;
+    const reasons = data.reasons.map((reason) => JSON.stringify(reason));
+    return reasons.length === 0 ? [] : [...reasons, ...failed.map(({ text }) => text)];
   }
 
   return {

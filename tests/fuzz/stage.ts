@@ -59,6 +59,7 @@ export async function problemsAfter(
     await operation.reset();
     await operation.quiet();
     found("of the sentinels has changed", foreignChanges(atFirst, await stage.kept()));
+    await step("content", () => use.missingContent(cast));
     await step("list", () => use.listAll(cast.users));
     await step("use", () => use.useHalf(cast.users, 0));
     await step("restamp", () => operation.restamps());

@@ -4,6 +4,7 @@ import { createSessionsClient } from "acontext-sessions-client";
 import type { Database } from "../integration/support/database.ts";
 import { createCalls } from "../integration/support/functions.ts";
 import type { TestUser } from "../integration/support/users.ts";
+import { type Cast, FILE } from "./cast.ts";
 import type { StackInfo } from "../support/stack_info.ts";
 
 const AT_A_TIME = 8;
@@ -93,6 +94,23 @@ export function createUse(info: StackInfo, { sql }: Database) {
         await inParallel(rows, async (row) => {
           problems.push(...await problemsOf(user, row));
         });
+      }
+      return problems;
+    },
+
+    /** Messages and files of those who never write: all are there, and say what they said. */
+    async missingContent({ sentinels, canary }: Cast): Promise<string[]> {
+      const problems: string[] = [];
+      for (const user of sentinels) {
+        const headers = bearer(user);
+        for (const { id } of await rowsOf(user)) {
+          const loaded = await call("session-messages", `/${id}?editStrategies=[]`, { headers });
+          const read = await call("session-files", `/${id}/content?filename=${FILE}`, { headers });
+          for (const { status, body } of [loaded, read]) {
+            const text = JSON.stringify(body);
+            if (text.split(canary).length !== 2) problems.push(`${id}: ${status} ${text}`);
+          }
+        }
       }
       return problems;
     },

@@ -26,6 +26,8 @@ const CALLS: Record<string, ((world: World, cast: Cast) => Promise<Answer>)[]> =
     (_world, { chat }) => chat.getUrl({ filename: "a" }),
     ({ call, bearer }, { user, session }) =>
       call("session-files", `/${session.id}/content?filename=a`, { headers: bearer(user) }),
+  ],
+  acontext_begin_file_write: [
     (_world, { chat }) => chat.upload("content"),
     (_world, { chat }) => chat.removeFile({ filename: "a" }),
   ],

@@ -372,3 +372,38 @@ integrationTest("health speaks Prometheus through the gateway", async ({ info })
   assertEquals(response.headers.get("content-type")?.startsWith("text/plain"), true);
   assertStringIncludes(await response.text(), '\nacontext_sessions_reason{reason="job_missing"} ');
 });
+
+integrationTest("health and sweeps work whatever rows have been written by hand", async (world) => {
+  const asked = await world.created(await world.newUser());
+  await asSuperuser(
+    world,
+    `delete from public.session_mappings where id = '${asked.id}';
+    update acontext_sessions.deletion_queue set messages = -3, attempts = 2147483647, repeated_deletes = 2147483647;
+    insert into acontext_sessions.runs (
+      id, task, trigger, status, requested_at, started_at, finished_at, total, deleted, failed, deferred, expired, stale,
+      errors, stop_reason, slots, probe_ms
+    )
+    select gen_random_uuid(), t, 'schedule', 'finished', a, a, a, -1, -1, -1, -1, -1, -1, '[1, null, "x", {"id": 1}]', 'error', -9, -9
+    from unnest(enum_range(null::acontext_sessions.run_task)) as t,
+      unnest(array['infinity', '-infinity', '294276-01-01', '4713-01-01 BC', acontext_sessions.clock()]::timestamptz[]) as a;
+    insert into acontext_sessions.deletion_log (
+      id, origin_id, reason, session_proof, session_gone_at, disk_proof, disk_gone_at, attempts, requested_at, messages,
+      session_ms, finished_at
+    )
+    select gen_random_uuid(), gen_random_uuid(), 'requested', 'unproven', a, 'deleted', a, -1, a, 2147483647, -2147483648, a
+    from unnest(array['infinity', '-infinity', '294276-01-01']::timestamptz[]) as a;
+    update acontext_sessions.reconcile_state
+    set pass_seen = -1, pass_unknown = -1, pass_started_at = 'infinity', pass_finished_at = 'infinity',
+      run_until = 'infinity' where only_row;
+    insert into acontext_sessions.settings_log (changed_by, old, new) values ('', '[]', '"x"');
+    insert into acontext_sessions.erased_users (user_id, erased_at)
+    values (gen_random_uuid(), 'infinity'), (gen_random_uuid(), '-infinity');
+    insert into acontext_sessions.set_aside (session_id, step, problem, since, next_attempt_at)
+    values (gen_random_uuid(), 'expiry', '', '-infinity', '294276-01-01')`,
+  );
+  await health(world);
+  const swept = await world.swept();
+  assertEquals([swept.stopReason, swept.deleted], ["empty", 1]);
+  assertEquals((await world.reconciled()).stopReason, "complete");
+  await health(world);
+});

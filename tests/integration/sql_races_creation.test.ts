@@ -61,6 +61,33 @@ raceTest("two creates cannot exceed the quota together", async (race) => {
   assertEquals(await state(operator), { 1: "provisioning" });
 });
 
+raceTest("two creates cannot exceed the rate together", async (race) => {
+  const { first, second, operator } = race;
+  await operator.query(
+    "update acontext_sessions.settings set max_creations_per_minute = 1 where only_row",
+  );
+  await first.begin();
+  assertEquals((await begin(first, 1)).outcome, "started");
+  const late = begin(second, 2);
+  await race.blocked(second);
+  await first.commit();
+  assertEquals((await late).outcome, "rate_limited");
+  assertEquals(await state(operator), { 1: "provisioning" });
+});
+
+raceTest("a create that breaks off gives its place in the rate back", async (race) => {
+  const { first, second, operator } = race;
+  await operator.query(
+    "update acontext_sessions.settings set max_creations_per_minute = 1 where only_row",
+  );
+  await first.begin();
+  await begin(first, 1);
+  const late = begin(second, 2);
+  await race.blocked(second);
+  await first.rollBack();
+  assertEquals((await late).outcome, "started");
+});
+
 raceTest("an id whose whole life passes while a create waits is not used again", async (race) => {
   const { first, second, third, operator } = race;
   await operator.query(

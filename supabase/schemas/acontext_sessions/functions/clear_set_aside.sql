@@ -15,7 +15,8 @@ begin
     return 0;
   end if;
   delete from acontext_sessions.set_aside as a
-  where not exists (
+  -- A purge looks after its own.
+  where a.step <> 'purge' and not exists (
     select 1 from public.session_mappings as s
     where s.id = a.session_id
       and case a.step

@@ -8,8 +8,8 @@ CREATE OR REPLACE FUNCTION acontext_sessions.prepare_deletion()
 declare
   v_last_write_at timestamptz;
 begin
-  -- The largest count says nothing: taken at its word, no worker could ever live long enough for the delete.
-  select nullif(s.message_count, 2147483647), s.last_write_at into new.messages, v_last_write_at
+  -- More than anybody stores is somebody's mistake: taken at its word, no worker could ever live long enough for the delete.
+  select case when s.message_count <= 1000000 then s.message_count end, s.last_write_at into new.messages, v_last_write_at
   from public.session_mappings as s where s.id = new.id;
   if not found then
     -- An orphan may have been made a moment ago.

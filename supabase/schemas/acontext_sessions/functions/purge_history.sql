@@ -10,6 +10,8 @@ declare
   v_limit constant integer := 1000000;
   -- Read once: asked for each row, the time would cost more than the rest.
   v_now constant timestamptz := acontext_sessions.clock();
+  -- What is set aside when it is no session.
+  v_history constant uuid := '00000000-0000-0000-0000-000000000000'::uuid;
   v_before timestamptz;
   v_total integer := 0;
   v_count integer;
@@ -29,6 +31,7 @@ begin
     v_total := v_total + v_count;
   exception when others then
     raise warning 'acontext_sessions: purge_failed: deletion_log: % (%)', sqlerrm, sqlstate;
+    perform acontext_sessions.put_aside(v_history, 'purge', sqlstate);
   end;
 
   begin
@@ -42,6 +45,7 @@ begin
     where not exists (select 1 from acontext_sessions.runs as r where r.id = c.run_id);
   exception when others then
     raise warning 'acontext_sessions: purge_failed: runs: % (%)', sqlerrm, sqlstate;
+    perform acontext_sessions.put_aside(v_history, 'purge', sqlstate);
   end;
 
   begin
@@ -53,6 +57,7 @@ begin
     v_total := v_total + v_count;
   exception when others then
     raise warning 'acontext_sessions: purge_failed: settings_log: % (%)', sqlerrm, sqlstate;
+    perform acontext_sessions.put_aside(v_history, 'purge', sqlstate);
   end;
 
   begin
@@ -66,6 +71,7 @@ begin
     v_total := v_total + v_count;
   exception when others then
     raise warning 'acontext_sessions: purge_failed: message_keys: % (%)', sqlerrm, sqlstate;
+    perform acontext_sessions.put_aside(v_history, 'purge', sqlstate);
   end;
 
   begin
@@ -73,26 +79,37 @@ begin
     v_total := v_total + acontext_sessions.purge_unsettled_keys(v_now - interval '2 days', v_limit);
   exception when others then
     raise warning 'acontext_sessions: purge_failed: message_keys: % (%)', sqlerrm, sqlstate;
+    perform acontext_sessions.put_aside(v_history, 'purge', sqlstate);
   end;
 
-  if to_regclass('cron.job_run_details') is null then
-    return v_total;
-  end if;
+  begin
+    v_total := v_total + acontext_sessions.purge_rates();
+  exception when others then
+    raise warning 'acontext_sessions: purge_failed: user_rates: % (%)', sqlerrm, sqlstate;
+    perform acontext_sessions.put_aside(v_history, 'purge', sqlstate);
+  end;
+
   begin
     -- Other jobs of the project may want a longer history than a week; ours do not.
-    delete from cron.job_run_details as d where d.runid in (
-      -- By command: a recreated job has a new id. A run that a crash ended has no end time.
-      select r.runid
-      from cron.job_run_details as r
-      where r.command like 'select acontext_sessions.%'
-        and coalesce(r.end_time, r.start_time) < v_now - interval '7 days'
-      order by r.runid limit v_limit
-    );
-    get diagnostics v_count = row_count;
-    v_total := v_total + v_count;
+    if to_regclass('cron.job_run_details') is not null then
+      delete from cron.job_run_details as d where d.runid in (
+        -- By command: a recreated job has a new id. A run that a crash ended has no end time.
+        select r.runid
+        from cron.job_run_details as r
+        where r.command like 'select acontext_sessions.%'
+          and coalesce(r.end_time, r.start_time) < v_now - interval '7 days'
+        order by r.runid limit v_limit
+      );
+      get diagnostics v_count = row_count;
+      v_total := v_total + v_count;
+    end if;
   exception when others then
     raise warning 'acontext_sessions: purge_failed: cron.job_run_details: % (%)', sqlerrm, sqlstate;
+    perform acontext_sessions.put_aside(v_history, 'purge', sqlstate);
   end;
+
+  -- What an earlier purge could not remove and this one could.
+  delete from acontext_sessions.set_aside as a where a.step = 'purge' and a.next_attempt_at <= v_now;
   return v_total;
 end;
 $function$;

@@ -39,6 +39,7 @@ begin
     exception when others then
       -- A trigger or a check of the app keeps its row as it is. The others go on.
       raise warning 'acontext_sessions: purge_failed: session %: % (%)', v_session, sqlerrm, sqlstate;
+      perform acontext_sessions.put_aside(v_session, 'purge', sqlstate);
     end;
   end loop;
   return v_count;

@@ -56,7 +56,7 @@ CREATE OR REPLACE FUNCTION acontext_sessions.run_facts (
           and c.stop_reason not in ('disabled', 'not_configured', 'not_delivered', 'busy')
         order by c.requested_at desc limit 1
       ) as r
-      cross join lateral jsonb_array_elements(r.errors) as e (value)
+      cross join lateral jsonb_array_elements(case jsonb_typeof(r.errors) when 'array' then r.errors else '[]' end) as e (value)
       where e.value ->> 'error' ~ '^(restamp|stale|erased|expiry|queueing)_failed'
       limit 1
     ),

@@ -23,7 +23,13 @@ CREATE OR REPLACE FUNCTION acontext_sessions.run_view (
     'deferred', greatest(p_run.deferred, 0),
     'expired', greatest(p_run.expired, 0),
     'stale', greatest(p_run.stale, 0),
-    'errors', p_run.errors
+    -- In the shape that health can answer, whatever somebody has written there.
+    'errors', coalesce((
+      select jsonb_agg(jsonb_build_object('id', e.value ->> 'id', 'error', e.value ->> 'error') order by e.number)
+      from jsonb_array_elements(case jsonb_typeof(p_run.errors) when 'array' then p_run.errors else '[]' end)
+        with ordinality as e (value, number)
+      where e.value ->> 'id' is not null and e.value ->> 'error' is not null
+    ), '[]')
   );
 $function$;
 

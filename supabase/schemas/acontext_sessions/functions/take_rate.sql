@@ -16,13 +16,17 @@ declare
   v_sample integer := 1;
   v_spent_until timestamptz;
 begin
-  select case p_action
+  select
+    case p_action
       when 'creation' then s.max_creations_per_minute
       when 'deletion' then s.max_deletions_per_minute
       when 'store' then s.max_stores_per_minute
       when 'file_write' then s.max_file_writes_per_minute
-    end
-  into v_limit from acontext_sessions.settings as s;
+    end,
+    r.spent_until
+  into v_limit, v_spent_until
+  from acontext_sessions.settings as s
+  left join acontext_sessions.user_rates as r on r.user_id = p_user_id and r.action = p_action;
   if v_limit is null then
     return 0;
   end if;
@@ -33,8 +37,6 @@ begin
   -- Rounded down, so that the whole amount fits into the minute.
   v_cost := interval '1 microsecond' * (60000000 * v_sample / v_limit);
 
-  select r.spent_until into v_spent_until
-  from acontext_sessions.user_rates as r where r.user_id = p_user_id and r.action = p_action;
   -- Further ahead than it is ever written: the clock was set back, which is not the user's doing.
   if v_spent_until <= v_full + interval '1 minute' and v_spent_until + v_cost > v_full then
     return ceil(extract(epoch from v_spent_until + v_cost - v_full) * 1000)::integer;

@@ -7,7 +7,7 @@ CREATE TABLE "acontext_sessions"."set_aside" (
   "attempts"        integer                  NOT NULL DEFAULT 1,
   "next_attempt_at" timestamp with time zone NOT NULL,
   CONSTRAINT "set_aside_pkey" PRIMARY KEY (session_id, step),
-  CONSTRAINT "set_aside_step_is_known" CHECK ((step = ANY (ARRAY['restamp'::text, 'stale'::text, 'expiry'::text, 'erased'::text])))
+  CONSTRAINT "set_aside_step_is_known" CHECK ((step = ANY (ARRAY['restamp'::text, 'stale'::text, 'expiry'::text, 'erased'::text, 'purge'::text])))
 );
 
 CREATE INDEX set_aside_due ON acontext_sessions.set_aside USING btree (step, next_attempt_at);
@@ -18,5 +18,7 @@ ALTER TABLE "acontext_sessions"."set_aside"
   ADD COLUMN "since" timestamp WITH time zone NOT NULL DEFAULT acontext_sessions.clock();
 
 COMMENT ON COLUMN "acontext_sessions"."set_aside"."problem" IS 'The SQLSTATE of the last attempt; the database''s log has the text.';
+
+COMMENT ON COLUMN "acontext_sessions"."set_aside"."session_id" IS 'The nil id where it is no session: history that cannot be purged.';
 
 COMMENT ON TABLE "acontext_sessions"."set_aside" IS 'Sessions that a step cannot process, because a value, a check or a trigger stands in the way: left out until their next attempt. Empty while all is well.';

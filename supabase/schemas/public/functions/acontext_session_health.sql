@@ -44,7 +44,12 @@ CREATE OR REPLACE FUNCTION public.acontext_session_health (
     ),
     'settingsLog', coalesce((
       select jsonb_agg(
-        jsonb_build_object('at', l.changed_at, 'by', l.changed_by, 'old', l.old, 'new', l.new)
+        jsonb_build_object(
+          'at', l.changed_at,
+          'by', l.changed_by,
+          'old', case jsonb_typeof(l.old) when 'object' then l.old else '{}' end,
+          'new', case jsonb_typeof(l.new) when 'object' then l.new else '{}' end
+        )
         order by l.log_id desc
       )
       from (select g.* from acontext_sessions.settings_log as g order by g.log_id desc limit 10) as l

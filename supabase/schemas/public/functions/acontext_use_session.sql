@@ -54,7 +54,7 @@ begin
       message_count = least(s.message_count::bigint + p_new_messages, 2147483647)::integer,
       -- Functions of version 0.1.0 count without a key, and keep the count when the fate of the message is not known.
       message_count_is_exact = s.message_count_is_exact and (p_new_messages = 0 or p_writes)
-        and s.message_count::bigint + p_new_messages <= 2147483647
+        and s.message_count::bigint + p_new_messages < 2147483647
     where s.id = p_session_id and s.status = 'active';
     if not found then
       -- Deleted between our look and our update.

@@ -84,7 +84,7 @@ export const HEALTH_REASONS = {
   worker_unreachable: {
     severity: "failing",
     remedy:
-      "http_401: deploy the functions of this version, npm run deploy. http_404: deploy cleanup-sessions. http_500: set the variable that its log names. not_started: look at its log. Otherwise: correct acontext_sessions_project_url in Vault, npm run ops -- rotate-secret",
+      "http_401: deploy the functions of this version, npm run deploy. http_404: deploy cleanup-sessions. http_500: set the variable that its log names, or apply the migrations that the database lacks (npm run doctor). not_started: look at its log. Otherwise: correct acontext_sessions_project_url in Vault, npm run ops -- rotate-secret",
   },
   acontext_unreachable: {
     severity: "failing",
