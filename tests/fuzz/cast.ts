@@ -18,14 +18,14 @@ export interface Cast {
   parties: Record<Role, Party>;
   /** Users who never write; one has no account but an anonymous one. */
   sentinels: TestUser[];
-  /** Everybody with a token that works. */
-  users: TestUser[];
+  /** Everybody with a token that works and an account that is there. */
+  users(): TestUser[];
   /** In metadata and messages of the sentinels: who else is answered this has read what is not theirs. */
   canary: string;
   /** Sessions for `role` to write about, made where there are too few. */
   namesFor(role: Role): Promise<Names[]>;
-  /** Without the secret key, or whatever else a user would need. */
-  headersOf(user: TestUser): Record<string, string>;
+  /** Deletes the account, as Auth does. */
+  erase(role: Role): Promise<void>;
 }
 
 /** What each session of a sentinel has, with the canary in it. */
@@ -156,12 +156,17 @@ export async function createCast(info: StackInfo, { sql }: Database): Promise<Ca
     }));
   }
 
+  let alive = [...sentinels, ann, bob, guest, target];
   return {
     parties,
     sentinels,
-    users: [...sentinels, ann, bob, guest, target],
+    users: () => alive,
     canary,
     namesFor,
-    headersOf: (user) => withToken(user.token),
+    async erase(role) {
+      const id = users[role]?.id ?? null;
+      await sql`delete from auth.users where id = ${id}`;
+      alive = alive.filter((user) => user.id !== id);
+    },
   };
 }

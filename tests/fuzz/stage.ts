@@ -60,14 +60,14 @@ export async function problemsAfter(
     await operation.quiet();
     found("of the sentinels has changed", foreignChanges(atFirst, await stage.kept()));
     await step("content", () => use.missingContent(cast));
-    await step("list", () => use.listAll(cast.users));
-    await step("use", () => use.useHalf(cast.users, 0));
+    await step("list", () => use.listAll(cast.users()));
+    await step("use", () => use.useHalf(cast.users(), 0));
     await step("restamp", () => operation.restamps());
     await step("expiry", () => operation.expiresOthers());
     await step("reconcile", () => operation.reconciles());
-    await step("use", () => use.useHalf(cast.users, 1));
+    await step("use", () => use.useHalf(cast.users(), 1));
     await operation.configure({ deletion_grace: "1 hour" });
-    await step("restore", () => use.deleteAndRestoreAll(cast.users));
+    await step("restore", () => use.deleteAndRestoreAll(cast.users()));
     await operation.configure({ deletion_grace: "0" });
     await step("health", () => operation.health());
     await step("failed run", () => operation.failedRuns());
