@@ -95,7 +95,10 @@ Deno.test("a call waits as long as Retry-After asks", () =>
 
 Deno.test("what a user does too often is done after the wait, however it is said", async () => {
   const refusal = (retryAfter: string) =>
-    Response.json({ message: "slow down" }, { status: 429, headers: { "retry-after": retryAfter } });
+    Response.json({ message: "slow down" }, {
+      status: 429,
+      headers: { "retry-after": retryAfter },
+    });
   for (
     const reply of [
       () => failure("rate_limited", 7),
