@@ -185,7 +185,7 @@ select bag_eq(
   $$select indexrelid::regclass::text from pg_index where indrelid = 'public.session_mappings'::regclass$$,
   array[
     'session_mappings_pkey', 'acontext_session_id_is_not_shared', 'acontext_disk_id_is_not_shared',
-    'session_mappings_list', 'session_mappings_user_id', 'session_mappings_by_expiry',
+    'session_mappings_list', 'session_mappings_user_id', 'session_mappings_by_expiry', 'session_mappings_by_own_expiry',
     'session_mappings_provisioning'
   ],
   'session_mappings has its indexes, and no more to maintain on every write'
