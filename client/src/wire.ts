@@ -108,14 +108,23 @@ export type OpenaiMessage = {
     | null
     | undefined;
   tool_calls?:
-    | Array<{
-      id: string;
-      type: "function";
-      function: {
-        name: string;
-        arguments: string;
-      };
-    }>
+    | Array<
+      {
+        id: string;
+        type: "function";
+        function: {
+          name: string;
+          arguments: string;
+        };
+      } | {
+        id: string;
+        type: "custom";
+        custom: {
+          name: string;
+          input: string;
+        };
+      }
+    >
     | null
     | undefined;
   function_call?:
@@ -125,7 +134,11 @@ export type OpenaiMessage = {
     }
     | null
     | undefined;
+  refusal?: string | null | undefined;
+  audio?: JsonObject | null | undefined;
   name?: string | null | undefined;
+  reasoning_content?: string | null | undefined;
+  reasoning?: string | null | undefined;
 } | {
   role: "tool";
   tool_call_id: string;
@@ -143,7 +156,8 @@ export type OpenaiMessage = {
     | Array<{
       type: "text";
       text: string;
-    }>;
+    }>
+    | null;
 };
 
 export type AcontextMessage = {
@@ -183,7 +197,7 @@ export type AcontextMessage = {
 };
 
 export type AnthropicMessage = {
-  role: "user";
+  role: "user" | "assistant";
   content:
     | string
     | Array<
@@ -199,6 +213,9 @@ export type AnthropicMessage = {
         } | {
           type: "url";
           url: string;
+        } | {
+          type: "file";
+          file_id: string;
         };
       } | {
         type: "document";
@@ -209,98 +226,157 @@ export type AnthropicMessage = {
         } | {
           type: "url";
           url: string;
+        } | {
+          type: "file";
+          file_id: string;
+        } | {
+          type: "text";
+          data: string;
+        } | {
+          type: "content";
+          content: string | Array<JsonObject>;
         };
+      } | {
+        type: "search_result";
+        content: Array<{
+          type: "text";
+          text: string;
+        }>;
+      } | {
+        type: "thinking";
+        thinking: string;
+        signature: string;
+      } | {
+        type: "redacted_thinking";
+        data: string;
+      } | {
+        type: "tool_use";
+        id: string;
+        name: string;
+        input: unknown;
       } | {
         type: "tool_result";
         tool_use_id: string;
         content?:
           | string
-          | Array<{
-            type: "text";
-            text: string;
-          }>
+          | Array<
+            {
+              type: "text";
+              text: string;
+            } | {
+              type: "image";
+              source: {
+                type: "base64";
+                media_type: string;
+                data: string;
+              } | {
+                type: "url";
+                url: string;
+              } | {
+                type: "file";
+                file_id: string;
+              };
+            } | {
+              type: "document";
+              source: {
+                type: "base64";
+                media_type: string;
+                data: string;
+              } | {
+                type: "url";
+                url: string;
+              } | {
+                type: "file";
+                file_id: string;
+              } | {
+                type: "text";
+                data: string;
+              } | {
+                type: "content";
+                content: string | Array<JsonObject>;
+              };
+            } | {
+              type: "search_result";
+              content: Array<{
+                type: "text";
+                text: string;
+              }>;
+            } | {
+              type: "tool_reference" | "browser_state";
+            }
+          >
           | null
           | undefined;
         is_error?: boolean | null | undefined;
+      } | {
+        type: "server_tool_use";
+        id: string;
+        name: string;
+      } | {
+        type:
+          | "web_search_tool_result"
+          | "web_fetch_tool_result"
+          | "code_execution_tool_result"
+          | "bash_code_execution_tool_result"
+          | "text_editor_code_execution_tool_result"
+          | "tool_search_tool_result";
+        tool_use_id: string;
+      } | {
+        type: "container_upload";
+        file_id: string;
       }
     >;
 } | {
-  role: "assistant";
+  role: "system";
   content:
     | string
-    | Array<
-      {
-        type: "text";
-        text: string;
-      } | {
-        type: "image";
-        source: {
-          type: "base64";
-          media_type: string;
-          data: string;
-        } | {
-          type: "url";
-          url: string;
-        };
-      } | {
-        type: "document";
-        source: {
-          type: "base64";
-          media_type: string;
-          data: string;
-        } | {
-          type: "url";
-          url: string;
-        };
-      } | {
-        type: "tool_use";
-        id: string;
-        name: string;
-        input: JsonObject;
-      } | {
-        type: "thinking";
-        thinking: string;
-        signature: string;
-      }
-    >;
+    | Array<{
+      type: "text";
+      text: string;
+    }>;
 };
 
 export type GeminiMessage = {
-  role: "user";
-  parts: Array<
-    {
-      text: string;
-    } | {
-      inlineData: {
+  role: "user" | "model";
+  parts: Array<{
+    text?: string | null | undefined;
+    thought?: boolean | null | undefined;
+    thoughtSignature?: string | null | undefined;
+    inlineData?:
+      | {
         mimeType: string;
         data: string;
-      };
-    } | {
-      functionResponse: {
-        name: string;
-        response?: JsonObject | null | undefined;
-        id?: string | null | undefined;
-      };
-    }
-  >;
-} | {
-  role: "model";
-  parts: Array<
-    {
-      text: string;
-    } | {
-      inlineData: {
-        mimeType: string;
-        data: string;
-      };
-    } | {
-      functionCall: {
+      }
+      | null
+      | undefined;
+    fileData?:
+      | {
+        fileUri: string;
+      }
+      | null
+      | undefined;
+    functionCall?:
+      | {
         name: string;
         args?: JsonObject | null | undefined;
         id?: string | null | undefined;
-      };
-    }
-  >;
+      }
+      | null
+      | undefined;
+    functionResponse?:
+      | {
+        name: string;
+        response?: JsonObject | null | undefined;
+        id?: string | null | undefined;
+      }
+      | null
+      | undefined;
+    executableCode?: JsonObject | null | undefined;
+    codeExecutionResult?: JsonObject | null | undefined;
+    toolCall?: JsonObject | null | undefined;
+    toolResponse?: JsonObject | null | undefined;
+    audioTranscription?: JsonObject | null | undefined;
+  }>;
 };
 
 export type StoredMessage = {
@@ -337,7 +413,7 @@ export type EditStrategy = {
 
 export type MessagePage = {
   messages: Array<{
-    /** Null when the format cannot show every message of the page */
+    /** The same in each, when the format needs several messages for a stored one */
     id: string | null;
     meta: JsonObject;
     /** Any JSON */
@@ -365,6 +441,16 @@ export type MessagePage = {
     url: string;
     expiresAt: string;
   }>;
+  /** What the format cannot say of these messages; absent when that is nothing */
+  omitted?:
+    | Array<{
+      messageId: string;
+      /** In the message as it was stored; empty: the whole message */
+      path: string;
+      /** no_equivalent: the format has no place for it; provider_bound: only the provider that made it can read it; mentioned: a text names the file instead */
+      reason: "no_equivalent" | "provider_bound" | "mentioned";
+    }>
+    | undefined;
   /** Up to where strategies have edited, when a pin was asked for */
   editedAtMessageId?: string | undefined;
   /** When Acontext cannot read all messages and the request allowed that */
@@ -434,6 +520,7 @@ export type ErrorCode =
   | "directory_too_large"
   | "history_too_large"
   | "idempotency_mismatch"
+  | "message_not_kept"
   | "message_rejected"
   | "rate_limited"
   | "database_refused"

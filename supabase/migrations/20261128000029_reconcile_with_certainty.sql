@@ -52,7 +52,7 @@ begin
     end,
     pass_grace = case
       when t.phase = 'sessions' and t.page_cursor is null then v_grace
-      else greatest(t.pass_grace, v_grace)
+      else least(greatest(t.pass_grace, v_grace), interval '30 days')
     end,
     pass_skipped = case when t.phase = 'sessions' and t.page_cursor is null then 0 else t.pass_skipped end,
     pass_seen = case when t.phase = 'sessions' and t.page_cursor is null then 0 else t.pass_seen end,
@@ -141,7 +141,8 @@ begin
     end;
   end loop;
 
-  select greatest(t.pass_grace, s.orphan_grace) into v_grace
+  -- No more than orphan_grace can be.
+  select least(greatest(t.pass_grace, s.orphan_grace), interval '30 days') into v_grace
   from acontext_sessions.reconcile_state as t cross join acontext_sessions.settings as s;
 
   -- As in acontext_list_uncertain_sessions: whom a new doubt concerns was not looked into for that.

@@ -132,8 +132,11 @@ select is(
   (select row(attempts, repeated_deletes)::text from acontext_sessions.deletion_queue where id = tests.session(9)),
   '(2147483647,2147483647)', 'and the deletion is tried again'
 );
+update acontext_sessions.deletion_queue set messages = -3 where id = tests.session(9);
 select tests.pass('10 hours');
-select tests.claim();
+select is(
+  public.acontext_claim_deletions(tests.lease(3), 10, 80) -> 0 -> 'messages', '0'::jsonb, 'below nothing there is nothing'
+);
 select is(tests.settle(tests.settlement(9, 'deleted', 'deleted')) ->> 'deleted', '1', 'until it succeeds');
 
 select * from finish();

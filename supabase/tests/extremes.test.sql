@@ -40,6 +40,11 @@ select tests.begin(2);
 select tests.make_active(3);
 select tests.queue(3);
 select tests.make_active(4);
+-- Due for what steps do with it, and a pass that is under way.
+update public.session_mappings
+set last_activity_at = acontext_sessions.clock() - interval '40 days' where id in (tests.session(1), tests.session(2));
+update acontext_sessions.reconcile_state
+set phase = 'labels', page_cursor = 'next', pass_started_at = acontext_sessions.clock() where only_row;
 insert into acontext_sessions.erased_users (user_id) values ('ca110000-0000-4000-8000-0000000000ff');
 insert into acontext_sessions.uncertain_sessions (session_id) values (tests.session(1));
 insert into acontext_sessions.message_keys (session_id, key_hash, body_hash, lease_id, leased_until, message_id, message_created_at)
@@ -73,7 +78,7 @@ as $$
   select case p_type
     when 'timestamp with time zone' then array[
       quote_literal('infinity'), quote_literal('-infinity'), quote_literal('294276-12-31 23:59:59+00'),
-      quote_literal('4713-01-01 00:00:00+00 BC'), quote_literal('2036-01-01 00:00:00+00')
+      quote_literal('4714-11-24 00:00:00+00 BC'), quote_literal('2036-01-01 00:00:00+00')
     ]
     when 'integer' then array['2147483647', '-2147483648']
     when 'bigint' then array['9223372036854775807', '-9223372036854775808']

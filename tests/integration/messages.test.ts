@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert/mod.js";
 import { z } from "zod";
 import { converse, textsOf } from "./support/conversations.ts";
 import { assertRefused } from "./support/functions.ts";
+import { FORMATS } from "../../supabase/functions/_acontext_sessions/core/messages/ports.ts";
 import { sessionRow } from "./support/sessions.ts";
 import { integrationTest } from "./support/world.ts";
 
@@ -40,6 +41,9 @@ const ROUND_TRIPS: Record<string, unknown[]> = {
     },
     { role: "tool", tool_call_id: CALL_ID, content: "seen" },
     { role: "system", content: "Be kind" },
+    { role: "assistant", content: null, refusal: "no", reasoning_content: "hm", annotations: [{}] },
+    { role: "assistant", content: null, function_call: { name: "f", arguments: "{" } },
+    { role: "function", name: "f", content: null },
   ],
   anthropic: [
     { role: "user", content: [{ type: "text", text: "a" }] },
@@ -47,8 +51,18 @@ const ROUND_TRIPS: Record<string, unknown[]> = {
       role: "assistant",
       content: [
         { type: "thinking", thinking: "hm", signature: "s" },
+        { type: "thinking", thinking: "", signature: "s" },
+        { type: "redacted_thinking", data: "ENC" },
         { type: "tool_use", id: CALL_ID, name: "look", input: { at: "it" } },
       ],
+    },
+    {
+      role: "user",
+      content: [{
+        type: "document",
+        title: "a",
+        source: { type: "text", media_type: "text/plain", data: "x" },
+      }],
     },
     {
       role: "user",
@@ -63,6 +77,8 @@ const ROUND_TRIPS: Record<string, unknown[]> = {
   gemini: [
     { role: "user", parts: [{ text: "a" }] },
     { role: "model", parts: [{ functionCall: { id: CALL_ID, name: "look", args: { at: "it" } } }] },
+    { role: "model", parts: [{ functionCall: { name: "look" }, thoughtSignature: "c2ln" }] },
+    { role: "user", parts: [{ functionResponse: { name: "look" } }] },
     {
       role: "user",
       parts: [{ functionResponse: { id: CALL_ID, name: "look", response: { saw: "it" } } }],
@@ -223,7 +239,7 @@ integrationTest("an attachment is stored with its message", async (world) => {
 });
 
 integrationTest(
-  "what Acontext could not keep is refused before anything happens",
+  "what is no message is refused before anything happens",
   async (world) => {
     const { session, chat } = await converse(world);
     const bad: [string, unknown][] = [
@@ -244,20 +260,13 @@ integrationTest(
       ["a result without its call", { message: { role: "tool", content: "x" } }],
       ["an unknown block", {
         format: "anthropic",
-        message: { role: "user", content: [{ type: "search_result" }] },
+        message: { role: "user", content: [{ type: "search" }] },
       }],
-      ["an image in a result", {
-        format: "anthropic",
-        message: {
-          role: "user",
-          content: [{ type: "tool_result", tool_use_id: "1", content: [{ type: "image" }] }],
-        },
-      }],
-      ["two kinds in a part", {
+      ["bytes that are none", {
         format: "gemini",
         message: {
           role: "user",
-          parts: [{ text: "a", inlineData: { mimeType: "a/b", data: "x" } }],
+          parts: [{ inlineData: { mimeType: "a/b", data: "x" } }],
         },
       }],
       ["a file that is not sent", {
@@ -306,16 +315,54 @@ integrationTest(
   },
 );
 
-integrationTest("a Gemini response without its call is refused and not counted", async (world) => {
+integrationTest("what would not come back as it is, is refused by its path", async (world) => {
   const { session, chat } = await converse(world);
-  const body = {
-    format: "gemini",
-    message: { role: "user", parts: [{ functionResponse: { name: "f", response: {} } }] },
-  };
-  assertRefused(await chat.store(body), 422, "message_rejected");
-  assertRefused(await chat.store(body, "key"), 422, "message_rejected");
+  const body = (part: unknown) => ({
+    format: "acontext",
+    message: { role: "user", parts: [part] },
+  });
+  const text = { type: "text", text: "x" };
+  const calls = await world.remote.callsOf(async () => {
+    for (
+      const [part, path] of [
+        [{ ...text, asset: { sha256: "x" } }, "message.parts.0.asset"],
+        [{ ...text, meta: { acontext_sessions: 1 } }, "message.parts.0.meta.acontext_sessions"],
+      ] as const
+    ) {
+      const error = assertRefused(await chat.store(body(part)), 422, "message_not_kept");
+      assertEquals(error.details?.map((detail) => detail.path), [path]);
+    }
+    const digits = '{"format":"anthropic","message":{"role":"assistant","content":[{"type":' +
+      '"tool_use","id":"a","name":"f","input":{"n":12345678901234567890,"m":1e400}}]}}';
+    const error = assertRefused(await chat.storeText(digits), 400, "invalid_request");
+    assertEquals(error.details?.map((detail) => detail.path), [
+      "message.content.0.input.n",
+      "message.content.0.input.m",
+    ]);
+  });
+  assertEquals(calls, {});
   assertEquals((await sessionRow(world, session.id)).message_count, 0);
 });
+
+integrationTest(
+  "a message that no load could read is refused, and the largest can be",
+  async (world) => {
+    const { chat } = await converse(world);
+    // Acontext writes six characters for each, and is asked for no tokens.
+    const body = (bytes: string) => ({
+      format: "acontext",
+      message: { role: "user", parts: [{ type: "data", meta: { data_type: "x", bytes } }] },
+    });
+    assertRefused(await chat.store(body("<".repeat(1_250_000))), 413, "body_too_large");
+    const texts = Array.from({ length: 60_000 }, () => ({ type: "text", text: "a" }));
+    const parts = { message: { role: "user", content: texts } };
+    assertRefused(await chat.store(parts), 413, "body_too_large");
+    assertEquals((await chat.store(body("<".repeat(1_200_000)))).status, 201);
+    for (const format of FORMATS) {
+      assertEquals((await chat.get({ format, editStrategies: "[]" })).status, 200, format);
+    }
+  },
+);
 
 integrationTest("a full session takes no more messages and is loaded as before", async (world) => {
   const { session, chat } = await converse(world);

@@ -24,7 +24,8 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   "core": { folders: [], packages: [] },
   "core/cleanup": { folders: ["core"], packages: [] },
   "core/sessions": { folders: ["core", "core/cleanup"], packages: [] },
-  "core/messages": { folders: ["core", "core/sessions"], packages: [] },
+  "core/messages": { folders: ["core", "core/sessions", "core/messages/formats"], packages: [] },
+  "core/messages/formats": { folders: ["core"], packages: [] },
   "core/files": { folders: ["core", "core/sessions"], packages: [] },
   "core/reconcile": { folders: ["core", "core/cleanup"], packages: [] },
   "core/health": { folders: ["core"], packages: ["zod"] },
@@ -40,10 +41,11 @@ const LAYERS: Readonly<Record<string, Layer>> = {
     folders: [CORE, "acontext", "database", "runtime"],
     packages: ["@supabase/server/core"],
   },
+  "wiring_messages": { folders: [CORE, "acontext", "runtime", "wiring"], packages: [] },
 };
 /** What each function may import besides its own folder. */
 const FUNCTION: Layer = {
-  folders: [CORE, "contract", "http", "runtime", "wiring"],
+  folders: [CORE, "contract", "http", "runtime", "wiring", "wiring_messages"],
   packages: ["zod"],
 };
 

@@ -191,6 +191,7 @@ export const OPERATIONS: Operation[] = [
       "rate_limited",
       "idempotency_busy",
       "idempotency_mismatch",
+      "message_not_kept",
       "message_rejected",
       "message_uncertain",
     ],

@@ -1,7 +1,13 @@
 /** The server's own format. @module */
 
 import { z } from "zod";
-import { type IncomingMessage, type IncomingPart, MessageError, read } from "./normalized.ts";
+import {
+  type IncomingMessage,
+  type IncomingPart,
+  MessageError,
+  objectSchema,
+  read,
+} from "./normalized.ts";
 
 const TYPES = new Set([
   "text",
@@ -23,7 +29,7 @@ const REQUIRED_META: Record<string, string[]> = {
   "data": ["data_type"],
 };
 
-const meta = z.record(z.string(), z.unknown()).nullish();
+const meta = objectSchema.nullish();
 const messageSchema = z.object({
   role: z.string().nullish(),
   parts: z.array(z.object({

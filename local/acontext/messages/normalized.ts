@@ -26,7 +26,8 @@ export class MessageError extends Error {
   override name = "MessageError";
 }
 
-export const objectSchema = z.record(z.string(), z.unknown());
+/** Not a record of Zod's, which leaves out a member called __proto__. */
+export const objectSchema = z.custom<JsonObject>((value) => isObject(value));
 
 /** A text that may be null, which Go reads as if it were empty or absent. */
 export const nullable = z.string().nullish().transform((text) => text ?? undefined);

@@ -34,8 +34,10 @@ function block(part: Part, files: Files): JsonObject | null {
     case "tool-call": {
       const id = metaText(meta, "id");
       const name = metaText(meta, "name");
-      const input = parseArguments(meta?.["arguments"]);
-      return id === "" || name === "" ? null : { type: "tool_use", id, name, input };
+      const kept = meta?.["arguments"];
+      // As the arguments of a call of Gemini's that has none are kept.
+      const input = kept === "null" ? undefined : parseArguments(kept);
+      return id === "" || name === "" ? null : compact({ type: "tool_use", id, name, input });
     }
     case "tool-result": {
       const id = metaText(meta, "tool_call_id");

@@ -6,13 +6,12 @@
 import { createAdminClient } from "@supabase/server/core";
 import { createCatalog } from "./acontext/catalog.ts";
 import { createFiles } from "./acontext/files.ts";
-import { createMessages } from "./acontext/messages.ts";
 import { createResources } from "./acontext/resources.ts";
 import type { DeleteLimits } from "./core/cleanup/delete_limits.ts";
 import type { CalledRuns, CleanupStore } from "./core/cleanup/ports.ts";
 import type { Files } from "./core/files/ports.ts";
 import type { HealthFacts } from "./core/health/facts.ts";
-import type { Messages, MessageStore } from "./core/messages/ports.ts";
+import type { MessageStore } from "./core/messages/ports.ts";
 import type { Background, Clock, Log, Randomness } from "./core/ports.ts";
 import type { Catalog, ReconcileStore } from "./core/reconcile/ports.ts";
 import type { RemoteResources } from "./core/resources.ts";
@@ -39,7 +38,6 @@ export interface Deps {
   catalog: Catalog;
   readHealth: () => Promise<HealthFacts>;
   sessions: MessageStore;
-  messages: Messages;
   files: Files;
   clock: Clock;
   random: Randomness;
@@ -73,7 +71,6 @@ function assemble(env: Env, log: Log): Deps {
     catalog: createCatalog(acontext),
     readHealth: createHealthReader(supabaseAdmin),
     sessions: createMessageStore(supabaseAdmin),
-    messages: createMessages(acontext),
     files: createFiles(acontext),
     clock: systemClock,
     random: systemRandomness,

@@ -5,11 +5,11 @@ import { loadMessages } from "../_acontext_sessions/core/messages/load_messages.
 import { storeMessage } from "../_acontext_sessions/core/messages/store_message.ts";
 import { user } from "../_acontext_sessions/http/auth.ts";
 import { serve } from "../_acontext_sessions/http/serve.ts";
-import { wire } from "../_acontext_sessions/wiring.ts";
+import { wireMessages } from "../_acontext_sessions/wiring_messages.ts";
 import { routes } from "./routes.ts";
 
 const name = "session-messages";
-const { log, deps } = wire(name);
+const { log, deps } = wireMessages(name);
 
 export default {
   fetch: serve({

@@ -6,10 +6,12 @@ import {
   loadMessagesQuery,
   MAX_ATTACHMENT_BYTES,
   MAX_BODY_BYTES,
+  MAX_STORED_BYTES,
   type StoreMessageBody,
   storeMessageBody,
 } from "../_acontext_sessions/contract/messages.ts";
 import { AppError } from "../_acontext_sessions/core/errors.ts";
+import { examine } from "../_acontext_sessions/core/messages/formats/own.ts";
 import { hashMessage, hashText } from "../_acontext_sessions/core/messages/hash.ts";
 import type {
   LoadedMessages,
@@ -23,6 +25,7 @@ import type {
 import type { SessionKey } from "../_acontext_sessions/core/sessions/ports.ts";
 import type { User } from "../_acontext_sessions/http/auth.ts";
 import { parseJsonText } from "../_acontext_sessions/http/body.ts";
+import { describePaths } from "../_acontext_sessions/http/details.ts";
 import { readValue } from "../_acontext_sessions/http/query.ts";
 import type { Call, Routes } from "../_acontext_sessions/http/serve.ts";
 
@@ -86,6 +89,7 @@ async function readMessage(call: Call<User>): Promise<NewMessage> {
   if (form === null) {
     const body = await call.body(storeMessageBody);
     requireFiles(body, new Set());
+    requireKept(body);
     return { ...body, attachments: new Map() };
   }
   const payload = form.fields.get("payload") ?? "";
@@ -95,6 +99,7 @@ async function readMessage(call: Call<User>): Promise<NewMessage> {
     path: "payload",
   });
   requireFiles(body, new Set(form.files.keys()));
+  requireKept(body);
   const bytes = form.files.values().reduce((sum, file) => sum + file.bytes.length, 0);
   if (bytes > MAX_ATTACHMENT_BYTES) {
     throw new AppError("body_too_large", {
@@ -105,6 +110,22 @@ async function readMessage(call: Call<User>): Promise<NewMessage> {
     readValue(filename, { schema: filenameSchema, path: field });
   }
   return { ...body, attachments: form.files };
+}
+
+/** What is stored comes back as it is, or is not stored. */
+function requireKept({ format, message }: StoreMessageBody): void {
+  const { lost, bytes } = examine(format, message);
+  if (lost.length > 0) {
+    const paths = lost.map((path) => ["message", ...path]);
+    const details = describePaths(paths, "would not come back as it is");
+    throw new AppError("message_not_kept", { details });
+  }
+  if (bytes > MAX_STORED_BYTES) {
+    throw new AppError("body_too_large", {
+      message: `Cannot store the message: Acontext would write it with more than ` +
+        `${MAX_STORED_BYTES} bytes, and no load could read it`,
+    });
+  }
 }
 
 /** Acontext would ignore a file that no part names. */

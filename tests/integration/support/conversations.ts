@@ -2,6 +2,7 @@
 
 import { assertEquals } from "@std/assert/mod.js";
 import { z } from "zod";
+import type { Json } from "../../../supabase/functions/_acontext_sessions/core/ports.ts";
 import type { Answer } from "./functions.ts";
 import type { TestUser } from "./users.ts";
 import type { World } from "./world.ts";
@@ -12,7 +13,8 @@ const pageSchema = z.strictObject({
   messages: z.array(z.strictObject({
     id: z.uuid().nullable(),
     meta: z.record(z.string(), z.json()),
-    message: z.json(),
+    // Not a schema of JSON, which leaves out a member called __proto__.
+    message: z.custom<Json>((value) => value !== undefined),
     attachments: z.array(z.strictObject({
       type: z.string(),
       filename: z.string(),
@@ -25,6 +27,11 @@ const pageSchema = z.strictObject({
   hasMore: z.boolean(),
   tokens: z.int().nullable(),
   publicUrls: z.record(z.string(), z.strictObject({ url: z.string(), expiresAt: z.string() })),
+  omitted: z.array(z.strictObject({
+    messageId: z.string(),
+    path: z.string(),
+    reason: z.string(),
+  })).optional(),
 });
 const fileSchema = z.strictObject({
   path: z.string(),
@@ -55,7 +62,7 @@ export function createConversation(world: World, user: TestUser, id: string) {
   const files = (path: string, init: RequestInit) =>
     world.call("session-files", `/${id}${path}`, init);
 
-  function store(body: unknown, key?: string): Promise<Answer> {
+  function storeText(body: string, key?: string): Promise<Answer> {
     return messages("", {
       method: "POST",
       headers: {
@@ -63,9 +70,10 @@ export function createConversation(world: World, user: TestUser, id: string) {
         "content-type": "application/json",
         ...(key === undefined ? {} : { "idempotency-key": key }),
       },
-      body: JSON.stringify(body),
+      body,
     });
   }
+  const store = (body: unknown, key?: string) => storeText(JSON.stringify(body), key);
 
   const get = (query: Query = {}) => messages(`?${search(query)}`, { headers });
 
@@ -83,6 +91,8 @@ export function createConversation(world: World, user: TestUser, id: string) {
   return {
     id,
     store,
+    /** A body as it is written. */
+    storeText,
     say: (text: string, key?: string) => store({ message: { role: "user", content: text } }, key),
     async said(text: string, key?: string): Promise<string> {
       const answer = await store({ message: { role: "user", content: text } }, key);

@@ -105,8 +105,8 @@ export const deletionMutants: Mutant[] = [
     mechanism: "what is stored of a message is unlike anything else in the Acontext project",
     code: [{
       file: "acontext/unique_content.ts",
-      find: "  return blob === null\n    ? { format, blob: message }",
-      replace: "  return blob === null || format.length > 0\n    ? { format, blob: message }",
+      find: "withKept(part, { nonce })",
+      replace: "withKept(part, { nonce: nonce.slice(36) })",
     }],
   },
   {

@@ -15,6 +15,8 @@ import { buildFunctions } from "../../../tools/bundle/project.ts";
 import { bundleOf, LOCK, runAlone, withFolder } from "./fixtures.ts";
 
 const BUDGET_BYTES = 450_000;
+/** It alone converts messages between four formats. */
+const MESSAGES_BUDGET_BYTES = 500_000;
 
 Deno.test("each function is built into one file within the budget, and answers where nothing can be resolved", async () => {
   await withFolder(async (outDir) => {
@@ -27,7 +29,8 @@ Deno.test("each function is built into one file within the budget, and answers w
       const folder = [...Deno.readDirSync(join(outDir, path, ".."))].map((file) => file.name);
       assertEquals(folder, ["index.js"]);
       assertEquals((await Deno.stat(join(outDir, path))).size, bytes);
-      assert(bytes <= BUDGET_BYTES, `${name} has ${bytes} bytes`);
+      const budget = name === "session-messages" ? MESSAGES_BUDGET_BYTES : BUDGET_BYTES;
+      assert(bytes <= budget, `${name} has ${bytes} bytes`);
       // Not even a module of the runtime is loaded before a request needs it.
       assert(!/\bfrom"/.test(await Deno.readTextFile(join(outDir, path))), name);
       const { out, error } = await runAlone(

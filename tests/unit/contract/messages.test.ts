@@ -74,6 +74,35 @@ const GOOD: [string, unknown][] = [
   }],
   ["gemini", { role: "model", parts: [{ functionCall: { name: "f" }, thoughtSignature: "s" }] }],
   ["gemini", { role: "user", parts: [{ functionResponse: { name: "f", response: {} } }] }],
+  ["gemini", { role: "user", parts: [{ fileData: { fileUri: "x" } }] }],
+  ["gemini", { role: "model", parts: [{ text: "", thoughtSignature: "s" }] }],
+  ["gemini", {
+    role: "user",
+    parts: [
+      { functionResponse: { name: "f", response: {} } },
+      { inlineData: { mimeType: "image/png", data: "AA==" } },
+    ],
+  }],
+  ["anthropic", { role: "system", content: "x" }],
+  ["anthropic", { role: "assistant", content: [{ type: "redacted_thinking", data: "x" }] }],
+  ["anthropic", {
+    role: "user",
+    content: [{ type: "document", source: { type: "text", media_type: "text/plain", data: "x" } }],
+  }],
+  ["anthropic", {
+    role: "user",
+    content: [{
+      type: "tool_result",
+      tool_use_id: "c",
+      content: [{ type: "image", source: IMAGE }],
+    }],
+  }],
+  ["openai", { role: "assistant", content: null, refusal: "no" }],
+  ["openai", {
+    role: "assistant",
+    tool_calls: [{ id: "c", type: "custom", custom: { name: "f", input: "" } }],
+  }],
+  ["openai", { role: "function", name: "f", content: null }],
 ];
 
 Deno.test("what providers write is stored as it is", () => {
@@ -108,34 +137,31 @@ const BAD: [string, unknown, string][] = [
     { role: "user", parts: [{ type: "tool-result", meta: {} }] },
     "message.parts.0.meta.tool_call_id",
   ],
-  ["anthropic", { role: "system", content: "x" }, "message.role"],
+  ["anthropic", { role: "tool", content: "x" }, "message.role"],
+  ["anthropic", { role: "user", content: [{ type: "text2", text: "x" }] }, "message.content"],
   ["anthropic", { role: "user", content: [{ type: "tool_use" }] }, "message.content"],
   ["gemini", { role: "user", parts: [{}] }, "message.parts.0"],
-  ["gemini", { role: "user", parts: [{ fileData: { fileUri: "x" } }] }, "message.parts.0"],
+  ["gemini", { role: "user", parts: [{ fileData: {} }] }, "message.parts.0.fileData.fileUri"],
   ["gemini", { role: "assistant", parts: [{ text: "x" }] }, "message.role"],
   ["gemini", { role: "user", parts: [{ text: null }] }, "message.parts.0"],
   ["gemini", {
     role: "user",
     parts: [{ inlineData: { mimeType: "image/png", data: "-_==" } }],
   }, "message.parts.0.inlineData.data"],
-  // What Acontext would store and never give back.
-  ["anthropic", {
-    role: "user",
-    content: [{ type: "document", source: { type: "text", media_type: "text/plain", data: "x" } }],
-  }, "message.content"],
-  ["gemini", {
-    role: "user",
-    parts: [
-      { functionResponse: { name: "f", response: {} } },
-      { inlineData: { mimeType: "image/png", data: "AA==" } },
-    ],
-  }, "message.parts"],
+  ["openai", { role: "user", content: [{ type: "text", text: "a\0" }] }, "message.content.0.text"],
+  ["openai", { role: "tool", tool_call_id: "c", content: "\ud83d" }, "message.content"],
 ];
 
-Deno.test("what Acontext would refuse or leave out is refused, by field", () => {
+Deno.test("what is no message of its format is refused, by field", () => {
   for (const [format, message, path] of BAD) {
     assertEquals(faults({ format, message })[0], path, JSON.stringify(message));
   }
+});
+
+Deno.test("a text that cannot be stored is refused with how to mend it", () => {
+  const message = { role: "tool", tool_call_id: "c", content: "half an emoji: \ud83d" };
+  const [issue] = storeMessageBody.safeParse({ message }).error?.issues ?? [];
+  assertEquals(issue?.message.includes("toWellFormed"), true);
 });
 
 Deno.test("no problem with a message quotes it", () => {

@@ -1,25 +1,18 @@
 /**
- * The files that were sent with messages. Of all formats, only Acontext's own shows them, and links to them: in the
- * others, an image is inside its message, and any other file is nowhere (API 0.1.41).
+ * The files that were sent with messages.
  *
  * @module
  */
 import * as z from "zod";
 import type { Attachment } from "../core/messages/ports.ts";
 import type { Json, JsonObject } from "../core/ports.ts";
-import { MARK } from "../core/resources.ts";
 
-/** In the note on a message: how many files were sent with it. A page without such a note needs no second look. */
-const FILES = "files";
-
+/**
+ * The note on a message. The number of its files is for functions of version 0.1.0, which look for files only where
+ * there are some.
+ */
 export function noteOf(mark: string, files: number): JsonObject {
-  return { mark, ...(files > 0 ? { [FILES]: files } : {}) };
-}
-
-export function haveFiles(metas: JsonObject[]): boolean {
-  return metas.some(({ [MARK]: note }) =>
-    typeof note === "object" && note !== null && FILES in note
-  );
+  return { mark, ...(files > 0 ? { files } : {}) };
 }
 
 const partSchema = z.object({

@@ -5,25 +5,26 @@
  */
 import * as z from "zod";
 import { isId } from "../core/ids.ts";
+import { USER_META } from "../core/messages/formats/own.ts";
+import { showMessages, type Shown } from "../core/messages/formats/show.ts";
 import {
-  type Attachment,
+  type Format,
   type LoadedMessage,
   type Messages,
   type NewMessage,
+  type Omitted,
   type StoredMessage,
 } from "../core/messages/ports.ts";
 import type { Json, JsonObject, RemoteOutcome } from "../core/ports.ts";
 import { MARK, PAGE_SIZE } from "../core/resources.ts";
-import { attachmentsOf, haveFiles, noteOf } from "./attachments.ts";
+import { attachmentsOf, noteOf } from "./attachments.ts";
 import { multipart, UPLOAD_TIMEOUT_FACTOR } from "./multipart.ts";
 import { BAD_ID, badShape, DOUBTFUL } from "./outcomes.ts";
 import { type AcontextOptions, createRequests, parse } from "./requests.ts";
 import { isEnvelope } from "./schemas.ts";
-import { uniqueBlob, withoutNonces } from "./unique_content.ts";
+import { uniqueBlob } from "./unique_content.ts";
 import type { Reply } from "./transport.ts";
 
-/** Where Acontext keeps the `meta` of a message that its caller sent. */
-const USER_META = "__user_meta__";
 /** A session with more pages of messages than this is not searched to its end. */
 const MAX_SEARCHED_PAGES = 2000;
 
@@ -119,27 +120,30 @@ export function createMessages(options: AcontextOptions): Messages {
         ...(editStrategies.length === 0 ? {} : { edit_strategies: JSON.stringify(editStrategies) }),
         ...(pinEditsAt === null ? {} : { pin_editing_strategies_at_message: pinEditsAt }),
       };
-      const page = await readPage(remoteId, { ...params, format });
+      // Acontext's own format is the only one that says everything. The others are made of it here.
+      const page = await readPage(remoteId, { ...params, format: "acontext" });
       if (page.kind !== "done") return page;
-      const withFiles = format !== "acontext" && withAssetUrls && haveFiles(page.value.metas ?? [])
-        ? await readPage(remoteId, { ...params, format: "acontext" })
-        : page;
-      if (withFiles.kind !== "done") return withFiles;
-      const { has_more: more, next_cursor: next, this_time_tokens: tokens } = page.value;
-      const publicUrls = Object.fromEntries(
-        Object.entries(withFiles.value.public_urls ?? {})
-          .map(([hash, { url, expire_at: expiresAt }]) => [hash, { url, expiresAt }]),
-      );
-      const messages = messagesOf(page.value, attachmentsIn(withFiles.value));
+      const { items, ids, has_more: more, next_cursor: next } = page.value;
+      // Each message in this format has its id; without, it could not be told which is which.
+      if (items.length !== ids.length) return badShape("read");
+      const urls = page.value.public_urls ?? {};
+      const stored = items.map((message, index) => ({ id: ids[index] ?? "", message }));
+      const shown = showMessages(stored, { format, urls });
+      const omitted = shown.flatMap(omissionsOf);
       return {
         kind: "done",
         value: {
-          messages,
-          ids: page.value.ids,
+          messages: messagesOf(page.value, { shown, format }),
+          ids,
           editedAt: page.value.edit_at_message_id || null,
           next: more && next ? next : null,
-          tokens,
-          publicUrls,
+          tokens: page.value.this_time_tokens,
+          publicUrls: Object.fromEntries(
+            Object.entries(urls).map((
+              [hash, { url, expire_at: expiresAt }],
+            ) => [hash, { url, expiresAt }]),
+          ),
+          ...(omitted.length > 0 && { omitted }),
         },
       };
     },
@@ -248,27 +252,25 @@ function nanoseconds(time: string): bigint {
   return seconds * 1_000_000_000n + BigInt(fraction.padEnd(9, "0").slice(0, 9));
 }
 
+/** A message that became several has its id and its `meta` in each of them, and its files with the first. */
 function messagesOf(
-  { items, ids, metas }: Page,
-  attachments: Map<string, Attachment[]>,
+  { items, metas }: Page,
+  { shown, format }: { shown: Shown[]; format: Format },
 ): LoadedMessage[] {
-  // A format that leaves messages out does not show which.
-  const complete = items.length === ids.length;
-  return items.map((message, index) => {
-    const id = complete ? ids[index] ?? null : null;
-    const files = attachments.get(id ?? "") ?? [];
-    return {
+  return shown.flatMap(({ id, messages }, index) => {
+    const meta = withoutMark(metas?.[index] ?? {});
+    const attachments = attachmentsOf(items[index]);
+    return messages.map((message, place) => ({
       id,
-      meta: complete ? withoutMark(metas?.[index] ?? {}) : {},
-      message: cleaned(message),
-      ...(files.length > 0 && { attachments: files }),
-    };
+      meta,
+      message: format === "acontext" ? cleaned(message) : message,
+      ...(place === 0 && attachments.length > 0 && { attachments }),
+    }));
   });
 }
 
-/** By the id of the message. */
-function attachmentsIn({ items, ids }: Page): Map<string, Attachment[]> {
-  return new Map(ids.map((id, index) => [id, attachmentsOf(items[index])]));
+function omissionsOf({ id, omitted }: Shown): Omitted[] {
+  return omitted.map(({ at, reason }) => ({ messageId: id, path: at.join("."), reason }));
 }
 
 function withoutMark(meta: JsonObject): JsonObject {
@@ -276,16 +278,13 @@ function withoutMark(meta: JsonObject): JsonObject {
   return own;
 }
 
-/** The format `acontext` repeats the meta within the message, and shows the parts as they are. */
+/** The format `acontext` repeats the meta within the message. */
 function cleaned(message: Json): Json {
   if (!isObject(message)) return message;
-  const { meta, parts, ...rest } = message;
-  const own = isObject(meta) ? ownMeta(meta) : meta;
-  return {
-    ...rest,
-    ...(parts === undefined ? {} : { parts: withoutNonces(parts) }),
-    ...(own === undefined || (isObject(own) && Object.keys(own).length === 0) ? {} : { meta: own }),
-  };
+  const { meta, ...rest } = message;
+  if (!isObject(meta)) return message;
+  const own = ownMeta(meta);
+  return Object.keys(own).length === 0 ? rest : { ...rest, meta: own };
 }
 
 /** Acontext's notes, and the caller's own in a member of theirs. */

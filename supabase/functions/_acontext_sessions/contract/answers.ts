@@ -9,6 +9,7 @@ import { STOP_REASONS } from "../core/cleanup/ports.ts";
 import type { SweepReport } from "../core/cleanup/sweep.ts";
 import { type ErrorDetail, ERRORS } from "../core/errors.ts";
 import type { FileView } from "../core/files/ports.ts";
+import { OMISSION_REASONS } from "../core/messages/formats/content.ts";
 import type { LoadedMessages } from "../core/messages/load_messages.ts";
 import type { LoadedMessage, StoredMessage } from "../core/messages/ports.ts";
 import type { Json, JsonObject } from "../core/ports.ts";
@@ -92,7 +93,7 @@ export const storedMessage = z.strictObject({
 
 const loadedMessage = z.strictObject({
   id: z.uuid().nullable().meta({
-    description: "Null when the format cannot show every message of the page",
+    description: "The same in each, when the format needs several messages for a stored one",
   }),
   meta: jsonObject,
   message: json,
@@ -115,6 +116,18 @@ export const messagePage = z.strictObject({
   publicUrls: z.record(z.string(), z.strictObject({ url: z.string(), expiresAt: z.string() })).meta(
     { description: "Links to attachments, by the SHA-256 of their content" },
   ),
+  omitted: z.array(z.strictObject({
+    messageId: z.string(),
+    path: z.string().meta({
+      description: "In the message as it was stored; empty: the whole message",
+    }),
+    reason: z.enum(OMISSION_REASONS).meta({
+      description: "no_equivalent: the format has no place for it; provider_bound: only the " +
+        "provider that made it can read it; mentioned: a text names the file instead",
+    }),
+  })).optional().meta({
+    description: "What the format cannot say of these messages; absent when that is nothing",
+  }),
   editedAtMessageId: z.string().optional().meta({
     description: "Up to where strategies have edited, when a pin was asked for",
   }),

@@ -1,6 +1,6 @@
 /**
- * Messages in the four formats, as far as Acontext needs their shape: what it would refuse, or silently leave out, is
- * refused here. Fields that we do not name pass through.
+ * Messages in the four formats, as far as their parts have to be found. Members that are not named here are kept as they
+ * are.
  *
  * @module
  */
@@ -8,6 +8,7 @@ import * as z from "zod";
 import type { Format } from "../core/messages/ports.ts";
 
 const filled = z.string({ error: "must be a string" }).min(1, { error: "must not be empty" });
+const text = z.string({ error: "must be a string" }).nullish();
 const object = z.custom<object>(
   (value) => typeof value === "object" && value !== null && !Array.isArray(value),
   { error: "must be a JSON object" },
@@ -27,10 +28,10 @@ function oneOf<Options extends readonly [z.ZodType, ...z.ZodType[]]>(
 
 // OpenAI chat messages: https://platform.openai.com/docs/api-reference/chat/create
 
-const openaiText = z.looseObject({ type: z.literal("text"), text: filled });
+const openaiText = z.looseObject({ type: z.literal("text"), text: z.string() });
 const openaiPart = z.discriminatedUnion("type", [
   openaiText,
-  z.looseObject({ type: z.literal("refusal"), refusal: filled }),
+  z.looseObject({ type: z.literal("refusal"), refusal: z.string() }),
   z.looseObject({ type: z.literal("image_url"), image_url: z.looseObject({ url: filled }) }),
   z.looseObject({
     type: z.literal("input_audio"),
@@ -39,9 +40,9 @@ const openaiPart = z.discriminatedUnion("type", [
   z.looseObject({
     type: z.literal("file"),
     file: z.looseObject({
-      file_id: filled.nullish(),
-      file_data: filled.nullish(),
-      filename: filled.nullish(),
+      file_id: text,
+      file_data: text,
+      filename: text,
     }).refine((file) => file.file_id || file.file_data, {
       error: "must have file_id or file_data",
     }),
@@ -54,16 +55,23 @@ const openaiContent = oneOf("must be a string or a list of content parts, and no
 ]);
 const openaiResult = oneOf("must be a string or a list of text parts", [
   z.string(),
-  list(z.looseObject({ type: z.literal("text"), text: z.string() })),
+  list(openaiText),
 ]);
 const openaiCalled = z.looseObject({ name: filled, arguments: z.string() });
-const name = filled.nullish();
+const openaiCall = z.discriminatedUnion("type", [
+  z.looseObject({ id: filled, type: z.literal("function"), function: openaiCalled }),
+  z.looseObject({
+    id: filled,
+    type: z.literal("custom"),
+    custom: z.looseObject({ name: filled, input: z.string() }),
+  }),
+], { error: 'must be of type "function" or "custom"' });
 
 const openai = z.discriminatedUnion("role", [
   z.looseObject({
     role: z.enum(["user", "system", "developer"]),
     content: openaiContent,
-    name,
+    name: text,
   }),
   z.looseObject({
     role: z.literal("assistant"),
@@ -72,20 +80,26 @@ const openai = z.discriminatedUnion("role", [
       z.array(openaiPart),
       z.null(),
     ]).optional(),
-    tool_calls: z.array(z.looseObject({
-      id: filled,
-      type: z.literal("function"),
-      function: openaiCalled,
-    })).nullish(),
+    tool_calls: z.array(openaiCall).nullish(),
     function_call: openaiCalled.nullish(),
-    name,
+    refusal: text,
+    audio: object.nullish(),
+    name: text,
+    reasoning_content: text,
+    reasoning: text,
   }).refine(
-    ({ content, tool_calls, function_call }) =>
-      (content?.length ?? 0) + (tool_calls?.length ?? 0) > 0 || function_call,
+    ({ content, tool_calls, ...others }) =>
+      (content?.length ?? 0) + (tool_calls?.length ?? 0) > 0 ||
+      others.function_call || others.refusal || others.audio || others.reasoning_content ||
+      others.reasoning,
     { error: "must have content or tool calls" },
   ),
   z.looseObject({ role: z.literal("tool"), tool_call_id: filled, content: openaiResult }),
-  z.looseObject({ role: z.literal("function"), name: filled, content: openaiResult }),
+  z.looseObject({
+    role: z.literal("function"),
+    name: filled,
+    content: oneOf("must be a string, a list of text parts or null", [openaiResult, z.null()]),
+  }),
 ], { error: "must have one of OpenAI's roles" });
 
 // Acontext's own.
@@ -124,111 +138,124 @@ const acontext = z.looseObject({
 
 // Anthropic messages: https://docs.anthropic.com/en/api/messages
 
-/** Of every other source, `text` for one, Acontext keeps nothing. */
-const source = z.discriminatedUnion("type", [
+const anthropicText = z.looseObject({ type: z.literal("text"), text: z.string() });
+const imageSource = z.discriminatedUnion("type", [
   z.looseObject({ type: z.literal("base64"), media_type: filled, data: filled }),
   z.looseObject({ type: z.literal("url"), url: filled }),
-], { error: 'must be of type "base64" or "url": Acontext keeps no other' });
+  z.looseObject({ type: z.literal("file"), file_id: filled }),
+], { error: "must have a type that can be stored" });
+const documentSource = z.discriminatedUnion("type", [
+  ...imageSource.options,
+  z.looseObject({ type: z.literal("text"), data: z.string() }),
+  z.looseObject({
+    type: z.literal("content"),
+    content: oneOf("must be a string or a list of blocks", [z.string(), z.array(object)]),
+  }),
+], { error: "must have a type that can be stored" });
 
-const anthropicShared = [
-  z.looseObject({ type: z.literal("text"), text: filled }),
-  z.looseObject({ type: z.literal("image"), source }),
-  z.looseObject({ type: z.literal("document"), source }),
+const anthropicShown = [
+  anthropicText,
+  z.looseObject({ type: z.literal("image"), source: imageSource }),
+  z.looseObject({ type: z.literal("document"), source: documentSource }),
+  z.looseObject({ type: z.literal("search_result"), content: z.array(anthropicText) }),
 ] as const;
 
-const anthropicUser = z.discriminatedUnion("type", [
-  ...anthropicShared,
+const anthropicBlock = z.discriminatedUnion("type", [
+  ...anthropicShown,
+  z.looseObject({ type: z.literal("thinking"), thinking: z.string(), signature: z.string() }),
+  z.looseObject({ type: z.literal("redacted_thinking"), data: z.string() }),
+  z.looseObject({
+    type: z.literal("tool_use"),
+    id: filled,
+    name: filled,
+    input: z.unknown().refine((value) => value !== undefined, { error: "must be there" }),
+  }),
   z.looseObject({
     type: z.literal("tool_result"),
     tool_use_id: filled,
-    // Acontext keeps the text of a result and nothing else.
-    content: oneOf("must be a string or a list of text blocks", [
+    content: oneOf("must be a string or a list of blocks that a result may have", [
       z.string(),
-      z.array(z.looseObject({ type: z.literal("text"), text: z.string() })),
+      z.array(z.discriminatedUnion("type", [
+        ...anthropicShown,
+        z.looseObject({ type: z.enum(["tool_reference", "browser_state"]) }),
+      ])),
     ]).nullish(),
     is_error: z.boolean().nullish(),
   }),
-], { error: "must have a type that can be stored for this role" });
-
-const anthropicAssistant = z.discriminatedUnion("type", [
-  ...anthropicShared,
-  z.looseObject({ type: z.literal("tool_use"), id: filled, name: filled, input: object }),
-  z.looseObject({ type: z.literal("thinking"), thinking: z.string(), signature: z.string() }),
-], { error: "must have a type that can be stored for this role" });
+  z.looseObject({ type: z.literal("server_tool_use"), id: filled, name: filled }),
+  z.looseObject({
+    type: z.enum([
+      "web_search_tool_result",
+      "web_fetch_tool_result",
+      "code_execution_tool_result",
+      "bash_code_execution_tool_result",
+      "text_editor_code_execution_tool_result",
+      "tool_search_tool_result",
+    ]),
+    tool_use_id: filled,
+  }),
+  z.looseObject({ type: z.literal("container_upload"), file_id: filled }),
+], { error: "must have a type that can be stored" });
 
 const anthropic = z.discriminatedUnion("role", [
   z.looseObject({
-    role: z.literal("user"),
-    content: oneOf("must be a string or a list of blocks a user can send, and not empty", [
+    role: z.enum(["user", "assistant"]),
+    content: oneOf("must be a string or a list of blocks, and not empty", [
       filled,
-      list(anthropicUser),
+      list(anthropicBlock),
     ]),
   }),
   z.looseObject({
-    role: z.literal("assistant"),
-    content: oneOf("must be a string or a list of blocks an assistant can send, and not empty", [
+    role: z.literal("system"),
+    content: oneOf("must be a string or a list of text blocks, and not empty", [
       filled,
-      list(anthropicAssistant),
+      list(anthropicText),
     ]),
   }),
-], { error: 'must have the role "user" or "assistant"' });
+], { error: 'must have the role "user", "assistant" or "system"' });
 
 // Gemini contents: https://ai.google.dev/api/caching#Content
 
-const geminiText = z.looseObject({ text: filled });
-const geminiData = z.looseObject({
+/** Of these, a part has one as a rule, and all that it has are kept. */
+const GEMINI_KINDS = [
+  "text",
+  "inlineData",
+  "fileData",
+  "functionCall",
+  "functionResponse",
+  "executableCode",
+  "codeExecutionResult",
+  "toolCall",
+  "toolResponse",
+  "audioTranscription",
+  "thoughtSignature",
+] as const;
+
+const geminiPart = z.looseObject({
+  text: z.string({ error: "must be a string" }).nullish(),
+  thought: z.boolean().nullish(),
+  thoughtSignature: z.string({ error: "must be a string" }).nullish(),
   inlineData: z.looseObject({
     mimeType: filled,
     data: filled.pipe(z.base64({ error: "must be base64" })),
-  }),
-});
-const geminiCall = z.looseObject({
-  functionCall: z.looseObject({ name: filled, args: object.nullish(), id: filled.nullish() }),
-});
-const geminiResponse = z.looseObject({
-  functionResponse: z.looseObject({
-    name: filled,
-    response: object.nullish(),
-    id: filled.nullish(),
-  }),
+  }).nullish(),
+  fileData: z.looseObject({ fileUri: filled }).nullish(),
+  functionCall: z.looseObject({ name: filled, args: object.nullish(), id: text }).nullish(),
+  functionResponse: z.looseObject({ name: filled, response: object.nullish(), id: text })
+    .nullish(),
+  executableCode: object.nullish(),
+  codeExecutionResult: object.nullish(),
+  toolCall: object.nullish(),
+  toolResponse: object.nullish(),
+  audioTranscription: object.nullish(),
+}).refine((part) => GEMINI_KINDS.some((kind) => (part[kind] ?? null) !== null), {
+  error: `must hold one of ${GEMINI_KINDS.join(", ")}`,
 });
 
-/** Acontext reads one of these of each part and drops the others. */
-const GEMINI_KINDS = ["text", "inlineData", "functionCall", "functionResponse"];
-function hasOneKind(part: Record<string, unknown>): boolean {
-  return GEMINI_KINDS.filter((kind) => (part[kind] ?? null) !== null).length === 1;
-}
-
-/** Acontext pairs calls and results itself, in Gemini's format alone, of which it does not give inline data back. */
-function canKeepData({ parts }: { parts: Record<string, unknown>[] }): boolean {
-  const holds = (...kinds: string[]) =>
-    parts.some((part) => kinds.some((kind) => (part[kind] ?? null) !== null));
-  return !holds("inlineData") || !holds("functionCall", "functionResponse");
-}
-const DATA_APART = {
-  path: ["parts"],
-  error: "must not hold inlineData beside a functionCall or functionResponse: Acontext drops it",
-};
-
-const gemini = z.discriminatedUnion("role", [
-  z.looseObject({
-    role: z.literal("user"),
-    parts: list(
-      oneOf("must hold text, inlineData or functionResponse", [
-        geminiText,
-        geminiData,
-        geminiResponse,
-      ]).refine(hasOneKind, { error: "must hold one kind of content" }),
-    ),
-  }).refine(canKeepData, DATA_APART),
-  z.looseObject({
-    role: z.literal("model"),
-    parts: list(
-      oneOf("must hold text, inlineData or functionCall", [geminiText, geminiData, geminiCall])
-        .refine(hasOneKind, { error: "must hold one kind of content" }),
-    ),
-  }).refine(canKeepData, DATA_APART),
-], { error: 'must have the role "user" or "model"' });
+const gemini = z.looseObject({
+  role: z.enum(["user", "model"], { error: 'must be "user" or "model"' }),
+  parts: list(geminiPart),
+});
 
 export const messageFormats = { openai, acontext, anthropic, gemini } as const satisfies Record<
   Format,

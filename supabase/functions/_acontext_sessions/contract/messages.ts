@@ -5,6 +5,7 @@
  */
 import * as z from "zod";
 import { type EditStrategy, FORMATS } from "../core/messages/ports.ts";
+import type { Path } from "../core/messages/formats/json.ts";
 import type { JsonObject } from "../core/ports.ts";
 import { MARK, PAGE_SIZE } from "../core/resources.ts";
 import { id } from "./fields.ts";
@@ -18,18 +19,48 @@ export const MAX_ATTACHMENT_BYTES = 16 * 1024 * 1024;
 /** Of a body without attachments: the message, its `meta` and what surrounds them. */
 export const MAX_BODY_BYTES = MAX_MESSAGE_BYTES + 128 * 1024;
 
+/** Of one message in an answer of Acontext's. We read 8 MiB of one, and other members of it come on top. */
+export const MAX_STORED_BYTES = 7 * 1024 * 1024;
+
 /** Acontext takes 64 KiB, our own mark included. */
 const MAX_META_BYTES = 60 * 1024;
 const MAX_CURSOR_CHARACTERS = 1024;
 const MAX_STRATEGIES = 10;
+/** Whatever is nested deeper is refused for that. */
+const MAX_SEARCHED_DEPTH = 64;
 
 const format = z.enum(FORMATS, {
   error: `must be one of ${FORMATS.map((name) => `"${name}"`).join(", ")}`,
 }).default("openai");
 
+const BAD_TEXT = "must not contain NUL characters or lone surrogates (half an emoji): " +
+  'replace them, for example with text.toWellFormed().replaceAll("\\0", "\\uFFFD")';
+
+/** Where a text is that JSON in UTF-8 and Postgres cannot hold; null when there is none. */
+function badText(value: unknown, path: Path, depth = 0): Path | null {
+  if (typeof value === "string") return isGoodText(value) ? null : path;
+  if (typeof value !== "object" || value === null || depth > MAX_SEARCHED_DEPTH) return null;
+  const members = Array.isArray(value) ? [...value.entries()] : Object.entries(value);
+  for (const [name, item] of members) {
+    if (typeof name === "string" && !isGoodText(name)) return path;
+    const found = badText(item, [...path, name], depth + 1);
+    if (found !== null) return found;
+  }
+  return null;
+}
+
+function isGoodText(text: string): boolean {
+  return !text.includes("\0") && text.isWellFormed();
+}
+
 /** Not a schema of its fields: it is stored as it was sent, and a parsed copy might lack something. */
 function jsonObject(maxBytes: number) {
   return z.custom<JsonObject>().superRefine((value, context) => {
+    const path = badText(value, []);
+    if (path !== null) {
+      context.addIssue({ code: "custom", path: [...path], message: BAD_TEXT, continue: false });
+      return;
+    }
     const problem = checkJsonObject(value, maxBytes);
     // Later checks may rely on an object.
     if (problem !== null) {

@@ -134,6 +134,11 @@ export const ERRORS = {
     message: "Cannot store the message: its Idempotency-Key was used for another message",
     hint: "Use a new key for each message",
   },
+  message_not_kept: {
+    status: 422,
+    message: "Cannot store the message: something in it would not come back as it is",
+    hint: "Leave out what details names, or write it in another way: a number as a string",
+  },
   message_rejected: {
     status: 422,
     message: "Cannot store the message: Acontext does not accept it in this session",

@@ -6,7 +6,8 @@
 import type * as z from "zod";
 import { AppError } from "../core/errors.ts";
 import { type Pace, readBytes } from "./bytes.ts";
-import { describeIssues } from "./details.ts";
+import { describeIssues, describePaths } from "./details.ts";
+import { inexactNumbers } from "./exact_numbers.ts";
 
 /** The body as `schema` parses it. An absent body is read as `{}`. */
 export async function readBody<Schema extends z.ZodType>(
@@ -33,14 +34,21 @@ function requireJson(headers: Headers): void {
   }
 }
 
-/** @throws {AppError} `invalid_json` */
+/** @throws {AppError} `invalid_json`, and `invalid_request` for numbers of which a digit would be lost */
 export function parseJsonText(text: string): unknown {
+  let value: unknown;
   try {
-    return JSON.parse(text);
+    value = JSON.parse(text);
   } catch {
     // The parser's message quotes the body.
     throw new AppError("invalid_json");
   }
+  const details = describePaths(
+    inexactNumbers(text),
+    "must be a number that a double holds to its last digit: send its digits as a string",
+  );
+  if (details.length > 0) throw new AppError("invalid_request", { details });
+  return value;
 }
 
 function parseJson(bytes: Uint8Array): unknown {

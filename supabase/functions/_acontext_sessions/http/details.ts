@@ -13,6 +13,14 @@ export function describeIssues(error: z.ZodError): ErrorDetail[] {
   return error.issues.flatMap(describeIssue).slice(0, MAX_DETAILS);
 }
 
+/** The same problem at each of these places. */
+export function describePaths(
+  paths: readonly (readonly (string | number)[])[],
+  message: string,
+): ErrorDetail[] {
+  return paths.slice(0, MAX_DETAILS).map((path) => detail(path.map(String), message));
+}
+
 /** Names the field and what is wrong with it, never its value. */
 function describeIssue(issue: z.core.$ZodIssue): ErrorDetail[] {
   const path = issue.path.map(String);

@@ -61,7 +61,8 @@ begin
     end;
   end loop;
 
-  select greatest(t.pass_grace, s.orphan_grace) into v_grace
+  -- No more than orphan_grace can be.
+  select least(greatest(t.pass_grace, s.orphan_grace), interval '30 days') into v_grace
   from acontext_sessions.reconcile_state as t cross join acontext_sessions.settings as s;
 
   -- As in acontext_list_uncertain_sessions: whom a new doubt concerns was not looked into for that.

@@ -38,7 +38,7 @@ begin
     end,
     pass_grace = case
       when t.phase = 'sessions' and t.page_cursor is null then v_grace
-      else greatest(t.pass_grace, v_grace)
+      else least(greatest(t.pass_grace, v_grace), interval '30 days')
     end,
     pass_skipped = case when t.phase = 'sessions' and t.page_cursor is null then 0 else t.pass_skipped end,
     pass_seen = case when t.phase = 'sessions' and t.page_cursor is null then 0 else t.pass_seen end,

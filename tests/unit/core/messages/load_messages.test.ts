@@ -139,20 +139,61 @@ Deno.test("tokens are told only of what Acontext counted", async () => {
   });
 });
 
-Deno.test("a page of which a format hides messages has no ids rather than wrong ones", async () => {
+Deno.test("a message that a format cannot show is named, and the others have their ids", async () => {
   await withMessageWorld(async (world) => {
+    const { sessionId } = world.key;
     await say(world, 1);
-    await world.messages.store(world.key.sessionId, {
+    const hidden = await world.messages.store(sessionId, {
       format: "acontext",
       message: { role: "user", parts: [{ type: "data", meta: { data_type: "x" } }] },
       meta: { n: 2 },
       attachments: new Map(),
     }, crypto.randomUUID());
-    const { messages } = await load(world, { format: "gemini" });
-    assertEquals(messages, [
-      { id: null, meta: {}, message: { role: "user", parts: [{ text: "0" }] } },
+    await say(world, 1);
+    const hiddenId = hidden.kind === "done" ? hidden.value.id : "";
+    for (const format of ["openai", "anthropic", "gemini"] as const) {
+      const { messages, omitted } = await load(world, { format });
+      assertEquals(messages.length, 2);
+      assertEquals(new Set(messages.map(({ id }) => id)).size, 2);
+      assertEquals(omitted, [{
+        messageId: hiddenId,
+        path: "parts.0",
+        reason: "no_equivalent",
+      }]);
+      const newest = await load(world, { format, last: 2 });
+      assertEquals(newest.messages.map(({ id }) => id), [messages[1]?.id ?? null]);
+      assertEquals(newest.omitted, omitted);
+      assertEquals((await load(world, { format, last: 1 })).omitted, undefined);
+    }
+    const { messages, omitted } = await load(world, { format: "acontext" });
+    assertEquals([messages.map(({ meta }) => meta), omitted], [[{}, { n: 2 }, {}], undefined]);
+  });
+});
+
+Deno.test("two results in one message are two messages where a format wants that", async () => {
+  await withMessageWorld(async (world) => {
+    const result = (id: string, content: string) => ({
+      type: "tool_result",
+      tool_use_id: id,
+      content,
+    });
+    await world.messages.store(world.key.sessionId, {
+      format: "anthropic",
+      message: { role: "user", content: [result("a", "one"), result("b", "two")] },
+      meta: { n: 1 },
+      attachments: new Map(),
+    }, crypto.randomUUID());
+    await say(world, 1);
+    const { messages } = await load(world);
+    const [first, second] = messages;
+    assertEquals(messages.map(({ message }) => message), [
+      { role: "tool", tool_call_id: "a", content: "one" },
+      { role: "tool", tool_call_id: "b", content: "two" },
+      { role: "user", content: "0" },
     ]);
-    assertEquals((await load(world)).messages.map(({ meta }) => meta), [{}, { n: 2 }]);
+    assertEquals([first?.id, first?.meta], [second?.id, second?.meta]);
+    assertEquals((await load(world, { last: 2 })).messages, messages);
+    assertEquals((await load(world, { last: 1 })).messages.length, 1);
   });
 });
 
@@ -303,7 +344,7 @@ Deno.test("the last message of all is missed, too", async () => {
   });
 });
 
-Deno.test("attachments are listed and linked in every format, at the price of a second look", async () => {
+Deno.test("attachments are listed and linked in every format, in one request", async () => {
   await withMessageWorld(async (world) => {
     const [text] = await say(world, 1);
     const bytes = new TextEncoder().encode("%PDF-1.4");
@@ -331,10 +372,11 @@ Deno.test("attachments are listed and linked in every format, at the price of a 
         });
         assertEquals(Object.keys(publicUrls), [sha256], format);
       });
-      assertEquals(requests, format === "acontext" ? 1 : 2);
+      assertEquals(requests, 1);
+      const unlinked = await load(world, { format, withAssetUrls: false });
+      assertEquals(unlinked.messages[1]?.attachments?.length, 1);
+      assertEquals(unlinked.publicUrls, {});
     }
-    assertEquals(await world.requests(() => load(world, { withAssetUrls: false })), 1);
-    assertEquals(await world.requests(() => load(world, { limit: 1 })), 1);
   });
 });
 
@@ -430,6 +472,12 @@ Deno.test("equal messages as the official SDKs make them share nothing", async (
     }],
     ["gemini", { role: "model", parts: [{ text: "hi", thoughtSignature: "c2ln" }] }],
     ["gemini", { role: "model", parts: [{ text: "hm", thought: true }, { text: "hi" }] }],
+    ["gemini", { role: "model", parts: [{ functionCall: { name: "f" } }] }],
+    ["openai", { role: "function", name: "f", content: "Done" }],
+    ["anthropic", {
+      role: "assistant",
+      content: [{ type: "thinking", thinking: "", signature: "s" }],
+    }],
   ];
   await withMessageWorld(async (world) => {
     for (const [format, message] of [...answers, ...answers]) {
@@ -472,13 +520,7 @@ Deno.test("what is stored is unlike anything else, and loads as it was stored", 
       assertEquals(messages[index]?.meta, { n: 1 });
       const loaded = messages[index]?.message;
       if (format !== "acontext") {
-        const { content, ...rest } = { content: undefined, ...message };
-        const plain = format === "openai"
-          ? { content: "hi" }
-          : content === undefined
-          ? {}
-          : { content };
-        assertEquals<unknown>(loaded, { ...rest, ...plain });
+        assertEquals<unknown>(loaded, message);
       } else {
         assertEquals(JSON.stringify(loaded).includes("acontext_sessions"), false);
         assertEquals<unknown>(

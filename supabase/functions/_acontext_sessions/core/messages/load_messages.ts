@@ -13,6 +13,7 @@ import type {
   LoadedMessage,
   MessagePage,
   Messages,
+  Omitted,
   PageQuery,
 } from "./ports.ts";
 
@@ -49,6 +50,8 @@ export interface LoadedMessages {
   publicUrls: MessagePage["publicUrls"];
   /** Up to where strategies have edited: to be sent with the next load. Only when a pin was asked for. */
   editedAtMessageId?: string | undefined;
+  /** What the format cannot say of these messages. Absent when that is nothing. */
+  omitted?: Omitted[] | undefined;
   /** Messages are missing that Acontext holds and cannot read. Absent when none is. */
   incomplete?: true | undefined;
 }
@@ -152,7 +155,7 @@ function cursorAt(seen: number, next: string | null): string | null {
   return next === null ? null : `${seen}~${next}`;
 }
 
-interface CheckedPage extends Omit<MessagePage, "tokens" | "ids" | "editedAt"> {
+interface CheckedPage extends Omit<MessagePage, "tokens" | "editedAt"> {
   tokens: number | null;
   incomplete: boolean;
 }
@@ -177,10 +180,17 @@ function mayDrop(strategies: EditStrategy[]): boolean {
 }
 
 function asLoaded(
-  { messages, next, tokens, publicUrls, incomplete }: CheckedPage,
+  { messages, next, tokens, publicUrls, omitted, incomplete }: CheckedPage,
 ): LoadedMessages {
-  const loaded = { messages, nextCursor: next, hasMore: next !== null, tokens, publicUrls };
-  return incomplete ? { ...loaded, incomplete } : loaded;
+  return {
+    messages,
+    nextCursor: next,
+    hasMore: next !== null,
+    tokens,
+    publicUrls,
+    ...(omitted !== undefined && { omitted }),
+    ...(incomplete && { incomplete }),
+  };
 }
 
 /**
@@ -196,30 +206,44 @@ async function readNewest({ read, atLeast }: Loading, last: number): Promise<Loa
   }
   const messages = [...page.messages];
   const publicUrls = { ...page.publicUrls };
-  const seen = new Set(messages.map(({ id }) => id));
+  const omitted = [...page.omitted ?? []];
+  const seen = new Set(page.ids);
   let cursor: string | null = page.next;
   let more = 0;
   for (let round = 0; round < MAX_ROUNDS && cursor !== null; round++) {
     const next: MessagePage = await read({ limit: PAGE_SIZE, cursor });
     messages.push(...next.messages.filter(({ id }) => id === null || !seen.has(id)));
+    omitted.push(...(next.omitted ?? []).filter(({ messageId }) => !seen.has(messageId)));
+    for (const id of next.ids) seen.add(id);
     Object.assign(publicUrls, next.publicUrls);
     more += next.ids.length;
     cursor = next.next;
   }
-  return newestOf({ messages, publicUrls, next: null, tokens: null, incomplete: more === 0 }, last);
+  return newestOf({
+    messages,
+    ids: [...seen],
+    publicUrls,
+    omitted,
+    next: null,
+    tokens: null,
+    incomplete: more === 0,
+  }, last);
 }
 
 function newestOf(
-  { messages, tokens, publicUrls, incomplete }: CheckedPage,
+  { messages, ids, tokens, publicUrls, omitted = [], incomplete }: CheckedPage,
   last: number,
 ): LoadedMessages {
-  const exact = messages.length <= last;
+  // Of those that are stored: a format may show one as several, or not at all.
+  const newest = new Set(ids.slice(-last));
+  const left = omitted.filter(({ messageId }) => newest.has(messageId));
   return {
-    messages: messages.slice(-last),
+    messages: messages.filter(({ id }) => id !== null && newest.has(id)),
     nextCursor: null,
     hasMore: false,
-    tokens: exact ? tokens : null,
+    tokens: ids.length <= last ? tokens : null,
     publicUrls,
+    ...(left.length > 0 && { omitted: left }),
     ...(incomplete && { incomplete }),
   };
 }

@@ -4,10 +4,11 @@
  * @module
  */
 import type { FileContent, Json, JsonObject, Lease, RemoteOutcome } from "../ports.ts";
+import type { OmissionReason } from "./formats/content.ts";
+import { type Format, FORMATS } from "./formats/names.ts";
 import type { RateLimited, RemoteIds, SessionKey, Unusable, UseStore } from "../sessions/ports.ts";
 
-export const FORMATS = ["openai", "acontext", "anthropic", "gemini"] as const;
-export type Format = typeof FORMATS[number];
+export { type Format, FORMATS };
 
 /** A message that Acontext has. */
 export interface StoredMessage {
@@ -82,15 +83,21 @@ export interface PageQuery {
 }
 
 export interface LoadedMessage {
-  /**
-   * Null when the format cannot show every message of the page, so that a place in it does not say which message it is.
-   */
+  /** Several have the same id when the format needs several for one that is stored. */
   id: string | null;
   /** What was stored with it. */
   meta: JsonObject;
   message: Json;
   /** Files that were sent with it, in the order of its parts. Absent when there are none. */
   attachments?: Attachment[] | undefined;
+}
+
+/** Something that the format of an answer cannot say. */
+export interface Omitted {
+  messageId: string;
+  /** In the message as it was stored, `content.0.citations` for example; empty: the message. */
+  path: string;
+  reason: OmissionReason;
 }
 
 export interface Attachment {
@@ -107,7 +114,7 @@ export interface Attachment {
 
 export interface MessagePage {
   messages: LoadedMessage[];
-  /** Of the session's messages on this page, after editing; a format may show them as fewer. */
+  /** Of the session's messages on this page, after editing; a format may show them as fewer or more. */
   ids: string[];
   /** Up to where strategies have edited; null when there is nothing. */
   editedAt: string | null;
@@ -117,6 +124,8 @@ export interface MessagePage {
   tokens: number;
   /** Links to the attachments, by the SHA-256 of their content. */
   publicUrls: Record<string, { url: string; expiresAt: string }>;
+  /** What the format cannot say of these messages. Absent when that is nothing. */
+  omitted?: Omitted[] | undefined;
 }
 
 /** What a page says of the list around it. */

@@ -92,10 +92,10 @@ export async function storeMessage(
   const claim = { leaseId: lease.leaseId, keyHash };
   // Those that the database knows of; the one in question is not among them.
   const atLeast = begun.storedMessages ?? 0;
-  const attempt = new Attempt(deps, session, { message, claim });
+  const attempt = new Attempt(deps, session, claim);
   if (begun.outcome === "resumed") {
     const found = await messages.find(remoteId, mark, { atLeast });
-    if (found.kind !== "done") throw await attempt.giveUp(found, { sent: false });
+    if (found.kind !== "done") throw await attempt.giveUp(found);
     if (found.value !== null) return await attempt.keep(found.value, { created: false });
   }
   // A later holder of the lease would look before a message sent now has arrived, and send it again.
@@ -105,7 +105,7 @@ export async function storeMessage(
   }
   const outcome = await writes.during(() => messages.store(remoteId, message, mark));
   if (outcome.kind === "done") return await attempt.keep(outcome.value, { created: true });
-  if (outcome.kind !== "unknown") throw await attempt.giveUp(outcome, { sent: true });
+  if (outcome.kind !== "unknown") throw await attempt.giveUp(outcome);
   const found = await messages.find(remoteId, mark, { atLeast });
   if (found.kind === "done" && found.value !== null) {
     return await attempt.keep(found.value, { created: true });
@@ -128,17 +128,11 @@ function keyOfItsOwn({ random }: StoreMessageDeps): MessageKey {
 class Attempt {
   readonly #deps: StoreMessageDeps;
   readonly #session: SessionInUse;
-  readonly #message: NewMessage;
   readonly #claim: Claim;
 
-  constructor(
-    deps: StoreMessageDeps,
-    session: SessionInUse,
-    { message, claim }: { message: NewMessage; claim: Claim },
-  ) {
+  constructor(deps: StoreMessageDeps, session: SessionInUse, claim: Claim) {
     this.#deps = deps;
     this.#session = session;
-    this.#message = message;
     this.#claim = claim;
   }
 
@@ -150,17 +144,13 @@ class Attempt {
   }
 
   /** Takes the count back, frees the key as far as that is safe, and gives the error to throw. */
-  async giveUp(failure: Failure, { sent }: { sent: boolean }): Promise<AppError> {
+  async giveUp(failure: Failure): Promise<AppError> {
     // Only in these does Acontext itself say that nothing was stored. After anything else the next call with the key
     // looks first.
     const certain = failure.kind === "rejected" || failure.kind === "throttled";
     const active = await this.settle(certain ? "refused" : "failed");
     if (!active) return new AppError("session_deleting");
-    return await this.#session.errorFor(failure, {
-      refused,
-      // Of what fits its format, only a Gemini response may still not fit where it stands: it has to answer a call.
-      ...(this.#message.format === "gemini" && sent ? { doubted: refused } : {}),
-    });
+    return await this.#session.errorFor(failure, { refused });
   }
 
   /** Resolves to whether the session is still active, as far as is known. */

@@ -1,0 +1,101 @@
+/**
+ * A page of stored messages in the format that is asked for.
+ *
+ * @module
+ */
+import type { Json, JsonObject } from "../../ports.ts";
+import type { Format } from "./names.ts";
+import type { Content, Omission, Written } from "./content.ts";
+import { isObject, listAt, type Path, valueAt } from "./json.ts";
+import { acontextFromOwn } from "./own.ts";
+import { Pairing } from "./pair.ts";
+import { frameOf, reassemble, storedFormat } from "./parts.ts";
+import { type AssetUrls, readAcontext } from "./read_acontext.ts";
+import { readAnthropic } from "./read_anthropic.ts";
+import { readGemini } from "./read_gemini.ts";
+import { readOpenai } from "./read_openai.ts";
+import { writeAnthropic } from "./write_anthropic.ts";
+import { writeGemini } from "./write_gemini.ts";
+import { writeOpenai } from "./write_openai.ts";
+
+type Provider = Exclude<Format, "acontext">;
+
+const READ: Record<Provider, (message: JsonObject) => Content> = {
+  openai: readOpenai,
+  anthropic: readAnthropic,
+  gemini: readGemini,
+};
+const WRITE: Record<Provider, (content: Content) => Written> = {
+  openai: writeOpenai,
+  anthropic: writeAnthropic,
+  gemini: writeGemini,
+};
+
+function isProvider(format: string | null): format is Provider {
+  return format !== null && Object.hasOwn(READ, format);
+}
+
+/** In the order of the conversation, as Acontext's own format gives them. */
+export interface Stored {
+  id: string;
+  message: Json;
+}
+
+/** What became of each. */
+export interface Shown extends Written {
+  id: string;
+}
+
+export function showMessages(
+  messages: Stored[],
+  { format, urls }: { format: Format; urls: AssetUrls },
+): Shown[] {
+  const pairing = new Pairing();
+  return messages.map(({ id, message }) => {
+    if (!isObject(message)) return { id, messages: [message], omitted: [] };
+    const parts = listAt(message, "parts");
+    const stored = storedFormat(parts);
+    const original = isProvider(stored) ? reassemble(parts) : null;
+    const content = isProvider(stored) && isObject(original)
+      ? READ[stored](original)
+      : readAcontext(message, urls);
+    const paired = pairing.pair(content, id);
+    const omitted = content.lost.map(toOmission);
+    if (format === "acontext") {
+      const hidden = isObject(original) ? hiddenFrom(parts, content) : [];
+      return { id, messages: [acontextFromOwn(message)], omitted: hidden };
+    }
+    // What is to be shown as it was stored is not written anew.
+    if (format === stored && isObject(original)) return { id, messages: [original], omitted: [] };
+    const written = WRITE[format](paired);
+    return {
+      id,
+      messages: written.messages,
+      omitted: [...omitted, ...written.omitted, ...emptied(written, content)],
+    };
+  });
+}
+
+function toOmission(at: Path): Omission {
+  return { at, reason: at.at(-1) === "thoughtSignature" ? "provider_bound" : "no_equivalent" };
+}
+
+/** What Acontext's own format does not show: it is in what is kept with the parts, and in no part. */
+function hiddenFrom(parts: Json[], { items, lost }: Content): Omission[] {
+  const frame = frameOf(parts);
+  const unseen = items.flatMap((item): Path[] => {
+    if (item.kind === "result") {
+      return item.content.flatMap(({ kind, at }) => kind === "media" ? [at] : []);
+    }
+    return item.kind === "other" || (item.kind === "thought" && item.text === "") ? [item.at] : [];
+  });
+  return [...lost, ...unseen].filter((at) => (valueAt(frame, at) ?? null) !== null).map(toOmission);
+}
+
+/** A message of which nothing is left, and of which no part says why. */
+function emptied({ messages, omitted }: Written, { lost }: Content): Omission[] {
+  const at: Path = [];
+  return messages.length > 0 || omitted.length + lost.length > 0
+    ? []
+    : [{ at, reason: "no_equivalent" }];
+}
