@@ -14,6 +14,14 @@ export const REGRESSIONS: FuzzRequest[] = [
     headers: json,
     body: '{"message":{"role":"user","content":"x"},"meta":null}',
   },
+  // Answered 500: where its number is was looked for with a call for each level.
+  {
+    method: "POST",
+    path: "/create-session",
+    caller: "user",
+    headers: json,
+    body: `{"metadata":{"a":${"[".repeat(7_000)}1e400${"]".repeat(7_000)}}}`,
+  },
 ];
 
 /** Rows that were taken, and then stood in the way of something; each goes to a session of its own. */

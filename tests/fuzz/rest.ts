@@ -13,6 +13,9 @@ const PLAIN: Partial<Record<Column, string[]>> = {
   metadata: ['{"model":"small"}', "{}", '{"a":{"b":[1,2,{"c":null}]}}'],
   pinned: ["true", "false"],
   ttl: ['"1 hour"', '"60 seconds"', '"90 days"', "null"],
+  status: ['"active"', '"deleting"'],
+  last_activity_at: ['"now"', '"yesterday"'],
+  expires_at: ['"tomorrow"'],
 };
 
 function valuesOf(column: Column): fc.Arbitrary<string> {
@@ -51,11 +54,17 @@ const query = fc.tuple(fc.constantFrom(...FILTERS), fc.constantFrom(...SHAPES))
 /** Of a user, or somebody who would like to be one. */
 export function tableActs(role: Role): fc.Arbitrary<Act> {
   const body = fc.oneof(
-    { weight: 8, arbitrary: rowsOf(USER_COLUMNS) },
-    { weight: 2, arbitrary: rowsOf(COLUMNS) },
+    { weight: 7, arbitrary: rowsOf(USER_COLUMNS) },
+    { weight: 2, arbitrary: rowsOf(COLUMNS, 1) },
+    { weight: 1, arbitrary: rowsOf(COLUMNS) },
   );
   const rows = fc.oneof(
-    { weight: 4, arbitrary: body },
+    { weight: 3, arbitrary: body },
+    // What would be taken, if it were allowed.
+    {
+      weight: 1,
+      arbitrary: fc.constantFrom('{"id":"{new}","user_id":"{me}"}', '{"user_id":"{me}"}'),
+    },
     { weight: 1, arbitrary: fc.array(body, { maxLength: 3 }).map((list) => `[${list.join(",")}]`) },
   );
   const change = fc.record({

@@ -48,3 +48,11 @@ Deno.test("digits within texts are no numbers, whatever is escaped around them",
     assertEquals(inexactNumbers(json), []);
   }));
 });
+
+Deno.test("however many such numbers there are and however deep, a few are told", () => {
+  const depth = 30_000;
+  const deep = (inside: string) => `${"[".repeat(depth)}${inside}${"]".repeat(depth)}`;
+  const found = inexactNumbers(deep(Array(100_000).fill("1e400").join(",")));
+  assertEquals(found.map((path) => path.length), Array(10).fill(depth));
+  assertEquals(found.map((path) => path.at(-1)), Array.from({ length: 10 }, (_, at) => `${at}`));
+});

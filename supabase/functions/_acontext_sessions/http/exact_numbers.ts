@@ -8,7 +8,15 @@ const NUMBER = /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 /** Of JSON text, strings aside. */
 const TOKENS = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 
-/** The paths of such numbers in JSON text, which has to be valid; empty in almost all texts. */
+/** More are told to nobody. A text may have hundreds of thousands, each thousands of levels deep. */
+const MOST = 10;
+
+interface Place {
+  name: string;
+  within: Place | null;
+}
+
+/** The paths of the first such numbers in JSON text, which has to be valid; empty in almost all texts. */
 export function inexactNumbers(json: string): string[][] {
   if (!hasInexact(json)) return [];
   // No other string in it is the same: this one has a character that JSON text cannot have.
@@ -17,7 +25,7 @@ export function inexactNumbers(json: string): string[][] {
     TOKENS,
     (token) => token.startsWith('"') || isExact(token) ? token : JSON.stringify(sign),
   );
-  return pathsOf(JSON.parse(marked), sign, []);
+  return pathsOf(JSON.parse(marked), sign);
 }
 
 function hasInexact(json: string): boolean {
@@ -64,8 +72,24 @@ function digitsOf(number: string): string {
   return `${sign}${digits}e${power}`;
 }
 
-function pathsOf(value: unknown, sign: string, path: string[]): string[][] {
-  if (value === sign) return [path];
-  if (typeof value !== "object" || value === null) return [];
-  return Object.entries(value).flatMap(([name, item]) => pathsOf(item, sign, [...path, name]));
+/** Without a call for each level, of which there may be more than a stack holds. */
+function pathsOf(root: unknown, sign: string): string[][] {
+  const found: string[][] = [];
+  const left: { value: unknown; place: Place | null }[] = [{ value: root, place: null }];
+  for (let next = left.pop(); next !== undefined && found.length < MOST; next = left.pop()) {
+    const { value, place } = next;
+    if (value === sign) found.push(pathTo(place));
+    if (typeof value !== "object" || value === null) continue;
+    // The last that is put there is the next to be taken.
+    for (const [name, item] of Object.entries(value).reverse()) {
+      left.push({ value: item, place: { name, within: place } });
+    }
+  }
+  return found;
+}
+
+function pathTo(place: Place | null): string[] {
+  const names: string[] = [];
+  for (let at = place; at !== null; at = at.within) names.push(at.name);
+  return names.reverse();
 }
