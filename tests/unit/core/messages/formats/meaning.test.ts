@@ -295,13 +295,12 @@ Deno.test("a message with very many members that a format does not know is shown
     Array.from({ length: 170_000 }, (_, index) => [`m${index}`, 1]),
   );
   const [block, part] = [{ type: "text", text: "hi", ...members }, { text: "hi", ...members }];
-  for (
-    const [format, message] of [
-      ["anthropic", { role: "user", content: [block] }],
-      ["openai", { role: "user", content: "hi", ...members }],
-      ["gemini", { role: "user", parts: [part] }],
-    ] as const
-  ) {
+  const messages: [Format, JsonObject][] = [
+    ["anthropic", { role: "user", content: [block] }],
+    ["openai", { role: "user", content: "hi", ...members }],
+    ["gemini", { role: "user", parts: [part] }],
+  ];
+  for (const [format, message] of messages) {
     const kept = conversation(format, [message]);
     assertEquals(show(format, kept), [message], format);
     for (const other of FORMATS.filter((name) => name !== format)) {
