@@ -361,6 +361,52 @@ begin
 end;
 $$;
 
+create or replace function public.acontext_finish_sweep(p_run_id uuid, p_result jsonb)
+returns jsonb
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  v_run acontext_sessions.runs;
+  v_got_on boolean;
+  v_remaining integer := 0;
+  v_dispatched integer := 0;
+begin
+  update acontext_sessions.runs as r
+  set status = 'finished',
+    finished_at = acontext_sessions.clock(),
+    total = coalesce((p_result ->> 'total')::integer, 0),
+    deleted = coalesce((p_result ->> 'deleted')::integer, 0),
+    failed = coalesce((p_result ->> 'failed')::integer, 0),
+    deferred = coalesce((p_result ->> 'deferred')::integer, 0),
+    errors = coalesce(p_result -> 'errors', '[]'),
+    probe_ms = (p_result ->> 'probeMs')::integer,
+    stop_reason = coalesce(p_result ->> 'stopReason', 'error')
+  where r.id = p_run_id and r.status = 'running'
+  returning r.* into v_run;
+  if not found then
+    return jsonb_build_object('remaining', 0, 'dispatched', 0);
+  end if;
+
+  -- The run has ended, whatever becomes of the next, also where counting takes too long.
+  begin
+    v_got_on := v_run.total > v_run.deferred or v_run.expired + v_run.stale > 0
+      or exists (select 1 from acontext_sessions.restamp_state as t where t.moved_at >= v_run.started_at);
+    v_remaining := acontext_sessions.count_due(v_run.expires_sessions, v_run.force, 100000);
+    if v_remaining > 0 and v_got_on and v_run.trigger <> 'manual'
+      and v_run.stop_reason in ('limit', 'time_budget', 'shutdown')
+    then
+      v_dispatched := acontext_sessions.dispatch_sweep('chain', v_run.expires_sessions, v_run.force);
+    end if;
+  exception when query_canceled or others then
+    raise warning 'acontext_sessions: the next run cannot be called: % (%)', sqlerrm, sqlstate;
+  end;
+  return jsonb_build_object('remaining', v_remaining, 'dispatched', v_dispatched);
+end;
+$$;
+
 create or replace function public.acontext_settle_deletions(
   p_lease_id    uuid,
   p_settlements jsonb

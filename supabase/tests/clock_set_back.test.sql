@@ -124,6 +124,30 @@ select is(
 );
 select ok(not exists (select 1 from acontext_sessions.runs where id = tests.run(20)), 'which removes what was left');
 
+-- Nothing is set aside for what passes by itself
+insert into acontext_sessions.runs (id, task, trigger, status, requested_at, stop_reason)
+values (tests.run(21), 'sweep', 'retry', 'finished', acontext_sessions.clock() - interval '91 days', 'empty');
+insert into acontext_sessions.message_keys (session_id, key_hash, body_hash, lease_id, leased_until, created_at)
+values (
+  tests.session(6), repeat('c', 64), repeat('c', 64), tests.lease(1), acontext_sessions.clock(), acontext_sessions.clock() - interval '3 days'
+);
+create function tests.deadlock() returns trigger language plpgsql as $$ begin raise deadlock_detected; end $$;
+create trigger deadlock before delete on acontext_sessions.runs for each row execute function tests.deadlock();
+create trigger deadlock before update on public.session_mappings for each row execute function tests.deadlock();
+select acontext_sessions.purge_history();
+select is(
+  (select count(*) from acontext_sessions.set_aside where step = 'purge'), 0::bigint, 'a deadlock sets nothing aside, neither history'
+);
+select is(
+  (select count(*) from acontext_sessions.message_keys where key_hash = repeat('c', 64)), 1::bigint, 'nor a session'
+);
+drop trigger deadlock on acontext_sessions.runs;
+drop trigger deadlock on public.session_mappings;
+select acontext_sessions.purge_history();
+select is(
+  (select count(*) from acontext_sessions.message_keys where key_hash = repeat('c', 64)), 0::bigint, 'and the next purge has both'
+);
+
 -- Counts at their maximum
 select tests.make_active(9);
 select tests.queue(9);

@@ -310,6 +310,24 @@ select is(
   'or until somebody starts a run, when nothing stands in the way any more'
 );
 
+-- A statement timeout, which is no error like others
+create or replace function acontext_sessions.expiry_scope(p_force boolean) returns text language plpgsql stable
+as $$ begin raise query_canceled; end $$;
+select tests.begin(71);
+select tests.pass('1 hour');
+select tests.start_run(7);
+set local role service_role;
+select is(
+  tests.queue_due(7) - array['more', 'tooManyExpiring'], '{"expired": 0, "stale": 1, "problems": ["expiry_failed: 57014"]}'::jsonb,
+  'a part that takes too long keeps no other from going on'
+);
+select is(
+  public.acontext_finish_sweep(tests.run(7), '{"stopReason": "queueing_failed", "total": 1}'), '{"remaining": 0, "dispatched": 0}'::jsonb,
+  'nor does it keep a run from ending'
+);
+reset role;
+select is((select status::text from acontext_sessions.runs where id = tests.run(7)), 'finished', 'or from being recorded');
+
 -- Calling the next worker
 create or replace function acontext_sessions.call_worker(
   p_task acontext_sessions.run_task, p_trigger acontext_sessions.run_trigger, p_expires_sessions boolean, p_force boolean
