@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type Command, EXIT } from "../command.ts";
+import { OpsError } from "../ops_error.ts";
 import { shortTime, table } from "../output.ts";
 
 const schema = z.array(z.object({
@@ -28,7 +29,13 @@ const setAsideSchema = z.array(z.object({
 export const stuck: Command = async ({ api, output, flags }) => {
   const limit = { p_limit: flags.limit ?? 50 };
   const deletions = await api.rpc("acontext_list_stuck", limit, schema);
-  const setAside = await api.rpc("acontext_list_set_aside", limit, setAsideSchema);
+  const setAside = await api.rpc("acontext_list_set_aside", limit, setAsideSchema).catch(
+    (error) => {
+      // A database of before has no such list.
+      if (error instanceof OpsError && error.code === "PGRST202") return [];
+      throw error;
+    },
+  );
   const isEmpty = deletions.length + setAside.length === 0;
   output.result({ deletions, setAside }, () =>
     isEmpty ? ["Nothing is stuck"] : [

@@ -6,7 +6,8 @@ import { type Run, runToEnd } from "../runs.ts";
 const previewSchema = z.object({
   total: z.int(),
   remaining: z.int(),
-  heldBack: z.int(),
+  // Functions of before do not tell.
+  heldBack: z.int().default(0),
   stopReason: z.string(),
 });
 

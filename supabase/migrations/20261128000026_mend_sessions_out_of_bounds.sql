@@ -25,11 +25,18 @@ declare
         least(greatest(o.last_activity_at, b.first), b.last) as last_activity_at,
         case when o.last_write_at is not null then least(greatest(o.last_write_at, b.first), b.last) end as last_write_at
       from public.session_mappings as o
-      cross join lateral (
-        -- A year counts as 365.25 days here, and counted as twelve months of 30 days where the range was checked.
-        select date_part('epoch', o.ttl) - date_part('year', o.ttl) * (365.25 - 360) * 86400
-      ) as l (seconds)
       cross join (select timestamptz '2000-01-01 00:00:00+00', acontext_sessions.clock()) as b (first, last)
+      cross join lateral (
+        select case
+          -- By the calendar, as its owner was told.
+          when (date_part('year', o.ttl) <> 0 or date_part('month', o.ttl) <> 0)
+            and o.last_activity_at between b.first and b.last
+            and o.expires_at between o.last_activity_at + interval '1 minute' and o.last_activity_at + interval '315360000 seconds'
+            then date_part('epoch', o.expires_at - o.last_activity_at)
+          -- A year counts as 365.25 days here, and counted as twelve months of 30 days where the range was checked.
+          else date_part('epoch', o.ttl) - date_part('year', o.ttl) * (365.25 - 360) * 86400
+        end
+      ) as l (seconds)
       where o.id = any ($1)
     ) as m
     cross join acontext_sessions.settings as t

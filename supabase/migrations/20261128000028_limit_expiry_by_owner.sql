@@ -1,6 +1,10 @@
 -- Purpose: the limit on mass expiry judges per owner, so that nobody's sessions keep those of others from expiring.
 -- Risk: a sweep past the limit, which expired nothing, now expires what has a ttl of its own, and sessions of owners with few
--- that are due. What a wrong session_ttl makes due is held back as before.
+-- that are due. What a wrong session_ttl makes due is held back as before. Writes to the table wait while an index is made.
+
+-- What still expires where everything else is held back, which may be nearly all.
+create index session_mappings_by_own_expiry on public.session_mappings (expires_at)
+where status = 'active' and ttl is not null;
 
 alter table acontext_sessions.runs
   add column expiry_scope text,
@@ -45,7 +49,9 @@ declare
   v_others bigint;
   v_capped_due bigint;
   v_capped_others bigint;
-  v_heavy boolean;
+  v_heavy bigint;
+  v_light_due bigint;
+  v_light_others bigint;
 begin
   if acontext_sessions.expiry_allowed(p_force) then
     return 'all';
@@ -55,8 +61,10 @@ begin
   -- All active sessions: what is due is more than their max_expiry_fraction, so this costs as much as what is due.
   select coalesce(sum(o.due), 0)::bigint, coalesce(sum(o.others), 0)::bigint,
     coalesce(sum(least(o.due, v_cap)), 0)::bigint, coalesce(sum(least(o.others, v_cap)), 0)::bigint,
-    coalesce(bool_or(o.due > v_cap), false)
-  into v_due, v_others, v_capped_due, v_capped_others, v_heavy
+    count(*) filter (where o.due > v_cap),
+    coalesce(sum(o.due) filter (where o.due <= v_cap), 0)::bigint,
+    coalesce(sum(o.others) filter (where o.due <= v_cap), 0)::bigint
+  into v_due, v_others, v_capped_due, v_capped_others, v_heavy, v_light_due, v_light_others
   from (
     select count(*) filter (where s.expires_at <= v_now and s.ttl is null) as due,
       count(*) filter (where s.expires_at > v_now or s.expires_at is null) as others
@@ -66,7 +74,13 @@ begin
   ) as o;
   if v_due < v_settings.max_expiry_minimum or v_due <= v_fraction * (v_due + v_others) then
     return 'all';
-  elsif v_heavy and (
+  end if;
+  -- A few heavy owners must make no difference to the others. Where there are many of them, they tell of a mistake as well.
+  if v_heavy <= v_cap then
+    v_capped_due := v_light_due;
+    v_capped_others := v_light_others;
+  end if;
+  if v_heavy > 0 and (
     v_capped_due < v_settings.max_expiry_minimum
     or v_capped_due <= v_fraction * (v_capped_due + v_capped_others)
   ) then
@@ -125,13 +139,27 @@ begin
       ) as c
     );
   end if;
+  if p_scope = 'own' then
+    -- As the index has it: however much is held back, it costs nothing.
+    return (
+      select count(*)::integer from (
+        select 1 from public.session_mappings as s
+        where s.status = 'active' and s.ttl is not null and s.expires_at <= v_now
+          and (
+            select true from acontext_sessions.set_aside as a
+            where a.session_id = s.id and a.step = 'expiry' and a.next_attempt_at > v_now
+          ) is null
+        limit p_limit
+      ) as c
+    );
+  end if;
   return (
     select count(*)::integer from (
       select 1 from public.session_mappings as s
       where s.status = 'active' and s.expires_at <= v_now
         and (
-          s.ttl is not null
-          or p_scope = 'light' and (s.user_id is null or s.user_id not in (select h from acontext_sessions.heavy_owners() as h))
+          s.ttl is not null or s.user_id is null
+          or s.user_id not in (select h from acontext_sessions.heavy_owners() as h)
         )
         and (
           select true from acontext_sessions.set_aside as a
@@ -213,6 +241,20 @@ begin
       for update skip locked
     )
     select coalesce(array_agg(d.id), '{}') into v_ids from due as d;
+  elsif p_scope = 'own' then
+    with due as materialized (
+      select s.id
+      from public.session_mappings as s
+      where s.status = 'active' and s.ttl is not null and s.expires_at <= v_now
+        and (
+          select true from acontext_sessions.set_aside as a
+          where a.session_id = s.id and a.step = 'expiry' and a.next_attempt_at > v_now
+        ) is null
+      order by s.expires_at, s.id
+      limit p_limit
+      for update skip locked
+    )
+    select coalesce(array_agg(d.id), '{}') into v_ids from due as d;
   else
     with due as materialized (
       select s.id
@@ -220,7 +262,6 @@ begin
       where s.status = 'active' and s.expires_at <= v_now
         and case
           when s.ttl is not null then true
-          when p_scope = 'own' then false
           when s.last_activity_at <= v_now then s.last_activity_at + v_settings.session_ttl <= v_now
           else false
         end

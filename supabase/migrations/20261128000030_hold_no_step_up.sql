@@ -152,7 +152,11 @@ declare
 begin
   -- A grace period is a year at most.
   update acontext_sessions.deletion_queue as q
-  set next_attempt_at = v_now + (select s.deletion_grace from acontext_sessions.settings as s)
+  -- Whoever holds a lease may still be deleting, for no longer than a worker lives.
+  set next_attempt_at = v_now + greatest(
+    (select s.deletion_grace from acontext_sessions.settings as s),
+    case when q.lease_id is not null then interval '1 hour' end
+  )
   where q.next_attempt_at > v_now + interval '400 days';
   update acontext_sessions.provisioning_leases as p
   set leased_until = v_now where p.leased_until > v_now + interval '1 day';
@@ -533,7 +537,9 @@ begin
     exception when others then
       -- A trigger or a check of the app keeps its row as it is. The others go on.
       raise warning 'acontext_sessions: purge_failed: session %: % (%)', v_session, sqlerrm, sqlstate;
-      perform acontext_sessions.put_aside(v_session, 'purge', sqlstate);
+      if not acontext_sessions.passes_by_itself(sqlstate) then
+        perform acontext_sessions.put_aside(v_session, 'purge', sqlstate);
+      end if;
     end;
   end loop;
   return v_count;
@@ -577,7 +583,9 @@ begin
     v_total := v_total + v_count;
   exception when others then
     raise warning 'acontext_sessions: purge_failed: deletion_log: % (%)', sqlerrm, sqlstate;
-    perform acontext_sessions.put_aside(v_history, 'purge', sqlstate);
+    if not acontext_sessions.passes_by_itself(sqlstate) then
+      perform acontext_sessions.put_aside(v_history, 'purge', sqlstate);
+    end if;
   end;
 
   begin
@@ -591,7 +599,9 @@ begin
     where not exists (select 1 from acontext_sessions.runs as r where r.id = c.run_id);
   exception when others then
     raise warning 'acontext_sessions: purge_failed: runs: % (%)', sqlerrm, sqlstate;
-    perform acontext_sessions.put_aside(v_history, 'purge', sqlstate);
+    if not acontext_sessions.passes_by_itself(sqlstate) then
+      perform acontext_sessions.put_aside(v_history, 'purge', sqlstate);
+    end if;
   end;
 
   begin
@@ -603,7 +613,9 @@ begin
     v_total := v_total + v_count;
   exception when others then
     raise warning 'acontext_sessions: purge_failed: settings_log: % (%)', sqlerrm, sqlstate;
-    perform acontext_sessions.put_aside(v_history, 'purge', sqlstate);
+    if not acontext_sessions.passes_by_itself(sqlstate) then
+      perform acontext_sessions.put_aside(v_history, 'purge', sqlstate);
+    end if;
   end;
 
   begin
@@ -617,7 +629,9 @@ begin
     v_total := v_total + v_count;
   exception when others then
     raise warning 'acontext_sessions: purge_failed: message_keys: % (%)', sqlerrm, sqlstate;
-    perform acontext_sessions.put_aside(v_history, 'purge', sqlstate);
+    if not acontext_sessions.passes_by_itself(sqlstate) then
+      perform acontext_sessions.put_aside(v_history, 'purge', sqlstate);
+    end if;
   end;
 
   begin
@@ -625,14 +639,18 @@ begin
     v_total := v_total + acontext_sessions.purge_unsettled_keys(v_now - interval '2 days', v_limit);
   exception when others then
     raise warning 'acontext_sessions: purge_failed: message_keys: % (%)', sqlerrm, sqlstate;
-    perform acontext_sessions.put_aside(v_history, 'purge', sqlstate);
+    if not acontext_sessions.passes_by_itself(sqlstate) then
+      perform acontext_sessions.put_aside(v_history, 'purge', sqlstate);
+    end if;
   end;
 
   begin
     v_total := v_total + acontext_sessions.purge_rates();
   exception when others then
     raise warning 'acontext_sessions: purge_failed: user_rates: % (%)', sqlerrm, sqlstate;
-    perform acontext_sessions.put_aside(v_history, 'purge', sqlstate);
+    if not acontext_sessions.passes_by_itself(sqlstate) then
+      perform acontext_sessions.put_aside(v_history, 'purge', sqlstate);
+    end if;
   end;
 
   begin
@@ -651,7 +669,9 @@ begin
     end if;
   exception when others then
     raise warning 'acontext_sessions: purge_failed: cron.job_run_details: % (%)', sqlerrm, sqlstate;
-    perform acontext_sessions.put_aside(v_history, 'purge', sqlstate);
+    if not acontext_sessions.passes_by_itself(sqlstate) then
+      perform acontext_sessions.put_aside(v_history, 'purge', sqlstate);
+    end if;
   end;
 
   -- What an earlier purge could not remove and this one could.

@@ -59,8 +59,20 @@ revoke execute on function acontext_sessions.plain_interval(interval) from publi
 comment on function acontext_sessions.plain_interval(interval) is
   'The same length without months, years and opposite signs, a month taken for 30 days as comparisons do: the calendar may make "-1000 years 363650 days" anything else.';
 
+-- What was set for sessions that are there gets no shorter: a year had up to 366 days, a month up to 31.
+update acontext_sessions.restamp_state as t
+set after_id = '00000000-0000-0000-0000-000000000000'
+where t.only_row and exists (
+  select 1 from acontext_sessions.settings as s
+  where extract(year from s.session_ttl) <> 0 or extract(month from s.session_ttl) <> 0
+);
 update acontext_sessions.settings as s
-set session_ttl = acontext_sessions.plain_interval(s.session_ttl),
+set session_ttl = least(
+    interval '3650 days',
+    acontext_sessions.plain_interval(s.session_ttl) + make_interval(
+      days => greatest(0, extract(year from s.session_ttl) * 6 + extract(month from s.session_ttl))::integer
+    )
+  ),
   provisioning_timeout = acontext_sessions.plain_interval(s.provisioning_timeout),
   deletion_grace = acontext_sessions.plain_interval(s.deletion_grace),
   orphan_grace = acontext_sessions.plain_interval(s.orphan_grace),

@@ -6,6 +6,7 @@ create unlogged table acontext_sessions.user_rates (
   user_id uuid not null,
   action text not null,
   spent_until timestamptz not null,
+  taken_at timestamptz not null default '-infinity',
   constraint user_rates_pkey primary key (user_id, action),
   constraint action_is_known check (action in ('creation', 'deletion', 'store', 'file_write'))
 ) with (fillfactor = 70);
@@ -17,6 +18,7 @@ comment on table acontext_sessions.user_rates is
   'How fast users have gone on lately, one row for each kind of call. No index on times, so that an update stays within its page.';
 comment on column acontext_sessions.user_rates.spent_until is
   'When what the user has done is worked off at the allowed pace: at most a minute ahead, as the minute''s amount may be spent at once.';
+comment on column acontext_sessions.user_rates.taken_at is 'The latest time that any of it was counted at.';
 
 create function acontext_sessions.take_rate(p_user_id uuid, p_action text)
 returns integer
@@ -27,11 +29,14 @@ set search_path = ''
 as $$
 declare
   v_now constant timestamptz := acontext_sessions.clock();
-  v_full constant timestamptz := v_now + interval '1 minute';
+  -- For one transaction the time stands still. Another that began after it may have come first: then it is at least that late.
+  v_overtaken constant interval := interval '10 seconds';
+  v_full timestamptz := v_now + interval '1 minute';
   v_limit integer;
   v_cost interval;
   v_sample integer := 1;
   v_spent_until timestamptz;
+  v_taken_at timestamptz;
 begin
   select
     case p_action
@@ -40,8 +45,9 @@ begin
       when 'store' then s.max_stores_per_minute
       when 'file_write' then s.max_file_writes_per_minute
     end,
-    r.spent_until
-  into v_limit, v_spent_until
+    r.spent_until,
+    r.taken_at
+  into v_limit, v_spent_until, v_taken_at
   from acontext_sessions.settings as s
   left join acontext_sessions.user_rates as r on r.user_id = p_user_id and r.action = p_action;
   if v_limit is null then
@@ -54,6 +60,9 @@ begin
   -- Rounded down, so that the whole amount fits into the minute.
   v_cost := interval '1 microsecond' * (60000000 * v_sample / v_limit);
 
+  if v_taken_at <= v_now + v_overtaken then
+    v_full := greatest(v_full, v_taken_at + interval '1 minute');
+  end if;
   -- Further ahead than it is ever written: the clock was set back, which is not the user's doing.
   if v_spent_until <= v_full + interval '1 minute' and v_spent_until + v_cost > v_full then
     return ceil(extract(epoch from v_spent_until + v_cost - v_full) * 1000)::integer;
@@ -63,14 +72,16 @@ begin
   end if;
 
   -- Another call of the same user may have come between.
-  insert into acontext_sessions.user_rates as r (user_id, action, spent_until)
-  values (p_user_id, p_action, v_now + v_cost)
+  insert into acontext_sessions.user_rates as r (user_id, action, spent_until, taken_at)
+  values (p_user_id, p_action, v_now + v_cost, v_now)
   on conflict (user_id, action) do update
     set spent_until = v_cost + case
       when r.spent_until between v_now and v_full + interval '1 minute' then r.spent_until
       else v_now
-    end
-    where r.spent_until + v_cost <= v_full or r.spent_until > v_full + interval '1 minute';
+    end,
+    taken_at = greatest(v_now, case when r.taken_at <= v_now + v_overtaken then r.taken_at end)
+    where r.spent_until > v_full + interval '1 minute'
+    or r.spent_until + v_cost <= greatest(v_full, case when r.taken_at <= v_now + v_overtaken then r.taken_at + interval '1 minute' end);
   if not found then
     return ceil(extract(epoch from v_cost) * 1000)::integer;
   end if;

@@ -139,16 +139,29 @@ select tests.sessions(n, 2, '40 days') from generate_series(1, 100) as n;
 select is(tests.expired_by(1), 'none | true', 'small owners'' sessions are held back where one owner has the rest');
 rollback to savepoint start;
 
--- What one has that are due and others that are not due count alike
-select tests.sessions(0, 300, '40 days');
+-- A heavy owner makes no difference to the verdict on the others
 select tests.sessions(n, 2, '40 days') from generate_series(1, 50) as n;
-select tests.sessions(n, 2, '1 day') from generate_series(51, 105) as n;
-select is(acontext_sessions.expiry_scope(false), 'light', 'where the share of owners with few is plausible, they expire');
+select tests.sessions(n, 2, '1 day') from generate_series(51, 100) as n;
+select is(acontext_sessions.expiry_scope(false), 'all', 'half of all may expire');
+select tests.sessions(0, 300, '40 days');
+select is(acontext_sessions.expiry_scope(false), 'light', 'also where one owner has many more that would');
 rollback to savepoint start;
+select tests.sessions(n, 2, '40 days') from generate_series(1, 51) as n;
+select tests.sessions(n, 2, '1 day') from generate_series(52, 100) as n;
 select tests.sessions(0, 300, '40 days');
-select tests.sessions(n, 2, '40 days') from generate_series(1, 50) as n;
-select tests.sessions(n, 2, '1 day') from generate_series(51, 104) as n;
-select is(acontext_sessions.expiry_scope(false), 'own', 'and not where it is not');
+select is(acontext_sessions.expiry_scope(false), 'own', 'where more than half of the others'' would expire, they do not');
+rollback to savepoint start;
+select tests.sessions(n, 400, '1 day') from generate_series(1, 2) as n;
+select tests.sessions(n, 9, '40 days') from generate_series(3, 14) as n;
+select tests.sessions(0, 750, '40 days');
+select is(acontext_sessions.expiry_scope(false), 'light', 'nor do few with many in use count less for it');
+rollback to savepoint start;
+
+-- Many heavy owners tell of a mistake, too
+select tests.sessions(n, 20, '40 days') from generate_series(1, 60) as n;
+select tests.sessions(n, 3, '40 days') from generate_series(61, 240) as n;
+select tests.sessions(n, 4, '1 day') from generate_series(61, 240) as n;
+select is(acontext_sessions.expiry_scope(false), 'own', 'where many owners have many, nobody''s expire');
 rollback to savepoint start;
 
 -- The heavy one is at the front of what is due, and a step small

@@ -60,7 +60,7 @@ select columns_are('acontext_sessions', 'settings', array[
   'disable_task_tracking', 'max_sessions_per_anonymous_user', 'max_creations_per_minute', 'max_deletions_per_minute',
   'max_stores_per_minute', 'max_file_writes_per_minute'
 ]);
-select columns_are('acontext_sessions', 'user_rates', array['user_id', 'action', 'spent_until']);
+select columns_are('acontext_sessions', 'user_rates', array['user_id', 'action', 'spent_until', 'taken_at']);
 select is(
   (select c.relpersistence::text from pg_class as c where c.oid = 'acontext_sessions.user_rates'::regclass), 'u',
   'how fast users go on is not worth a write to the log'
@@ -185,7 +185,7 @@ select bag_eq(
   $$select indexrelid::regclass::text from pg_index where indrelid = 'public.session_mappings'::regclass$$,
   array[
     'session_mappings_pkey', 'acontext_session_id_is_not_shared', 'acontext_disk_id_is_not_shared',
-    'session_mappings_list', 'session_mappings_user_id', 'session_mappings_by_expiry',
+    'session_mappings_list', 'session_mappings_user_id', 'session_mappings_by_expiry', 'session_mappings_by_own_expiry',
     'session_mappings_provisioning'
   ],
   'session_mappings has its indexes, and no more to maintain on every write'

@@ -113,6 +113,17 @@ select is(
   (select count(*)::integer from generate_series(310, 330) as n where tests.begin(n) ->> 'outcome' = 'started'), 7,
   'after a minute there is the whole amount, and no more'
 );
+select tests.pass(interval '2 minutes');
+select tests.begin(n) from generate_series(341, 345) as n;
+select tests.pass(interval '-2 seconds');
+select is(
+  (select count(*)::integer from generate_series(346, 350) as n where tests.begin(n) ->> 'outcome' = 'started'), 2,
+  'calls that began before the first and were overtaken by it get the whole amount, too, and no more'
+);
+select is(
+  (select taken_at - acontext_sessions.clock() from acontext_sessions.user_rates where action = 'creation' and user_id = tests.alice()),
+  interval '2 seconds', 'and do not take the time back'
+);
 
 -- A clock that is set back
 select tests.pass(interval '-1 day');

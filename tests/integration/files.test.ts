@@ -423,3 +423,16 @@ integrationTest(
     assertEquals(await world.database.statusOf(session.id), null);
   },
 );
+
+integrationTest("a directory too large to be listed is emptied by name", async (world) => {
+  const { session, chat } = await converse(world);
+  await overfill(world, session.acontextDiskId);
+  const path = "/full/";
+  const missing = await chat.removeFile({ path, filename: "missing.txt" });
+  assertRefused(missing, 422, "directory_too_large");
+  for (const filename of ["0.txt", "1.txt"]) {
+    const { status, body } = await chat.removeFile({ path, filename });
+    assertEquals([status, body], [200, { deleted: true }]);
+  }
+  assertEquals((await chat.list({ path })).files.length, 7);
+});

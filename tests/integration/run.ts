@@ -14,6 +14,8 @@ import { type TestStackOptions, withTestStack } from "../support/test_stack.ts";
 const integrationStack: TestStackOptions = {
   functions: "bundles",
   instances: { "cleanup-sessions": 2 },
+  // Two seconds without a byte end a body: a test waits for that.
+  env: { BODY_TIMEOUT_MS: "6000" },
 };
 
 const integrationTests = new URL(".", import.meta.url).pathname;

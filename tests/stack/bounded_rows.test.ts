@@ -29,17 +29,17 @@ const CASES: Case[] = [
   { name: "in days", row: { ttl: "'7 days'" }, becomes: { ...usual, ttl: "7 days" } },
   {
     name: "in months",
-    row: { ttl: "'1 year 1 mon'" },
-    becomes: { ...usual, ttl: "9360:00:00", expires: 389 },
+    row: { ttl: "'1 year 1 mon'", expires_at: "now() + interval '395 days'" },
+    becomes: { ...usual, ttl: "9504:00:00", expires: 395 },
   },
   {
     name: "overdue for centuries",
-    row: { ttl: "'-1000 years 363650 days'" },
+    row: { ttl: "'-1000 years 363650 days'", expires_at: "now() - interval '1601 days'" },
     becomes: { ...usual, ttl: "87600:00:00", expires: 3649 },
   },
   {
     name: "never due",
-    row: { ttl: "'292000 years -105116350 days'" },
+    row: { ttl: "'292000 years -105116350 days'", expires_at: "'6228-01-01'" },
     becomes: { ...usual, ttl: "87600:00:00", expires: 3649 },
   },
   {
@@ -66,6 +66,11 @@ const CASES: Case[] = [
     name: "expiring never, pinned",
     row: { pinned: "true", expires_at: "null", updated_at: "'infinity'" },
     becomes: { ...usual, expires: null },
+  },
+  {
+    name: "in months, pinned",
+    row: { ttl: "'1 year 1 mon'", pinned: "true", expires_at: "null" },
+    becomes: { ...usual, ttl: "9360:00:00", expires: null },
   },
   {
     name: "expiring in the year 294276",

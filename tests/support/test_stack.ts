@@ -42,7 +42,6 @@ const ENV = {
   ACONTEXT_DELETE_TIMEOUT_MS: "2000",
   WORKER_LIFETIME_MS: "60000",
   CLEANUP_TIME_BUDGET_MS: "30000",
-  BODY_TIMEOUT_MS: "6000",
 };
 
 const keyFile = z.object({ signingKey: z.looseObject({ kty: z.string(), kid: z.string() }) });

@@ -274,6 +274,6 @@ export const OPERATIONS: Operation[] = [
     auth: "user",
     query: fileQuery,
     answers: { 200: { description: "It is no longer there", schema: answers.fileDeletion } },
-    errors: [...FILE, "rate_limited"],
+    errors: [...FILE, "rate_limited", "directory_too_large"],
   },
 ];

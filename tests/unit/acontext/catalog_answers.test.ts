@@ -167,6 +167,10 @@ const UNREADABLE: { name: string; item: unknown; labelIs?: "read" }[] = [
   { name: "of no known time", item: { ...READABLE, created_at: "yesterday" } },
   { name: "of the year 0", item: { ...READABLE, created_at: "0000-01-01T00:00:00Z" } },
   {
+    name: "with an offset that PostgreSQL does not read",
+    item: { ...READABLE, created_at: "2024-01-01T00:00:00+16:00" },
+  },
+  {
     name: "of a year with six digits",
     item: { ...READABLE, created_at: "294276-01-01T00:00:00Z" },
   },

@@ -26,9 +26,9 @@ function failure(code: keyof typeof ERRORS, retryAfter?: number): Response {
   return answer(status, { code, message }, headers);
 }
 
-/** A client whose requests get these replies in turn, in a time that only the test moves. */
+/** A client whose requests get these replies, in turn or at their time, in a time that only the test moves. */
 async function scripted(
-  replies: Reply[],
+  replies: Reply[] | ((now: number) => Reply),
   test: (world: {
     chat: ReturnType<typeof createSessionsClient>;
     sent: Sent[];
@@ -50,7 +50,7 @@ async function scripted(
         const body = await request.text();
         sent.push({ method: request.method, url: request.url, headers: request.headers, body });
         times.push(timers.now());
-        const reply = replies.shift();
+        const reply = Array.isArray(replies) ? replies.shift() : replies(timers.now());
         if (reply === undefined || reply === "broken") throw new TypeError("connection refused");
         return reply;
       },
@@ -94,22 +94,74 @@ Deno.test("a call waits as long as Retry-After asks", () =>
   }));
 
 Deno.test("what a user does too often is done after the wait, however it is said", async () => {
-  const inSevenSeconds = new Date(Date.now() + 7_000).toUTCString();
-  const body = { message: "slow down" };
+  const refusal = (retryAfter: string) =>
+    Response.json({ message: "slow down" }, {
+      status: 429,
+      headers: { "retry-after": retryAfter },
+    });
   for (
     const reply of [
-      failure("rate_limited", 7),
-      Response.json(body, { status: 429, headers: { "retry-after": "7" } }),
-      Response.json(body, { status: 429, headers: { "retry-after": inSevenSeconds } }),
+      () => failure("rate_limited", 7),
+      () => refusal("7"),
+      // The date has no fractions, and time goes on until it is read.
+      () => refusal(new Date(Date.now() + 9_000).toUTCString()),
     ]
   ) {
-    await scripted([reply, answer(200, stored)], async ({ chat, times, through }) => {
+    let first = true;
+    const replies = () => {
+      const refused = first;
+      first = false;
+      return refused ? reply() : answer(200, stored);
+    };
+    await scripted(replies, async ({ chat, times, through }) => {
       assertEquals(await through(chat.messages.store(id, hello)), stored);
       const [, second = 0] = times;
-      assert(second >= 6_000 && second < 7_500, String(second));
+      assert(second >= 7_000 && second < 20_000, String(second));
     });
   }
 });
+
+/** What a user may do within a minute, as the database counts it. */
+function limited(perMinute: number, success: () => Response): (now: number) => Response {
+  const cost = 60_000 / perMinute;
+  let spentUntil = 0;
+  return (now) => {
+    const after = Math.max(spentUntil, now) + cost;
+    if (after > now + 60_000) return failure("rate_limited", Math.ceil((after - now) / 1000) - 60);
+    spentUntil = after;
+    return success();
+  };
+}
+
+Deno.test("half as many sessions again as a minute allows are made by as many calls at once", () =>
+  scripted(limited(30, () => answer(201, { id })), async ({ chat, times, through }) => {
+    const calls = Array.from({ length: 45 }, () => chat.sessions.create());
+    assertEquals((await through(Promise.all(calls))).length, 45);
+    assert(Math.max(...times) < 120_000);
+    assert(times.length < 180, `${times.length} requests`);
+  }));
+
+Deno.test("and a third more are deleted", () =>
+  scripted(limited(120, () => answer(200, { deleted: true })), async ({ chat, through }) => {
+    const calls = Array.from({ length: 160 }, () => chat.sessions.delete(id));
+    assertEquals((await through(Promise.all(calls))).length, 160);
+  }));
+
+Deno.test("a call that is refused for its pace is given up after two minutes of waits", () =>
+  scripted(() => failure("rate_limited", 20), async ({ chat, times, through }) => {
+    const call = chat.sessions.create();
+    const error = await assertRejects(() => through(call), SessionsError);
+    assertEquals(error.code, "rate_limited");
+    const last = times.at(-1) ?? 0;
+    assert(last > 60_000 && last <= 120_000, String(last));
+  }));
+
+Deno.test("what else passes is repeated three times", () =>
+  scripted([], async ({ chat, sent, through }) => {
+    const call = chat.messages.load(id);
+    await assertRejects(() => through(call), SessionsError);
+    assertEquals(sent.length, 4);
+  }));
 
 Deno.test("who goes on too often is told so after so many repeats", () =>
   scripted(

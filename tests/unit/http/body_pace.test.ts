@@ -90,6 +90,34 @@ Deno.test("a body with pauses that are short enough is read", async () => {
   assertEquals([outcome, ms], [30, 27_000]);
 });
 
+Deno.test("what has come when a stalled worker hears of the time is read", async () => {
+  const { outcome, ms } = await reading([[10_000, 9], [0, 41]], { length: 50 });
+  assertEquals([outcome, ms], [50, 10_000]);
+  const paused = await reading([[9_999, 9], [9_999, 9], [9_999, 9], [3, 23]], { length: 50 });
+  assertEquals([paused.outcome, paused.ms], [50, 30_000]);
+});
+
+Deno.test("a body that comes byte by byte is watched by one timer", async () => {
+  class CountingClock extends FakeClock {
+    sleeps = 0;
+    override sleep(ms: number, signal?: AbortSignal): Promise<void> {
+      this.sleeps++;
+      return super.sleep(ms, signal);
+    }
+  }
+  const clock = new CountingClock();
+  const bytes = line(Infinity, { total: KIB, chunk: 1 });
+  const { stream } = bodyOf(bytes, { clock });
+  const request = new Request("http://x.test", { method: "POST", body: stream });
+  const read = readBytes(request, {
+    maxBytes: MAX,
+    checkHeaders: () => {},
+    pace: { clock, timeoutMs: TIMEOUT_MS },
+  });
+  assertEquals((await clock.run(read)).length, KIB);
+  assertEquals(clock.sleeps, 1);
+});
+
 Deno.test("a large file comes over a line of 1.2 Mbit/s, and not over a slower one", async () => {
   const size = { total: MAX, chunk: 16 * KIB };
   const { outcome, ms } = await reading(line(145 * KIB, size), { length: MAX });

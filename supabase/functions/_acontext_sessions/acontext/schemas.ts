@@ -15,9 +15,11 @@ export const sessionSchema = z.object({ id, configs: z.unknown().optional() });
 /** `user_id` is null, or absent, where the server does not know owner labels. */
 export const diskSchema = z.object({ id, user_id: z.string().min(1).nullish() });
 
-/** A time that PostgreSQL reads, too: it knows no year 0, and not any number of digits. */
+/** A time that PostgreSQL reads, too: it knows no year 0, no offset of 16 hours, and not any number of digits. */
 const listed = {
-  created_at: z.iso.datetime({ offset: true }).max(40).refine((time) => !time.startsWith("0000")),
+  created_at: z.iso.datetime({ offset: true }).max(40).refine((time) =>
+    !time.startsWith("0000") && !/[+-](1[6-9]|2\d):?\d\d$/.test(time)
+  ),
 };
 
 /** An owner label; Acontext calls it a user. */

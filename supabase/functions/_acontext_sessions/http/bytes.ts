@@ -24,6 +24,8 @@ const BYTES_PER_SECOND = 192 * 1024;
 const FIRST_BYTES = 65_536;
 /** What is set aside grows by this factor: what was announced and does not come costs nothing. */
 const GROWTH = 4;
+/** Of the event loop, before a body is given up. */
+const LAST_TURNS = 10;
 
 /**
  * `checkHeaders` may throw; it is asked once there is a body.
@@ -62,42 +64,62 @@ export async function readBytes(
   return bytes.subarray(0, size);
 }
 
-async function* chunksOf(
-  request: Request,
-  { clock, timeoutMs }: Pace,
-): AsyncGenerator<Uint8Array> {
+async function* chunksOf(request: Request, pace: Pace): AsyncGenerator<Uint8Array> {
   if (request.body === null) return;
   const reader = request.body.getReader();
-  let endsAt = clock.now() + timeoutMs;
+  const watch = watchOver(reader, pace);
   try {
     while (true) {
-      const ms = Math.min(timeoutMs / 3, endsAt - clock.now());
-      const { done, value } = await inTime(readChunk(reader), { clock, ms });
+      const { done, value } = await readChunk(reader);
+      if (watch.gaveUp()) throw new AppError("request_timeout");
       if (done) return;
-      endsAt += 1000 * value.length / BYTES_PER_SECOND;
+      watch.came(value.length);
       yield value;
     }
   } finally {
+    watch.end();
     // Refuses the rest when the loop was left early. Nobody waits for that.
     reader.cancel().catch(() => {});
   }
 }
 
-type Chunk = ReadableStreamReadResult<Uint8Array>;
+/** Ends a body that does not keep pace. One timer for all of it: it may come byte by byte. */
+function watchOver(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  { clock, timeoutMs }: Pace,
+): { came(bytes: number): void; gaveUp(): boolean; end(): void } {
+  const over = new AbortController();
+  let lastAt = clock.now();
+  let endsAt = lastAt + timeoutMs;
+  let late = false;
+  const left = () => Math.max(0, Math.min(lastAt + timeoutMs / 3, endsAt) - clock.now());
 
-async function inTime(
-  read: Promise<Chunk>,
-  { clock, ms }: { clock: Clock; ms: number },
-): Promise<Chunk> {
-  const came = new AbortController();
-  try {
-    const chunk = await Promise.race([read, clock.sleep(ms, came.signal).then(() => null)]);
-    if (chunk === null) throw new AppError("request_timeout");
-    return chunk;
-  } finally {
-    came.abort();
+  async function watch(): Promise<void> {
+    while (!over.signal.aborted) {
+      await clock.sleep(left(), over.signal);
+      // A worker that was stalled hears of its timers before it hears of what has come meanwhile.
+      for (let turn = 0; turn < LAST_TURNS && left() === 0; turn++) {
+        await clock.sleep(0, over.signal);
+      }
+      if (over.signal.aborted || left() > 0) continue;
+      late = true;
+      // What is being read ends.
+      return await reader.cancel();
+    }
   }
+  watch().catch(() => {});
+
+  return {
+    came(bytes) {
+      lastAt = clock.now();
+      endsAt += 1000 * bytes / BYTES_PER_SECOND;
+    },
+    gaveUp: () => late,
+    end: () => over.abort(),
+  };
 }
+
+type Chunk = ReadableStreamReadResult<Uint8Array>;
 
 async function readChunk(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<Chunk> {
   try {

@@ -25,13 +25,27 @@ begin
       ) as c
     );
   end if;
+  if p_scope = 'own' then
+    -- As the index has it: however much is held back, it costs nothing.
+    return (
+      select count(*)::integer from (
+        select 1 from public.session_mappings as s
+        where s.status = 'active' and s.ttl is not null and s.expires_at <= v_now
+          and (
+            select true from acontext_sessions.set_aside as a
+            where a.session_id = s.id and a.step = 'expiry' and a.next_attempt_at > v_now
+          ) is null
+        limit p_limit
+      ) as c
+    );
+  end if;
   return (
     select count(*)::integer from (
       select 1 from public.session_mappings as s
       where s.status = 'active' and s.expires_at <= v_now
         and (
-          s.ttl is not null
-          or p_scope = 'light' and (s.user_id is null or s.user_id not in (select h from acontext_sessions.heavy_owners() as h))
+          s.ttl is not null or s.user_id is null
+          or s.user_id not in (select h from acontext_sessions.heavy_owners() as h)
         )
         and (
           select true from acontext_sessions.set_aside as a

@@ -17,7 +17,9 @@ declare
   v_others bigint;
   v_capped_due bigint;
   v_capped_others bigint;
-  v_heavy boolean;
+  v_heavy bigint;
+  v_light_due bigint;
+  v_light_others bigint;
 begin
   if acontext_sessions.expiry_allowed(p_force) then
     return 'all';
@@ -27,8 +29,10 @@ begin
   -- All active sessions: what is due is more than their max_expiry_fraction, so this costs as much as what is due.
   select coalesce(sum(o.due), 0)::bigint, coalesce(sum(o.others), 0)::bigint,
     coalesce(sum(least(o.due, v_cap)), 0)::bigint, coalesce(sum(least(o.others, v_cap)), 0)::bigint,
-    coalesce(bool_or(o.due > v_cap), false)
-  into v_due, v_others, v_capped_due, v_capped_others, v_heavy
+    count(*) filter (where o.due > v_cap),
+    coalesce(sum(o.due) filter (where o.due <= v_cap), 0)::bigint,
+    coalesce(sum(o.others) filter (where o.due <= v_cap), 0)::bigint
+  into v_due, v_others, v_capped_due, v_capped_others, v_heavy, v_light_due, v_light_others
   from (
     select count(*) filter (where s.expires_at <= v_now and s.ttl is null) as due,
       count(*) filter (where s.expires_at > v_now or s.expires_at is null) as others
@@ -38,7 +42,13 @@ begin
   ) as o;
   if v_due < v_settings.max_expiry_minimum or v_due <= v_fraction * (v_due + v_others) then
     return 'all';
-  elsif v_heavy and (
+  end if;
+  -- A few heavy owners must make no difference to the others. Where there are many of them, they tell of a mistake as well.
+  if v_heavy <= v_cap then
+    v_capped_due := v_light_due;
+    v_capped_others := v_light_others;
+  end if;
+  if v_heavy > 0 and (
     v_capped_due < v_settings.max_expiry_minimum
     or v_capped_due <= v_fraction * (v_capped_due + v_capped_others)
   ) then

@@ -10,7 +10,11 @@ declare
 begin
   -- A grace period is a year at most.
   update acontext_sessions.deletion_queue as q
-  set next_attempt_at = v_now + (select s.deletion_grace from acontext_sessions.settings as s)
+  -- Whoever holds a lease may still be deleting, for no longer than a worker lives.
+  set next_attempt_at = v_now + greatest(
+    (select s.deletion_grace from acontext_sessions.settings as s),
+    case when q.lease_id is not null then interval '1 hour' end
+  )
   where q.next_attempt_at > v_now + interval '400 days';
   update acontext_sessions.provisioning_leases as p
   set leased_until = v_now where p.leased_until > v_now + interval '1 day';

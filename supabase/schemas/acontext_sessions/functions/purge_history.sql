@@ -31,7 +31,9 @@ begin
     v_total := v_total + v_count;
   exception when others then
     raise warning 'acontext_sessions: purge_failed: deletion_log: % (%)', sqlerrm, sqlstate;
-    perform acontext_sessions.put_aside(v_history, 'purge', sqlstate);
+    if not acontext_sessions.passes_by_itself(sqlstate) then
+      perform acontext_sessions.put_aside(v_history, 'purge', sqlstate);
+    end if;
   end;
 
   begin
@@ -45,7 +47,9 @@ begin
     where not exists (select 1 from acontext_sessions.runs as r where r.id = c.run_id);
   exception when others then
     raise warning 'acontext_sessions: purge_failed: runs: % (%)', sqlerrm, sqlstate;
-    perform acontext_sessions.put_aside(v_history, 'purge', sqlstate);
+    if not acontext_sessions.passes_by_itself(sqlstate) then
+      perform acontext_sessions.put_aside(v_history, 'purge', sqlstate);
+    end if;
   end;
 
   begin
@@ -57,7 +61,9 @@ begin
     v_total := v_total + v_count;
   exception when others then
     raise warning 'acontext_sessions: purge_failed: settings_log: % (%)', sqlerrm, sqlstate;
-    perform acontext_sessions.put_aside(v_history, 'purge', sqlstate);
+    if not acontext_sessions.passes_by_itself(sqlstate) then
+      perform acontext_sessions.put_aside(v_history, 'purge', sqlstate);
+    end if;
   end;
 
   begin
@@ -71,7 +77,9 @@ begin
     v_total := v_total + v_count;
   exception when others then
     raise warning 'acontext_sessions: purge_failed: message_keys: % (%)', sqlerrm, sqlstate;
-    perform acontext_sessions.put_aside(v_history, 'purge', sqlstate);
+    if not acontext_sessions.passes_by_itself(sqlstate) then
+      perform acontext_sessions.put_aside(v_history, 'purge', sqlstate);
+    end if;
   end;
 
   begin
@@ -79,14 +87,18 @@ begin
     v_total := v_total + acontext_sessions.purge_unsettled_keys(v_now - interval '2 days', v_limit);
   exception when others then
     raise warning 'acontext_sessions: purge_failed: message_keys: % (%)', sqlerrm, sqlstate;
-    perform acontext_sessions.put_aside(v_history, 'purge', sqlstate);
+    if not acontext_sessions.passes_by_itself(sqlstate) then
+      perform acontext_sessions.put_aside(v_history, 'purge', sqlstate);
+    end if;
   end;
 
   begin
     v_total := v_total + acontext_sessions.purge_rates();
   exception when others then
     raise warning 'acontext_sessions: purge_failed: user_rates: % (%)', sqlerrm, sqlstate;
-    perform acontext_sessions.put_aside(v_history, 'purge', sqlstate);
+    if not acontext_sessions.passes_by_itself(sqlstate) then
+      perform acontext_sessions.put_aside(v_history, 'purge', sqlstate);
+    end if;
   end;
 
   begin
@@ -105,7 +117,9 @@ begin
     end if;
   exception when others then
     raise warning 'acontext_sessions: purge_failed: cron.job_run_details: % (%)', sqlerrm, sqlstate;
-    perform acontext_sessions.put_aside(v_history, 'purge', sqlstate);
+    if not acontext_sessions.passes_by_itself(sqlstate) then
+      perform acontext_sessions.put_aside(v_history, 'purge', sqlstate);
+    end if;
   end;
 
   -- What an earlier purge could not remove and this one could.

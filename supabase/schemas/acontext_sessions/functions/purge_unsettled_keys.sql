@@ -39,7 +39,9 @@ begin
     exception when others then
       -- A trigger or a check of the app keeps its row as it is. The others go on.
       raise warning 'acontext_sessions: purge_failed: session %: % (%)', v_session, sqlerrm, sqlstate;
-      perform acontext_sessions.put_aside(v_session, 'purge', sqlstate);
+      if not acontext_sessions.passes_by_itself(sqlstate) then
+        perform acontext_sessions.put_aside(v_session, 'purge', sqlstate);
+      end if;
     end;
   end loop;
   return v_count;

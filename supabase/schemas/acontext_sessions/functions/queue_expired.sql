@@ -38,6 +38,20 @@ begin
       for update skip locked
     )
     select coalesce(array_agg(d.id), '{}') into v_ids from due as d;
+  elsif p_scope = 'own' then
+    with due as materialized (
+      select s.id
+      from public.session_mappings as s
+      where s.status = 'active' and s.ttl is not null and s.expires_at <= v_now
+        and (
+          select true from acontext_sessions.set_aside as a
+          where a.session_id = s.id and a.step = 'expiry' and a.next_attempt_at > v_now
+        ) is null
+      order by s.expires_at, s.id
+      limit p_limit
+      for update skip locked
+    )
+    select coalesce(array_agg(d.id), '{}') into v_ids from due as d;
   else
     with due as materialized (
       select s.id
@@ -45,7 +59,6 @@ begin
       where s.status = 'active' and s.expires_at <= v_now
         and case
           when s.ttl is not null then true
-          when p_scope = 'own' then false
           when s.last_activity_at <= v_now then s.last_activity_at + v_settings.session_ttl <= v_now
           else false
         end

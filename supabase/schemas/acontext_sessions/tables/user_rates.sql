@@ -4,6 +4,7 @@ CREATE UNLOGGED TABLE "acontext_sessions"."user_rates" (
   "user_id"     uuid                     NOT NULL,
   "action"      text                     NOT NULL,
   "spent_until" timestamp with time zone NOT NULL,
+  "taken_at"    timestamp with time zone NOT NULL DEFAULT '-infinity'::timestamp WITH time zone,
   CONSTRAINT "action_is_known" CHECK ((action = ANY (ARRAY['creation'::text, 'deletion'::text, 'store'::text, 'file_write'::text]))),
   CONSTRAINT "user_rates_pkey" PRIMARY KEY (user_id, action)
 );
@@ -14,5 +15,7 @@ ALTER TABLE "acontext_sessions"."user_rates"
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE "acontext_sessions"."user_rates" TO "service_role";
 
 COMMENT ON COLUMN "acontext_sessions"."user_rates"."spent_until" IS 'When what the user has done is worked off at the allowed pace: at most a minute ahead, as the minute''s amount may be spent at once.';
+
+COMMENT ON COLUMN "acontext_sessions"."user_rates"."taken_at" IS 'The latest time that any of it was counted at.';
 
 COMMENT ON TABLE "acontext_sessions"."user_rates" IS 'How fast users have gone on lately, one row for each kind of call. No index on times, so that an update stays within its page.';

@@ -80,6 +80,9 @@ ALTER TABLE "public"."session_mappings"
 CREATE INDEX session_mappings_by_expiry ON public.session_mappings USING btree (expires_at)
   WHERE (status = 'active'::public.acontext_session_status);
 
+CREATE INDEX session_mappings_by_own_expiry ON public.session_mappings USING btree (expires_at)
+  WHERE ((status = 'active'::public.acontext_session_status) AND (ttl IS NOT NULL));
+
 CREATE INDEX session_mappings_user_id ON public.session_mappings USING btree (user_id);
 
 CREATE TRIGGER bound_changes_at_once

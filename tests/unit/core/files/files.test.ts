@@ -203,6 +203,35 @@ Deno.test("removeFile() says a file is deleted only when it is gone", async () =
   });
 });
 
+Deno.test("removeFile() takes a file and its copies from a directory that is too large to be listed", async () => {
+  await withMessageWorld(async (world) => {
+    await upload(world, "old");
+    await assertRejects(() => upload(world, "new", dyingFiles(world)), AppError);
+    const content = { contentType: "text/plain", bytes: new TextEncoder().encode("again") };
+    await world.files.put(world.diskId, { ...PLACE, content, stagedFor: null });
+    let broken = true;
+    const files: Files = {
+      ...world.files,
+      async list(diskId, path) {
+        if (path !== PLACE.path) return await world.files.list(diskId, path);
+        return { kind: "unavailable", detail: "too_large" };
+      },
+      async remove(diskId, place) {
+        if (broken && place.path === PLACE.path) return { kind: "unknown", detail: "http_500" };
+        return await world.files.remove(diskId, place);
+      },
+    };
+    const remove = () => removeFile({ ...world.deps, files }, { key: world.key, place: PLACE });
+    assertEquals((await namesOn(world)).length, 2);
+    assertEquals((await assertRejects(remove, AppError)).code, "acontext_unavailable");
+    assertEquals(await namesOn(world), ["/a.txt"]);
+    broken = false;
+    assertEquals(await remove(), { deleted: true });
+    assertEquals(await namesOn(world), []);
+    assertEquals((await assertRejects(remove, AppError)).code, "directory_too_large");
+  });
+});
+
 /** Takes the content of a file away, as a delete of another disk that is repeated does. */
 async function loseContent({ deps, standIn }: MessageWorld, text: string): Promise<void> {
   const made = await deps.acontext.createDisk("11111111-2222-4333-8444-55555555dead");

@@ -26,6 +26,8 @@ export interface OpenDisk {
   sessionId: string;
   log: Log;
   list(path: string): Promise<RemoteDirectory>;
+  /** Null when the list is too large. */
+  listIfNotTooLarge(path: string): Promise<RemoteDirectory | null>;
   /** Null when Acontext says that there is no such file. */
   link(place: FilePlace, expires: number): Promise<FileLink | null>;
   tryOpen(link: FileLink): Promise<RemoteOutcome<ReadableStream<Uint8Array>>>;
@@ -55,17 +57,22 @@ export async function openDisk(
     throw await errorFor(outcome);
   }
 
+  async function listIfNotTooLarge(path: string): Promise<RemoteDirectory | null> {
+    const listed = await files.list(diskId, path);
+    // Acontext has no pages here, and the next answer is no smaller.
+    if (listed.kind === "unavailable" && listed.detail === "too_large") return null;
+    return await must(Promise.resolve(listed));
+  }
+
   return {
     sessionId: key.sessionId,
     log,
     async list(path) {
-      const listed = await files.list(diskId, path);
-      // Acontext has no pages here, and the next answer is no smaller.
-      if (listed.kind === "unavailable" && listed.detail === "too_large") {
-        throw new AppError("directory_too_large");
-      }
-      return await must(Promise.resolve(listed));
+      const listed = await listIfNotTooLarge(path);
+      if (listed === null) throw new AppError("directory_too_large");
+      return listed;
     },
+    listIfNotTooLarge,
     link: (place, expires) => mustUnlessAbsent(files.link(diskId, place, expires)),
     tryOpen: ({ url }) => files.open(url),
     put: (upload) => must(writes.during(() => files.put(diskId, upload))),

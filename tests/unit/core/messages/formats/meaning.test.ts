@@ -289,3 +289,24 @@ Deno.test("arguments of a tool call may have any name", () => {
   const [back] = show("anthropic", [{ id: "m", message: own }]);
   assertEquals<unknown>(back, message);
 });
+
+Deno.test("a message with very many members that a format does not know is shown, and what is omitted of it is bounded", () => {
+  const members = Object.fromEntries(
+    Array.from({ length: 170_000 }, (_, index) => [`m${index}`, 1]),
+  );
+  const [block, part] = [{ type: "text", text: "hi", ...members }, { text: "hi", ...members }];
+  const messages: [Format, JsonObject][] = [
+    ["anthropic", { role: "user", content: [block] }],
+    ["openai", { role: "user", content: "hi", ...members }],
+    ["gemini", { role: "user", parts: [part] }],
+  ];
+  for (const [format, message] of messages) {
+    const kept = conversation(format, [message]);
+    assertEquals(show(format, kept), [message], format);
+    for (const other of FORMATS.filter((name) => name !== format)) {
+      const [shown] = showMessages(kept, { format: other, urls: {} });
+      assertEquals(shown?.omitted.length, 101, `${format} in ${other}`);
+      assertEquals(shown?.omitted.at(-1), { at: [], reason: "no_equivalent" });
+    }
+  }
+});

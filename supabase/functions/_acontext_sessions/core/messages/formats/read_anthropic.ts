@@ -40,7 +40,10 @@ function blockItems(block: Json, { at, lost }: { at: Path; lost: Path[] }): Item
   if (!isObject(block)) return [{ kind: "other", at }];
   const type = textAt(block, "type") ?? "";
   if (Object.hasOwn(KNOWN, type)) {
-    lost.push(...lostMembers(block, ["type", "cache_control", ...KNOWN[type] ?? []], at));
+    // One by one: as arguments of one call they may be more than a stack holds.
+    for (const path of lostMembers(block, ["type", "cache_control", ...KNOWN[type] ?? []], at)) {
+      lost.push(path);
+    }
   }
   switch (type) {
     case "text": {

@@ -32,7 +32,8 @@ function partItems(part: Json, { at, lost }: { at: Path; lost: Path[] }): Item[]
   if (!isObject(part)) return [{ kind: "other", at }];
   const isThought = part["thought"] === true;
   const known = isThought ? [...PART_KNOWN, "thoughtSignature"] : PART_KNOWN;
-  lost.push(...lostMembers(part, known, at));
+  // One by one: as arguments of one call they may be more than a stack holds.
+  for (const path of lostMembers(part, known, at)) lost.push(path);
   const text = filledAt(part, "text");
   const data = objectAt(part, "inlineData");
   const file = objectAt(part, "fileData");

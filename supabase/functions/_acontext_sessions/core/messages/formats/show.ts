@@ -31,6 +31,9 @@ const WRITE: Record<Provider, (content: Content) => Written> = {
   gemini: writeGemini,
 };
 
+/** Of one message. */
+const MOST_OMISSIONS = 100;
+
 function isProvider(format: string | null): format is Provider {
   return format !== null && Object.hasOwn(READ, format);
 }
@@ -63,7 +66,7 @@ export function showMessages(
     const omitted = content.lost.map(toOmission);
     if (format === "acontext") {
       const hidden = isObject(original) ? hiddenFrom(parts, content) : [];
-      return { id, messages: [acontextFromOwn(message)], omitted: hidden };
+      return { id, messages: [acontextFromOwn(message)], omitted: bounded(hidden) };
     }
     // What is to be shown as it was stored is not written anew.
     if (format === stored && isObject(original)) return { id, messages: [original], omitted: [] };
@@ -71,9 +74,15 @@ export function showMessages(
     return {
       id,
       messages: written.messages,
-      omitted: [...omitted, ...written.omitted, ...emptied(written, content)],
+      omitted: bounded([...omitted, ...written.omitted, ...emptied(written, content)]),
     };
   });
+}
+
+/** A message may have more members that nobody knows than anybody reads: then the rest is named as a whole. */
+function bounded(omitted: Omission[]): Omission[] {
+  if (omitted.length <= MOST_OMISSIONS) return omitted;
+  return [...omitted.slice(0, MOST_OMISSIONS), { at: [], reason: "no_equivalent" }];
 }
 
 function toOmission(at: Path): Omission {
