@@ -82,14 +82,11 @@ export function createSender(apiUrl: string, { parties, canary }: Cast) {
     }
     try {
       let { response, text } = await ask();
-      // PostgREST closes a connection whose body it did not want to read, and the gateway may be about to use it again.
-      if (response.status === 503 && text.includes("upstream server is not available")) {
-        ({ response, text } = await ask());
-      }
-      // Uploads of one name that meet, in a session that is being deleted meanwhile: sent again, it is answered well.
-      if (response.status === 503 && text.includes('"code":"acontext_unavailable"')) {
-        ({ response, text } = await ask());
-      }
+      // PostgREST closes a connection whose body it did not want to read, and the gateway may be about to use it again, for
+      // a function, too. And uploads of one name may meet. What is worth sending again is answered well then.
+      const again = response.headers.get("retry-after") !== null ||
+        text.includes("upstream server is not available");
+      if (response.status === 503 && again) ({ response, text } = await ask());
       note(act, names, response.status);
       const problem = fault(act, response, text);
       const detail = problem === null
