@@ -1,10 +1,6 @@
 -- Purpose: the limit on mass expiry judges per owner, so that nobody's sessions keep those of others from expiring.
 -- Risk: a sweep past the limit, which expired nothing, now expires what has a ttl of its own, and sessions of owners with few
--- that are due. What a wrong session_ttl makes due is held back as before. Writes to the table wait while an index is made.
-
--- What still expires where everything else is held back, which may be nearly all.
-create index session_mappings_by_own_expiry on public.session_mappings (expires_at)
-where status = 'active' and ttl is not null;
+-- that are due. What a wrong session_ttl makes due is held back as before.
 
 alter table acontext_sessions.runs
   add column expiry_scope text,

@@ -30,7 +30,7 @@ begin
     return jsonb_build_object('remaining', 0, 'dispatched', 0);
   end if;
 
-  -- The run has ended, whatever becomes of the next.
+  -- The run has ended, whatever becomes of the next, also where counting takes too long.
   begin
     v_got_on := v_run.total > v_run.deferred or v_run.expired + v_run.stale > 0
       or exists (select 1 from acontext_sessions.restamp_state as t where t.moved_at >= v_run.started_at);
@@ -40,7 +40,7 @@ begin
     then
       v_dispatched := acontext_sessions.dispatch_sweep('chain', v_run.expires_sessions, v_run.force);
     end if;
-  exception when others then
+  exception when query_canceled or others then
     raise warning 'acontext_sessions: the next run cannot be called: % (%)', sqlerrm, sqlstate;
   end;
   return jsonb_build_object('remaining', v_remaining, 'dispatched', v_dispatched);

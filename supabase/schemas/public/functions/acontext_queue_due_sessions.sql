@@ -24,10 +24,12 @@ begin
     raise sqlstate 'PT404' using message = 'Cannot queue due sessions: no such run';
   end if;
 
+  -- Each part in a block of its own, also against statement_timeout, which cancels a statement once: the next part goes on.
+
   -- Until it is through, old stamps tell neither the expiry limit nor this step what has expired.
   begin
     v_restamped := not v_run.expires_sessions or acontext_sessions.restamp_sessions(2000);
-  exception when others then
+  exception when query_canceled or others then
     raise warning 'acontext_sessions: restamp_failed: % (%)', sqlerrm, sqlstate;
     v_problems := v_problems || ('restamp_failed: ' || sqlstate);
   end;
@@ -39,14 +41,14 @@ begin
     if v_step.problem is not null then
       v_problems := v_problems || ('stale_failed: ' || v_step.problem);
     end if;
-  exception when others then
+  exception when query_canceled or others then
     raise warning 'acontext_sessions: stale_failed: % (%)', sqlerrm, sqlstate;
     v_problems := v_problems || ('stale_failed: ' || sqlstate);
   end;
 
   begin
     v_erased := acontext_sessions.queue_erased(p_limit);
-  exception when others then
+  exception when query_canceled or others then
     raise warning 'acontext_sessions: erased_failed: % (%)', sqlerrm, sqlstate;
     v_problems := v_problems || ('erased_failed: ' || sqlstate);
   end;
@@ -70,7 +72,7 @@ begin
       if v_step.problem is not null then
         v_problems := v_problems || ('expiry_failed: ' || v_step.problem);
       end if;
-    exception when others then
+    exception when query_canceled or others then
       raise warning 'acontext_sessions: expiry_failed: % (%)', sqlerrm, sqlstate;
       v_problems := v_problems || ('expiry_failed: ' || sqlstate);
     end;
