@@ -9,8 +9,13 @@ import { type BareServer, startBareServer } from "../support/bare_server.ts";
 import { stackTest } from "./fixture.ts";
 
 const MIGRATIONS = join("supabase", "migrations");
-const FIRST_WITH_BOUNDS = "20261128000024";
-const LAST_WITH_BOUNDS = "20261128000026";
+/** Prefixes of the first and the last migration that a test applies itself, to what the ones before have made. */
+interface Span {
+  first: string;
+  last: string;
+}
+const BOUNDS: Span = { first: "20261128000024", last: "20261128000026" };
+const USER_LIMITS: Span = { first: "20261128000032", last: "20261128000032" };
 
 const USER = "a1111111-1111-4111-8111-111111111111";
 const idOf = (number: number) => `5e550000-0000-4000-8000-${String(number).padStart(12, "0")}`;
@@ -122,6 +127,7 @@ const days = (column: string) =>
   `floor(extract(epoch from ${column} - now()) / 8640) / 10 as ${column}`;
 
 async function withOldServer(
+  { first, last }: Span,
   use: (server: BareServer, newer: string[]) => Promise<void>,
 ): Promise<void> {
   const projectDir = await Deno.makeTempDir({ prefix: "stack-bounds-" });
@@ -132,8 +138,8 @@ async function withOldServer(
     const names = Array.from(Deno.readDirSync(join(ROOT, MIGRATIONS)), ({ name }) => name).sort();
     for (const name of names) {
       const from = join(ROOT, MIGRATIONS, name);
-      if (name < FIRST_WITH_BOUNDS) await Deno.copyFile(from, join(projectDir, MIGRATIONS, name));
-      else if (name < LAST_WITH_BOUNDS + "~") newer.push(await Deno.readTextFile(from));
+      if (name < first) await Deno.copyFile(from, join(projectDir, MIGRATIONS, name));
+      else if (name < last + "~") newer.push(await Deno.readTextFile(from));
     }
     const { dataDir } = server;
     const databaseUrl = server.urlOf("postgres");
@@ -148,7 +154,7 @@ async function withOldServer(
 }
 
 stackTest("rows from before are brought within the bounds, however far out they are", async () => {
-  await withOldServer(async (server, newer) => {
+  await withOldServer(BOUNDS, async (server, newer) => {
     const notices: string[] = [];
     const onnotice = ({ message = "" }) => void notices.push(message);
     const sql = postgres(server.urlOf("postgres"), { max: 1, onnotice });
@@ -184,7 +190,7 @@ stackTest("rows from before are brought within the bounds, however far out they 
 });
 
 stackTest("a row that an app's trigger keeps as it is keeps no other, and no upgrade", async () => {
-  await withOldServer(async (server, newer) => {
+  await withOldServer(BOUNDS, async (server, newer) => {
     const notices: string[] = [];
     const onnotice = ({ message = "" }) => void notices.push(message);
     const sql = postgres(server.urlOf("postgres"), { max: 1, onnotice });
@@ -213,3 +219,33 @@ stackTest("a row that an app's trigger keeps as it is keeps no other, and no upg
     }
   });
 });
+
+stackTest(
+  "a lifetime of all sessions that had months gets no shorter, by any calendar",
+  async () => {
+    await withOldServer(USER_LIMITS, async (server, newer) => {
+      const sql = postgres(server.urlOf("postgres"), { max: 1, onnotice: () => {} });
+      const upgrade = async (ttl: string) => {
+        await sql`update acontext_sessions.settings set session_ttl = ${ttl}::interval`;
+        return await sql.begin(async (tx) => {
+          await tx`savepoint before`;
+          for (const text of newer) await tx.unsafe(text);
+          const [found] = await tx`
+          select s.session_ttl::text as ttl, t.after_id is not null as restamps
+          from acontext_sessions.settings as s, acontext_sessions.restamp_state as t`;
+          await tx`rollback to savepoint before`;
+          return [found?.["ttl"], found?.["restamps"]];
+        });
+      };
+      try {
+        assertEquals(await upgrade("1 year"), ["366 days", true]);
+        assertEquals(await upgrade("1 year 1 month"), ["397 days", true]);
+        assertEquals(await upgrade("1 month"), ["31 days", true]);
+        assertEquals(await upgrade("10 years"), ["3650 days", true]);
+        assertEquals(await upgrade("30 days"), ["30 days", false]);
+      } finally {
+        await sql.end({ timeout: 1 });
+      }
+    });
+  },
+);
