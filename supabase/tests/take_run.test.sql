@@ -9,10 +9,11 @@ delete from acontext_sessions.runs where true;
 create function tests.called(p_task text default 'sweep') returns uuid language plpgsql
 as $$
 declare
+  v_before uuid[] := array(select r.id from acontext_sessions.runs as r);
   v_id uuid;
 begin
   perform acontext_sessions.call_worker(p_task::acontext_sessions.run_task, 'schedule', true, false);
-  select r.id into v_id from acontext_sessions.runs as r where r.status = 'requested' order by r.ctid desc limit 1;
+  select r.id into strict v_id from acontext_sessions.runs as r where r.id <> all (v_before);
   return v_id;
 end;
 $$;
