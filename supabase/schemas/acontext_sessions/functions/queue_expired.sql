@@ -47,9 +47,7 @@ begin
           select true from acontext_sessions.set_aside as a
           where a.session_id = s.id and a.step = 'expiry' and a.next_attempt_at > v_now
         ) is null
-      order by s.expires_at, s.id
-      limit p_limit
-      for update skip locked
+      order by s.expires_at, s.id limit p_limit for update skip locked
     )
     select coalesce(array_agg(d.id), '{}') into v_ids from due as d;
   else
