@@ -80,7 +80,7 @@ chaosTest("a database that restarts midway loses nothing, stopped or crashed", a
     let ends: Record<string, number> = {};
     // A restart takes a moment only, in which all runs may be busy with Acontext.
     for (let restart = 0; (ends["error"] ?? 0) + (ends["503"] ?? 0) === 0; restart++) {
-      assert(restart < 6, "nobody notices");
+      assert(restart < 20, "nobody notices");
       ends = await restartUnderWork(chaos, mode, random);
     }
     const left = await database.rowCount();
