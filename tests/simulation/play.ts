@@ -81,6 +81,7 @@ async function perform(world: World, post: Post, act: Act, random: Random): Prom
       });
       return;
     case "erase user":
+      world.erasedUsers.add(fixedUuid("user", act.user));
       await world.run("erase user", {
         role: "supabase_auth_admin",
         text: `delete from auth.users where id = '${fixedUuid("user", act.user)}'`,

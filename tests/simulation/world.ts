@@ -73,6 +73,8 @@ export class World {
   totalSince: number | null = null;
   /** Runs that were told to expire whatever is due. */
   readonly forcedRuns = new Set<string>();
+  /** Of whom a deletion has been asked for. */
+  readonly erasedUsers = new Set<string>();
   /** Remote ids that a row or the queue has ever named. */
   readonly named = new Set<string>();
   /** After the last transaction. */
