@@ -15,7 +15,7 @@ interface Span {
   last: string;
 }
 const BOUNDS: Span = { first: "20261128000024", last: "20261128000026" };
-const USER_LIMITS: Span = { first: "20261128000032", last: "20261128000032" };
+const USER_LIMITS: Span = { first: "20261128000038", last: "20261128000038" };
 
 const USER = "a1111111-1111-4111-8111-111111111111";
 const idOf = (number: number) => `5e550000-0000-4000-8000-${String(number).padStart(12, "0")}`;

@@ -44,6 +44,49 @@ export const RELEASE_0_1_0: Readonly<Record<string, string>> = {
     "598c97cccf7878bca942c0fcb8838a343fe3d972bbde79d74bd879e4d23d9fbb",
 };
 
+/**
+ * What has come to the main branch since. Who follows it has applied these, so they do not change either: a change that
+ * adds migrations adds them here when it is merged.
+ */
+export const MERGED_SINCE: Readonly<Record<string, string>> = {
+  "20261128000001_add_limits.sql":
+    "8721d710cf089f21d1382c95d6f32d7f73e421aaaf7bed73d9238c06bd649f75",
+  "20261128000002_track_writes.sql":
+    "2cdbf6a805d2863f7a1e4c2aeff21df57f5b79069589dd0505b517b1bd6fb146",
+  "20261128000003_settle_every_message.sql":
+    "b2322e55d98010777496e50bd7e998422e57f64c77ecaad41df09572c7aeb0ad",
+  "20261128000004_time_deletions.sql":
+    "d6c2bc5303461170dc571b9a743c82e896d3978b60f6419037635b0985125b88",
+  "20261128000005_doubt_deletions.sql":
+    "375d9da59293aa7e9953baed6f41990f6c0453b39ebcbfcc3b96d3ffa125d937",
+  "20261128000006_grant_slots.sql":
+    "353b96b60906477e66f4ebd7b4d6d1992d73e518586e772a06d17f02370ec461",
+  "20261128000007_reconcile_by_one_clock.sql":
+    "118524a0b16a140145ef9e22a75f2ef770bc4b600239afd721e4662f1913d564",
+  "20261128000008_say_which_rows.sql":
+    "dd31d1402dedadb2bb8db006dd1d59fe08ab518a2577e066d66f4e207bca3b31",
+  "20261128000009_keep_failures_apart.sql":
+    "ac18b9d3bb19df3572bfffe6f59f1c3eaf1aad41f92095998879e7cfad128d39",
+  "20261128000010_add_refuse_banned_users.sql":
+    "d8fbafe1d796465a040c10e87dcd6603bd48f0928c0272395838bf2314b904b0",
+  "20261128000011_erase_users_in_steps.sql":
+    "05304caf2b94bea12ad950988909f97e29ca27a2abfd5ee2a70cd9a231b3befa",
+  "20261128000012_refuse_erased_users.sql":
+    "a4fcc88100e763d771b74e3906899fc9a980ba959c5fa66816d5bbac012609f2",
+  "20261128000013_watch_users.sql":
+    "7c5ae5557215a498d76f1ea82bbe46e6918b7feefbe06df55323bc10ac976e5f",
+  "20261128000014_hide_sessions_of_erased_users.sql":
+    "3223dd7b2818ed76a308acdcce83798d0e2ebdf8623f560c3b87f78613d47457",
+  "20261128000015_drop_reference_to_users.sql":
+    "1c1b49ccac7becef9cc5090a4fad9f6917541ccc16f4e500583938b7aa542a80",
+  "20261128000020_create_calls.sql":
+    "471796902f196e3eb6cfd26d6729d182a9c43c170c8fb39490a24f229302eaca",
+  "20261128000021_diagnose_platform.sql":
+    "b9d5d9f36d3389817b94f6c49eb11556f006621917cbf9934d93ed52f62af1f3",
+  "20261128000022_start_runs_without_a_key.sql":
+    "c81a440c5f9fc8fc2b83041902a85e10a210f708d1e0bb71cc10cbbf57e9fe27",
+};
+
 /** The migrations of the project that are newer than those of the release. */
 export async function newerMigrations(release: readonly string[]): Promise<string[]> {
   const names: string[] = [];

@@ -1,11 +1,12 @@
--- Purpose: a row that the app keeps backs off and is named, and keeps no other of its batch from leaving.
--- Risk: none; a function is replaced.
+-- Purpose: a deletion that was tried as often as an integer can say is settled like any other.
+-- Risk: none; one function is replaced.
 
-create or replace function public.acontext_settle_deletions(p_lease_id uuid, p_settlements jsonb)
+create or replace function public.acontext_settle_deletions(
+  p_lease_id    uuid,
+  p_settlements jsonb
+)
 returns jsonb
 language plpgsql
-volatile
-security invoker
 set search_path = ''
 as $$
 declare
@@ -45,13 +46,14 @@ begin
       session_in_doubt = q.session_in_doubt or coalesce(r."inDoubt" ? 'session', false),
       disk_in_doubt = q.disk_in_doubt or coalesce(r."inDoubt" ? 'disk', false),
       slow = q.slow or coalesce(r.slow, false),
-      repeated_deletes = q.repeated_deletes + coalesce(r.repeated, 0),
+      -- Counts stay at their maximum: an error would be that of the whole batch.
+      repeated_deletes = least(2147483647, q.repeated_deletes::bigint + coalesce(r.repeated, 0))::integer,
       last_error = coalesce(r.error, q.last_error),
       attempts = case
         when r.disposition <> 'retry' then q.attempts
         -- To try it often would not help: an operator should look now.
-        when r.stuck then greatest(q.attempts + 1, acontext_sessions.stuck_attempts())
-        else q.attempts + 1
+        when r.stuck then greatest(least(q.attempts, 2147483646) + 1, acontext_sessions.stuck_attempts())
+        else least(q.attempts, 2147483646) + 1
       end,
       next_attempt_at = case
         -- Wholly gone, it leaves right below: as it is, no index has to follow.
@@ -104,7 +106,7 @@ begin
       and not exists (select 1 from jsonb_to_recordset(v_kept) as k (id uuid) where k.id = s.id);
     if v_kept <> '[]' then
       update acontext_sessions.deletion_queue as q
-      set attempts = q.attempts + 1,
+      set attempts = least(q.attempts, 2147483646) + 1,
         next_attempt_at = v_now + acontext_sessions.retry_delay(q.attempts),
         last_error = k.error
       from jsonb_to_recordset(v_kept) as k (id uuid, error text)
@@ -123,7 +125,7 @@ begin
       messages, session_ms, repeated_deletes
     )
     select g.id, g.origin_id, g.reason, g.user_id, g.acontext_session_id, g.acontext_disk_id,
-      g.session_proof, g.session_gone_at, g.disk_proof, g.disk_gone_at, g.attempts + 1, g.requested_at, v_now,
+      g.session_proof, g.session_gone_at, g.disk_proof, g.disk_gone_at, least(g.attempts, 2147483646) + 1, g.requested_at, v_now,
       g.messages, g.session_ms, g.repeated_deletes
     from gone as g;
   end if;
@@ -136,6 +138,3 @@ begin
   ) || case when v_kept = '[]' then '{}' else jsonb_build_object('kept', v_kept) end;
 end;
 $$;
-
-comment on function public.acontext_settle_deletions(uuid, jsonb) is
-  'Reports on a batch of leased deletions: stamps what is proven gone, removes and logs what is wholly gone, backs off what failed. A row that the app keeps from leaving is backed off, counts as failed, and is named in kept with its error. Reports under a lost lease, or on what somebody else changes right now, change nothing and count as lost.';
