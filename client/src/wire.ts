@@ -414,7 +414,7 @@ export type EditStrategy = {
 export type MessagePage = {
   messages: Array<{
     /** The same in each, when the format needs several messages for a stored one */
-    id: string | null;
+    id: string;
     meta: JsonObject;
     /** Any JSON */
     message: unknown;

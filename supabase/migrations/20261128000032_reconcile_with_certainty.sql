@@ -99,6 +99,7 @@ as $$
 declare
   v_now timestamptz := acontext_sessions.clock();
   v_grace interval;
+  v_pass_skipped integer;
   v_queued integer := 0;
   v_skipped integer := coalesce(p_skipped, 0);
   v_item record;
@@ -142,7 +143,9 @@ begin
   end loop;
 
   -- No more than orphan_grace can be.
-  select least(greatest(t.pass_grace, s.orphan_grace), interval '30 days') into v_grace
+  select least(greatest(t.pass_grace, s.orphan_grace), interval '30 days'),
+    least(2147483647, t.pass_skipped::bigint + v_skipped)::integer
+  into v_grace, v_pass_skipped
   from acontext_sessions.reconcile_state as t cross join acontext_sessions.settings as s;
 
   -- As in acontext_list_uncertain_sessions: whom a new doubt concerns was not looked into for that.
@@ -154,17 +157,14 @@ begin
     page_cursor = p_cursor,
     pass_seen = least(2147483647, t.pass_seen::bigint + p_seen)::integer,
     pass_unknown = least(2147483647, t.pass_unknown::bigint + p_unknown)::integer,
-    pass_skipped = least(2147483647, t.pass_skipped::bigint + v_skipped)::integer,
-    last_skipped = case
-      when p_finished then least(2147483647, t.pass_skipped::bigint + v_skipped)::integer
-      else t.last_skipped
-    end,
+    pass_skipped = v_pass_skipped,
+    last_skipped = case when p_finished then v_pass_skipped else t.last_skipped end,
     pass_grace = v_grace,
     pass_finished_at = case when p_finished then v_now else t.pass_finished_at end,
     -- A request may land up to a grace period late, and what it made has to be past the grace period to be found.
     reconciled_until = case
       -- What was skipped may be what such a session left behind.
-      when p_finished and t.pass_skipped::bigint + v_skipped = 0
+      when p_finished and v_pass_skipped = 0
         then greatest(least(t.pass_started_at, v_now), '2000-01-01 00:00:00+00') - 2 * v_grace
       else t.reconciled_until
     end

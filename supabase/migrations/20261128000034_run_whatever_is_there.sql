@@ -38,6 +38,10 @@ begin
     if p_trigger = 'schedule' then
       perform acontext_sessions.mend_times();
     end if;
+  exception when others then
+    raise warning 'acontext_sessions: times cannot be mended: % (%)', sqlerrm, sqlstate;
+  end;
+  begin
     if p_trigger in ('schedule', 'retry') then
       perform acontext_sessions.clear_set_aside(false);
     end if;

@@ -11,7 +11,7 @@ import { createOperation } from "./operation.ts";
 import { foreignChanges, onlyOf, takeSnapshot } from "./snapshots.ts";
 import { createUse } from "./use.ts";
 
-const MOST_OF_A_KIND = Number(Deno.env.get("FUZZ_MOST") ?? 5);
+const MOST_OF_A_KIND = 5;
 
 async function setUp() {
   const info = readStackInfo();
@@ -87,7 +87,7 @@ export async function problemsAfter(
     console.log(
       `A second or more by the clock: ${durations.length}. Most private memory: ${peakKiB} KiB`,
     );
-    return oneOfEach(problems).map(stage.explained);
+    return aFewOfEach(problems).map(stage.explained);
   } finally {
     await watch.stop();
     await database.close();
@@ -106,7 +106,7 @@ async function quotedInLogs(logsDir: string, text: string): Promise<string[]> {
 }
 
 /** A few of each kind, where one fault shows at hundreds of sessions. */
-function oneOfEach(problems: string[]): string[] {
+function aFewOfEach(problems: string[]): string[] {
   const seen = new Map<string, number>();
   return problems.filter((problem) => {
     const kind = `${/^[^0-9({]*/.exec(problem)?.[0]} ${/"code":"\w+"/.exec(problem)?.[0]}`;

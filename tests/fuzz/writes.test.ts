@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert/mod.js";
 import fc from "fast-check";
-import { type Act, type Names, type Role, ROLES } from "./acts.ts";
+import { type Act, type Names, OUTSIDERS, type Role, ROLES, USERS } from "./acts.ts";
 import { userCalls } from "./calls.ts";
 import { operatorCalls } from "./operator.ts";
 import { serviceTableActs, tableActs } from "./rest.ts";
@@ -32,10 +32,10 @@ function actsOf(role: Role, functions: DatabaseFunction[]): fc.Arbitrary<Act> {
 /** Who writes in a round; now and then all at once, when only those who never write can tell. */
 const writers = fc.oneof(
   { weight: 4, arbitrary: fc.constant("everybody" as const) },
-  { weight: 12, arbitrary: fc.constantFrom<Role>("ann", "bob", "guest") },
+  { weight: 12, arbitrary: fc.constantFrom(...USERS) },
   { weight: 5, arbitrary: fc.constant<Role>("service") },
   { weight: 2, arbitrary: fc.constant<Role>("operator") },
-  { weight: 5, arbitrary: fc.constantFrom<Role>("banned", "gone", ...ROLES.slice(5, 10)) },
+  { weight: 5, arbitrary: fc.constantFrom<Role>("banned", "gone", ...OUTSIDERS) },
 );
 
 function at(names: Names[] = [], index: number): Names {

@@ -2,7 +2,10 @@
 
 import { assert, assertEquals } from "@std/assert/mod.js";
 import fc from "fast-check";
-import type { Format } from "../../supabase/functions/_acontext_sessions/core/messages/ports.ts";
+import {
+  type Format,
+  FORMATS,
+} from "../../supabase/functions/_acontext_sessions/core/messages/ports.ts";
 import type { Json, JsonObject } from "../../supabase/functions/_acontext_sessions/core/ports.ts";
 import { acontextMessage } from "../support/messages/acontext.ts";
 import { anthropicMessage } from "../support/messages/anthropic.ts";
@@ -13,7 +16,7 @@ import { integrationTest } from "./support/world.ts";
 
 const MESSAGES = Number(Deno.env.get("MESSAGES") ?? 25);
 const SEED = Number(Deno.env.get("SEED") ?? 20261128);
-const GENERATED = {
+const GENERATED: Record<Format, fc.Arbitrary<object>> = {
   openai: openaiMessage,
   anthropic: anthropicMessage,
   gemini: geminiMessage,
@@ -27,8 +30,7 @@ function ownMembers(loaded: Json, stored: JsonObject): Json {
   return Object.fromEntries(names.map((name) => [name, members[name] ?? null]));
 }
 
-for (const format of Object.keys(GENERATED)) {
-  if (!isFormat(format)) continue;
+for (const format of FORMATS) {
   integrationTest(`whatever ${format} allows comes back as it is, or is refused`, async (world) => {
     const { chat } = await converse(world);
     const stored: JsonObject[] = [];
@@ -47,13 +49,9 @@ for (const format of Object.keys(GENERATED)) {
       if (format === "acontext") assertEquals<unknown>(ownMembers(message, wanted), wanted);
       else assertEquals<unknown>(message, stored[index]);
     }
-    for (const other of ["openai", "anthropic", "gemini", "acontext"]) {
+    for (const other of FORMATS) {
       const page = await chat.page({ format: other, editStrategies: "[]" });
       assert(page.messages.every(({ id }) => id !== null));
     }
   });
-}
-
-function isFormat(name: string): name is Format {
-  return Object.hasOwn(GENERATED, name);
 }

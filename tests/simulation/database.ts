@@ -45,6 +45,7 @@ const FORGET = `
   delete from acontext_sessions.provisioning_leases;
   delete from acontext_sessions.erased_users;
   delete from acontext_sessions.uncertain_sessions;
+  delete from acontext_sessions.set_aside;
   delete from acontext_sessions.message_keys;
   delete from public.session_mappings;
   delete from acontext_sessions.deletion_queue;

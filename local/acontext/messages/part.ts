@@ -1,7 +1,7 @@
 /** The one shape in which messages are stored, whatever format they came in. @module */
 
 import { z } from "zod";
-import { isObject, type JsonObject } from "../json.ts";
+import { objectSchema } from "./normalized.ts";
 
 const assetSchema = z.object({
   bucket: z.string(),
@@ -17,7 +17,7 @@ const partSchema = z.object({
   text: z.string().optional(),
   asset: assetSchema.optional(),
   filename: z.string().optional(),
-  meta: z.custom<JsonObject>((value) => isObject(value)).optional(),
+  meta: objectSchema.optional(),
 });
 
 export type Asset = z.infer<typeof assetSchema>;

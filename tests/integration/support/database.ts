@@ -172,7 +172,7 @@ export async function resetDatabase(
         await tx`
         truncate auth.users, public.session_mappings, acontext_sessions.deletion_queue, acontext_sessions.deletion_log,
           acontext_sessions.runs, acontext_sessions.provisioning_leases, acontext_sessions.uncertain_sessions,
-          acontext_sessions.settings_log, acontext_sessions.erased_users cascade`;
+          acontext_sessions.settings_log, acontext_sessions.erased_users, acontext_sessions.set_aside cascade`;
         await tx`delete from net.http_request_queue`;
         await tx`delete from net._http_response`;
         await tx`delete from acontext_sessions.settings`;
@@ -182,7 +182,7 @@ export async function resetDatabase(
         update acontext_sessions.reconcile_state
         set phase = 'sessions', page_cursor = null, run_id = null, run_until = null,
           pass_started_at = null, pass_finished_at = null, pass_seen = 0, pass_unknown = 0,
-          reconciled_until = null
+          reconciled_until = null, pass_grace = default, pass_skipped = 0, last_skipped = 0
         where only_row`;
         await tx`update acontext_sessions.restamp_state set after_id = null, moved_at = null where only_row`;
       })

@@ -5,6 +5,7 @@
  */
 import * as z from "zod";
 import { isId } from "../core/ids.ts";
+import { isObject } from "../core/messages/formats/json.ts";
 import { USER_META } from "../core/messages/formats/own.ts";
 import { showMessages, type Shown } from "../core/messages/formats/show.ts";
 import {
@@ -293,8 +294,4 @@ function ownMeta(meta: JsonObject): JsonObject {
   if (!isObject(users)) return users === undefined ? notes : { ...notes, [USER_META]: users };
   const own = withoutMark(users);
   return Object.keys(own).length === 0 ? notes : { ...notes, [USER_META]: own };
-}
-
-function isObject(value: Json | undefined): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

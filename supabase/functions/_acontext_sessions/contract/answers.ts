@@ -92,7 +92,7 @@ export const storedMessage = z.strictObject({
 }) satisfies z.ZodType<StoredMessage>;
 
 const loadedMessage = z.strictObject({
-  id: z.uuid().nullable().meta({
+  id: z.uuid().meta({
     description: "The same in each, when the format needs several messages for a stored one",
   }),
   meta: jsonObject,

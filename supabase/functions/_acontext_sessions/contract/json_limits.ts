@@ -59,8 +59,13 @@ function measure(value: unknown, depth: number): number {
   return bytes + 2 * Math.max(0, members - 1);
 }
 
+/** Whether JSON in UTF-8 and Postgres can hold it. */
+export function isStorable(text: string): boolean {
+  return !text.includes("\0") && text.isWellFormed();
+}
+
 function measureString(text: string): number {
-  if (text.includes("\0") || !text.isWellFormed()) {
+  if (!isStorable(text)) {
     throw new Problem("must not contain NUL characters or lone surrogates");
   }
   return encoder.encode(JSON.stringify(text)).length;

@@ -10,7 +10,7 @@ import type { JsonObject } from "../core/ports.ts";
 import { MARK, PAGE_SIZE } from "../core/resources.ts";
 import { id } from "./fields.ts";
 import { messageFormats } from "./formats.ts";
-import { checkJsonObject } from "./json_limits.ts";
+import { checkJsonObject, isStorable } from "./json_limits.ts";
 
 /** Of a message without its attachments. */
 const MAX_MESSAGE_BYTES = 2 * 1024 * 1024;
@@ -38,19 +38,15 @@ const BAD_TEXT = "must not contain NUL characters or lone surrogates (half an em
 
 /** Where a text is that JSON in UTF-8 and Postgres cannot hold; null when there is none. */
 function badText(value: unknown, path: Path, depth = 0): Path | null {
-  if (typeof value === "string") return isGoodText(value) ? null : path;
+  if (typeof value === "string") return isStorable(value) ? null : path;
   if (typeof value !== "object" || value === null || depth > MAX_SEARCHED_DEPTH) return null;
   const members = Array.isArray(value) ? [...value.entries()] : Object.entries(value);
   for (const [name, item] of members) {
-    if (typeof name === "string" && !isGoodText(name)) return path;
+    if (typeof name === "string" && !isStorable(name)) return path;
     const found = badText(item, [...path, name], depth + 1);
     if (found !== null) return found;
   }
   return null;
-}
-
-function isGoodText(text: string): boolean {
-  return !text.includes("\0") && text.isWellFormed();
 }
 
 /** Not a schema of its fields: it is stored as it was sent, and a parsed copy might lack something. */

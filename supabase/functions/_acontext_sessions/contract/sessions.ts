@@ -6,7 +6,7 @@
 import * as z from "zod";
 import type { JsonObject } from "../core/ports.ts";
 import { flag, id } from "./fields.ts";
-import { checkJsonObject, MAX_DEPTH } from "./json_limits.ts";
+import { checkJsonObject, isStorable, MAX_DEPTH } from "./json_limits.ts";
 
 // The table has the same limits, in its constraints.
 /** Seconds. */
@@ -23,7 +23,7 @@ const title = z.string({ error: "must be a string or null" })
       error: `must have at most ${MAX_TITLE_CHARACTERS} characters`,
     },
   )
-  .refine((text) => text.isWellFormed() && !text.includes("\0"), {
+  .refine(isStorable, {
     error: "must not contain NUL characters or lone surrogates",
   })
   .meta({ maxLength: MAX_TITLE_CHARACTERS });

@@ -212,7 +212,7 @@ async function readNewest({ read, atLeast }: Loading, last: number): Promise<Loa
   let more = 0;
   for (let round = 0; round < MAX_ROUNDS && cursor !== null; round++) {
     const next: MessagePage = await read({ limit: PAGE_SIZE, cursor });
-    messages.push(...next.messages.filter(({ id }) => id === null || !seen.has(id)));
+    messages.push(...next.messages.filter(({ id }) => !seen.has(id)));
     omitted.push(...(next.omitted ?? []).filter(({ messageId }) => !seen.has(messageId)));
     for (const id of next.ids) seen.add(id);
     Object.assign(publicUrls, next.publicUrls);
@@ -238,7 +238,7 @@ function newestOf(
   const newest = new Set(ids.slice(-last));
   const left = omitted.filter(({ messageId }) => newest.has(messageId));
   return {
-    messages: messages.filter(({ id }) => id !== null && newest.has(id)),
+    messages: messages.filter(({ id }) => newest.has(id)),
     nextCursor: null,
     hasMore: false,
     tokens: ids.length <= last ? tokens : null,

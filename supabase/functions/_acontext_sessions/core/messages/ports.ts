@@ -84,7 +84,7 @@ export interface PageQuery {
 
 export interface LoadedMessage {
   /** Several have the same id when the format needs several for one that is stored. */
-  id: string | null;
+  id: string;
   /** What was stored with it. */
   meta: JsonObject;
   message: Json;

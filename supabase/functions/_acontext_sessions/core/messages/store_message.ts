@@ -54,8 +54,8 @@ interface Claim {
  * The database knows of every message what became of it, with an idempotency key or without, so that a load can tell
  * whether messages are missing.
  *
- * @throws {AppError} those of `useSession`, `session_full`, `rate_limited`, `idempotency_busy`, `idempotency_mismatch`, `message_rejected`,
- *   `message_uncertain`, `acontext_unavailable`, `acontext_inconsistent`
+ * @throws {AppError} those of `useSession`, `session_full`, `rate_limited`, `idempotency_busy`, `idempotency_mismatch`,
+ *   `message_rejected`, `message_uncertain`, `acontext_unavailable`, `acontext_inconsistent`
  */
 export async function storeMessage(
   deps: StoreMessageDeps,

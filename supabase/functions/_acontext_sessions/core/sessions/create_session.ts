@@ -44,7 +44,7 @@ export interface CreateInput {
  * Makes the session, or returns the existing one with this id.
  *
  * @throws {AppError} `session_not_found`, `session_deleting`, `session_deleted`, `session_busy`, `quota_exceeded`,
- *   `rate_limited`, `unauthorized`, `id_taken`, `acontext_unavailable`, `acontext_rejected`, `database_unavailable`
+ *   `rate_limited`, `unauthorized`, `id_taken`, `acontext_unavailable`, `acontext_rejected` and those of the store
  */
 export async function createSession(
   deps: CreateDeps,

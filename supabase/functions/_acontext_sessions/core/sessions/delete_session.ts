@@ -25,7 +25,7 @@ export interface DeleteDeps {
  * Hides the session at once and tries to delete its remote resources. `deleted` tells whether they are proven gone in
  * the time of one request to Acontext; if not, the delete goes on after the answer, or the sweep does the rest.
  *
- * @throws {AppError} `session_not_found`, `rate_limited`, `database_unavailable`
+ * @throws {AppError} `session_not_found`, `rate_limited` and those of the store
  */
 export async function deleteSession(
   deps: DeleteDeps,

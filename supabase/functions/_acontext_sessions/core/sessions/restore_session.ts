@@ -11,7 +11,7 @@ import type { SessionKey, SessionStore, SessionView } from "./ports.ts";
 /**
  * Takes a deletion back, as long as nothing remote was touched.
  *
- * @throws {AppError} `session_not_found`, `not_restorable`, `quota_exceeded`, `user_deleted`, `user_banned`, `database_unavailable`
+ * @throws {AppError} `session_not_found`, `not_restorable`, `quota_exceeded`, `user_deleted`, `user_banned` and those of the store
  */
 export async function restoreSession(
   { store }: { store: SessionStore },

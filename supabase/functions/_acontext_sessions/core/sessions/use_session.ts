@@ -57,7 +57,7 @@ const UNUSABLE = {
  *
  * @param purpose.writesFiles As opposed to storing a message, which has its own way in.
  * @throws {AppError} `session_not_found`, `session_not_ready`, `session_deleting`, `session_expired`,
- *   `user_deleted`, `user_banned`, `rate_limited` for a write, `database_unavailable`
+ *   `user_deleted`, `user_banned`, `rate_limited` for a write and those of the store
  */
 export async function useSession(
   deps: UseDeps,

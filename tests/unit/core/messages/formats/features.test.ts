@@ -5,6 +5,7 @@
  */
 import { assertEquals } from "@std/assert/mod.js";
 import { uniqueBlob } from "../../../../../supabase/functions/_acontext_sessions/acontext/unique_content.ts";
+import { isObject } from "../../../../../supabase/functions/_acontext_sessions/core/messages/formats/json.ts";
 import { notKept } from "../../../../../supabase/functions/_acontext_sessions/core/messages/formats/own.ts";
 import {
   showMessages,
@@ -50,10 +51,6 @@ function shown(format: Format, { message }: Feature, other: Format): Shown {
   );
   if (found === undefined) throw new Error("nothing is shown");
   return found;
-}
-
-function isObject(value: Json | undefined): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** What a message consists of: the kinds of its parts, and its role where that says something. */
@@ -114,7 +111,7 @@ Deno.test("docs/conversations.md says what becomes of each feature in each forma
   if (Deno.env.get("UPDATE_DOCS") === "1") {
     await Deno.writeTextFile(DOCS, page.slice(0, start) + written + page.slice(stop));
   } else {
-    assertEquals(page.slice(start, stop), written);
+    assertEquals(page.slice(start, stop), written, "run this test with UPDATE_DOCS=1");
   }
   assertEquals([...ORDER].sort(), [...FORMATS].sort());
 });

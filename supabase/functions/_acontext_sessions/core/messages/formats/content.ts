@@ -97,8 +97,15 @@ export function urlSource(url: string, mimeType?: string): Source {
     : { kind: "base64", data, mimeType: mime || mimeType };
 }
 
+/** OpenAI's `file_data`: a data URL, or the bytes of a PDF alone. */
+export function fileDataSource(data: string): Source {
+  return data.startsWith("data:")
+    ? urlSource(data)
+    : { kind: "base64", data, mimeType: "application/pdf" };
+}
+
 /** One without content is as good as one that cannot be read. */
-export function readable(source: Source): Source {
+export function readableSource(source: Source): Source {
   if (source.kind === "id") return source;
   const found = source.kind === "base64"
     ? source.data

@@ -112,13 +112,8 @@ export function goJson(value: Json): string {
 
 /** Undefined where the text is not a JSON object. */
 export function parseObject(text: string | undefined): JsonObject | undefined {
-  if (text === undefined) return undefined;
-  try {
-    const value: Json = JSON.parse(text);
-    return isObject(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
+  const value = text === undefined ? undefined : parseJson(text);
+  return isObject(value) ? value : undefined;
 }
 
 /** Undefined where the text is not JSON. */

@@ -123,8 +123,3 @@ function withoutFileField(part: Json): Json {
     ? without(part, ["file_field"])
     : part;
 }
-
-/** Acontext's notes on a message. */
-export function noteOf(message: JsonObject, name: string): string | undefined {
-  return textAt(objectAt(message, "meta") ?? {}, name);
-}

@@ -16,11 +16,11 @@ export class Pairing {
   pair(content: Content, messageId: string): Content {
     return {
       ...content,
-      items: content.items.map((item, index) => this.#with(item, index, messageId)),
+      items: content.items.map((item, index) => this.#completed(item, index, messageId)),
     };
   }
 
-  #with(item: Item, index: number, messageId: string): Item {
+  #completed(item: Item, index: number, messageId: string): Item {
     const made = `call_${messageId.replaceAll("-", "").slice(0, 24)}_${index}`;
     if (item.kind === "call") {
       const id = item.id ?? made;

@@ -5,7 +5,14 @@
  * @module
  */
 import type { Json, JsonObject } from "../../ports.ts";
-import { type Content, type Item, type Media, type Source, urlSource } from "./content.ts";
+import {
+  type Content,
+  fileDataSource,
+  type Item,
+  type Media,
+  type Source,
+  urlSource,
+} from "./content.ts";
 import {
   filledAt,
   goJson,
@@ -115,11 +122,7 @@ function sourceOf(
   const data = filledAt(meta, "data");
   if (data !== undefined) return { kind: "base64", data, mimeType };
   const file = filledAt(meta, "file_data");
-  if (file !== undefined) {
-    return file.startsWith("data:")
-      ? urlSource(file)
-      : { kind: "base64", data: file, mimeType: "application/pdf" };
-  }
+  if (file !== undefined) return fileDataSource(file);
   const text = textAt(part, "text");
   if (text) return { kind: "text", text, mimeType };
   // In the notes of Acontext's own, the name that OpenAI has for it.

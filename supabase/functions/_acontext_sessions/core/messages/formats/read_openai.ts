@@ -4,7 +4,14 @@
  * @module
  */
 import type { Json, JsonObject } from "../../ports.ts";
-import { type Content, type Item, type MediaItem, type TextItem, urlSource } from "./content.ts";
+import {
+  type Content,
+  fileDataSource,
+  type Item,
+  type MediaItem,
+  type TextItem,
+  urlSource,
+} from "./content.ts";
 import { filledAt, isObject, listAt, member, objectAt, type Path, textAt } from "./json.ts";
 import { lostMembers } from "./lost.ts";
 import { THOUGHTS } from "./openai_parts.ts";
@@ -102,11 +109,7 @@ function partItems(part: Json, at: Path): Item[] {
     const data = filledAt(file, "file_data");
     const id = filledAt(file, "file_id");
     const filename = filledAt(file, "filename");
-    const source = data === undefined
-      ? { kind: "id", id } as const
-      : data.startsWith("data:")
-      ? urlSource(data)
-      : { kind: "base64", data, mimeType: "application/pdf" } as const;
+    const source = data === undefined ? { kind: "id", id } as const : fileDataSource(data);
     return [{ kind: "media", at, media: "file", source, filename }];
   }
   return [{ kind: "other", at }];

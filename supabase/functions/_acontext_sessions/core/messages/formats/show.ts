@@ -50,33 +50,43 @@ export interface Shown extends Written {
 }
 
 export function showMessages(
-  messages: Stored[],
+  stored: Stored[],
   { format, urls }: { format: Format; urls: AssetUrls },
 ): Shown[] {
   const pairing = new Pairing();
-  return messages.map(({ id, message }) => {
+  return stored.map(({ id, message }) => {
     if (!isObject(message)) return { id, messages: [message], omitted: [] };
     const parts = listAt(message, "parts");
-    const stored = storedFormat(parts);
-    const original = isProvider(stored) ? reassemble(parts) : null;
-    const content = isProvider(stored) && isObject(original)
-      ? READ[stored](original)
-      : readAcontext(message, urls);
+    const original = originalOf(parts);
+    const content = original === null
+      ? readAcontext(message, urls)
+      : READ[original.format](original.message);
+    // Whatever is answered: later messages are paired with this one.
     const paired = pairing.pair(content, id);
-    const omitted = content.lost.map(toOmission);
     if (format === "acontext") {
-      const hidden = isObject(original) ? hiddenFrom(parts, content) : [];
+      const hidden = original === null ? [] : hiddenFrom(parts, content);
       return { id, messages: [acontextFromOwn(message)], omitted: bounded(hidden) };
     }
     // What is to be shown as it was stored is not written anew.
-    if (format === stored && isObject(original)) return { id, messages: [original], omitted: [] };
+    if (format === original?.format) {
+      return { id, messages: [original.message], omitted: [] };
+    }
     const written = WRITE[format](paired);
+    const lost = content.lost.map(toOmission);
     return {
       id,
       messages: written.messages,
-      omitted: bounded([...omitted, ...written.omitted, ...emptied(written, content)]),
+      omitted: bounded([...lost, ...written.omitted, ...emptied(written, content)]),
     };
   });
+}
+
+/** The message as it was stored, with its format; null when it cannot be put together again. */
+function originalOf(parts: Json[]): { format: Provider; message: JsonObject } | null {
+  const format = storedFormat(parts);
+  if (!isProvider(format)) return null;
+  const message = reassemble(parts);
+  return isObject(message) ? { format, message } : null;
 }
 
 /** A message may have more members that nobody knows than anybody reads: then the rest is named as a whole. */

@@ -10,7 +10,7 @@ import {
   type MediaItem,
   mention,
   type Omission,
-  readable,
+  readableSource,
   type TextItem,
   type Written,
 } from "./content.ts";
@@ -90,7 +90,7 @@ function mediaOrMention(item: MediaItem, omitted: Omission[]): JsonObject {
 
 /** Null where Anthropic takes no such file. */
 function mediaBlock({ media, filename, ...item }: MediaItem): JsonObject | null {
-  const source = readable(item.source);
+  const source = readableSource(item.source);
   const isPdf = source.kind !== "id" &&
     (source.mimeType ?? "application/pdf") === "application/pdf";
   if (media === "image") {

@@ -10,7 +10,7 @@ import {
   type MediaItem,
   mention,
   type Omission,
-  readable,
+  readableSource,
   textToBase64,
   type Written,
 } from "./content.ts";
@@ -112,7 +112,7 @@ function toResponse(texts: string[], isError: boolean): JsonObject {
 
 /** Null where there is nothing to read. */
 function mediaPart({ filename, ...item }: MediaItem): JsonObject | null {
-  const source = readable(item.source);
+  const source = readableSource(item.source);
   switch (source.kind) {
     case "base64":
       return source.mimeType === undefined

@@ -10,7 +10,7 @@ import {
   type MediaItem,
   mention,
   type Omission,
-  readable,
+  readableSource,
   textToBase64,
   type Written,
 } from "./content.ts";
@@ -123,7 +123,7 @@ function textOrList(content: JsonObject[]): Json {
 
 /** Null where OpenAI takes no such file. */
 function mediaPart({ media, filename, detail, ...item }: MediaItem): JsonObject | null {
-  const source = readable(item.source);
+  const source = readableSource(item.source);
   const url = source.kind === "url"
     ? source.url
     : source.kind === "base64" && source.mimeType !== undefined
